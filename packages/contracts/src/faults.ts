@@ -1,0 +1,87 @@
+/** How a client should treat a fault: `never` (the request itself is wrong), `after` (wait as told), `soon` (a retry may pass now). */
+export type RetryAdvice = 'never' | 'after' | 'soon';
+
+/** One row of the fault table. `type` is the OpenAI error type that SDKs switch on. */
+export interface Fault {
+  readonly status: number;
+  readonly type: string;
+  readonly retry: RetryAdvice;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** What the reader should do about it; printed in docs/errors.md. */
+  readonly remedy: string;
+}
+
+/**
+ * Every fault that we make ourselves. Status, retry advice and log level live here so that they cannot drift apart;
+ * docs/errors.md is generated from this table. Upstream errors are not in it: they pass through unchanged.
+ */
+export const FAULTS = {
+  ambiguous_credentials: { status: 400, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Send exactly one credential: either `Authorization: Bearer KEY` or `x-api-key: KEY`, once.' },
+  bad_framing: { status: 400, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Send one valid `Host`, an origin-form target and HTTP/1.1 framing; check the proxy in front of Switchyard.' },
+  credential_in_query: { status: 400, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Move the key from the address to the `Authorization` header, and revoke it: addresses end up in logs.' },
+  duplicate_parameter: { status: 400, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Send each routed field (`model`, `stream`, `previous_response_id`, …) once.' },
+  invalid_json: { status: 400, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Send a body that is one valid JSON object in UTF-8; the message names the byte where it stops being one.' },
+  invalid_value: { status: 400, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Correct the field named in `param`.' },
+  json_too_complex: { status: 400, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Nest at most 64 levels and send at most 100 000 keys.' },
+  missing_required_parameter: { status: 400, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Add the field named in `param`.' },
+  invalid_api_key: { status: 401, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Send a key made by `switchyard keys create` that has not been revoked.' },
+  admin_token_required: { status: 401, type: 'authentication_error', retry: 'never', level: 'warn', remedy: 'Send `Authorization: Bearer TOKEN` with the token from `$SWITCHYARD_HOME/admin.token`.' },
+  account_refused: { status: 422, type: 'invalid_request_error', retry: 'never', level: 'warn', remedy: 'The upstream refused the account or could not be reached; check the base URL and the credential, then try again.' },
+  route_not_found: { status: 404, type: 'invalid_request_error', retry: 'never', level: 'debug', remedy: 'Check the path; docs/api.md lists every route.' },
+  model_not_found: { status: 404, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Ask `GET /v1/models` for the names that this key may use.' },
+  not_found: { status: 404, type: 'invalid_request_error', retry: 'never', level: 'debug', remedy: 'Check the id; absent and not yours look the same.' },
+  method_not_allowed: { status: 405, type: 'invalid_request_error', retry: 'never', level: 'debug', remedy: 'Use a method named in the `Allow` header.' },
+  request_timeout: { status: 408, type: 'invalid_request_error', retry: 'soon', level: 'info', remedy: 'Send the whole request within the deadline of `limits.body_timeout_ms`.' },
+  name_taken: { status: 409, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Choose another name, or remove the one that has it.' },
+  held_by_file: { status: 409, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'This is declared in switchyard.toml; change it there.' },
+  body_too_large: { status: 413, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Send a smaller body, or raise `limits.body_bytes`.' },
+  unsupported_media_type: { status: 415, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Send `Content-Type: application/json` (UTF-8) and no content encoding on this route.' },
+  expectation_failed: { status: 417, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'The only expectation understood is `100-continue`.' },
+  headers_too_large: { status: 431, type: 'invalid_request_error', retry: 'never', level: 'info', remedy: 'Send at most 100 headers in at most 16 KiB.' },
+  internal_error: { status: 500, type: 'server_error', retry: 'soon', level: 'error', remedy: 'A fault of Switchyard; the log line with this `request_id` has the cause. Please report it.' },
+  upstream_unreachable: { status: 502, type: 'server_error', retry: 'soon', level: 'warn', remedy: 'No account answered; `switchyard why REQUEST_ID` shows each attempt.' },
+  server_is_overloaded: { status: 503, type: 'service_unavailable_error', retry: 'after', level: 'warn', remedy: 'Wait for `Retry-After` seconds; raise `limits.active_requests` if the machine has room.' },
+  owner_unavailable: { status: 503, type: 'service_unavailable_error', retry: 'after', level: 'warn', remedy: 'The account that owns this conversation cannot serve it now; enable it again or start a new conversation.' },
+  no_account_available: { status: 503, type: 'service_unavailable_error', retry: 'after', level: 'warn', remedy: 'No enabled account can serve this; see `switchyard accounts list`.' },
+  shutting_down: { status: 503, type: 'service_unavailable_error', retry: 'after', level: 'info', remedy: 'The server is stopping; send the request again, or to another instance.' },
+  database_unavailable: { status: 503, type: 'server_error', retry: 'after', level: 'error', remedy: 'PostgreSQL is away; traffic goes on from memory, changes and reads of history wait. See the log.' },
+} as const satisfies Record<string, Fault>;
+
+export type FaultCode = keyof typeof FAULTS;
+
+/** Foreseen trouble, on its way to becoming an answer. `message` says what we were doing; `cause` holds why. */
+export class SwitchyardError extends Error {
+  readonly code: FaultCode;
+  /** The request field at fault, in the client's own spelling. */
+  readonly param: string | null;
+  readonly retryAfterMs: number | null;
+
+  constructor(code: FaultCode, message: string, options: { param?: string; retryAfterMs?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'SwitchyardError';
+    this.code = code;
+    this.param = options.param ?? null;
+    this.retryAfterMs = options.retryAfterMs ?? null;
+  }
+
+  get fault(): Fault {
+    return FAULTS[this.code];
+  }
+}
+
+/** The error envelope of the OpenAI surfaces and of our own API (product section 1). */
+export interface ErrorEnvelope {
+  error: { message: string; type: string; param: string | null; code: FaultCode; retryable: boolean; request_id: string };
+}
+
+/** Renders a fault as clients see it. */
+export function errorEnvelope(error: SwitchyardError, requestId: string): ErrorEnvelope {
+  const { type, retry } = error.fault;
+  return { error: { message: error.message, type, param: error.param, code: error.code, retryable: retry !== 'never', request_id: requestId } };
+}
+
+/** `Retry-After` in whole seconds, or null when the fault does not ask for a wait. */
+export function retryAfterSeconds(error: SwitchyardError): number | null {
+  if (error.fault.retry !== 'after') return null;
+  return Math.max(1, Math.ceil((error.retryAfterMs ?? 3_000) / 1_000));
+}
