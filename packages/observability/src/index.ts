@@ -1,0 +1,11 @@
+export { OTHER_LABEL } from './label-guard.ts';
+export type { LabelRule, LabelRules, Labels } from './label-guard.ts';
+export { LOG_FIELDS } from './log-fields.ts';
+export type { LogFieldKind, LogFieldName, LogFields } from './log-fields.ts';
+export { openLogSink } from './log-sink.ts';
+export type { LogSink } from './log-sink.ts';
+export { LOG_LEVELS, createLogger } from './logger.ts';
+export type { Log, LogLevel, Logger, LoggerOptions } from './logger.ts';
+export { createMetrics, defineMetrics } from './metrics.ts';
+export type { Counter, Gauge, Histogram, MetricDef, Metrics } from './metrics.ts';
+export { HIDDEN, isSecretName, scrub, scrubError, scrubText } from './scrub.ts';

@@ -1,0 +1,38 @@
+import pino from 'pino';
+
+/** Where finished lines go; each ends in a line feed. */
+export interface LogSink {
+  write(line: string): void;
+}
+
+// A reader of our stderr that has stopped may cost this much memory, then lines are dropped: traffic never waits for a log.
+const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
+
+let opened: LogSink | undefined;
+
+/** The process's stderr: written behind, flushed when the process exits, silent once its reader has gone. One per process. */
+export function openLogSink(): LogSink {
+  opened ??= openStderr();
+  return opened;
+}
+
+function openStderr(): LogSink {
+  const sink = pino.destination({ fd: 2, sync: false, maxLength: MAX_QUEUED_BYTES });
+  let gone = false;
+  sink.on('error', () => {
+    gone = true; // EPIPE: nobody reads, and there is nowhere left to say so
+  });
+  process.once('exit', () => {
+    if (gone) return;
+    try {
+      sink.flushSync();
+    } catch {
+      // the descriptor closed under us at the very end
+    }
+  });
+  return {
+    write: (line) => {
+      if (!gone) sink.write(line);
+    },
+  };
+}
