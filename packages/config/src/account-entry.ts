@@ -1,0 +1,179 @@
+import { ValueRefusal, integer } from './setting-type.ts';
+import type { TomlPath } from './toml-places.ts';
+import { nearestName } from './suggest.ts';
+
+/** Kinds of account that a file may declare; the sandbox account is built in. */
+export const ACCOUNT_KINDS = ['openai', 'openai-compatible'] as const;
+export type AccountKind = (typeof ACCOUNT_KINDS)[number];
+
+/** An account declared in switchyard.toml as `[[accounts]]`. What the API adds is stored elsewhere and may not take one of these names. */
+export interface AccountEntry {
+  readonly name: string;
+  readonly kind: AccountKind;
+  /** Without a slash at the end. */
+  readonly baseUrl: string;
+  /** Secret; null only for `openai-compatible` servers that ask for none. */
+  readonly apiKey: string | null;
+  /** Names this account serves; null: ask the upstream. */
+  readonly models: readonly string[] | null;
+  /** Lower is asked first. */
+  readonly priority: number;
+  readonly organization: string | null;
+  readonly project: string | null;
+  /** Sent with every request to this account; values may be secret. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** `file:line:column` of the entry. */
+  readonly place: string;
+}
+
+/** One row per key of `[[accounts]]`; the docs page and the JSON schema are printed from it. */
+export const ACCOUNT_FIELDS = {
+  name: { says: 'text', required: true, help: 'Unique; letters, digits, `.`, `_`, `-`. `sandbox` is taken.', schema: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' } },
+  kind: { says: 'one of openai, openai-compatible', required: true, help: '`openai` for the OpenAI API, `openai-compatible` for any server that speaks it.', schema: { enum: [...ACCOUNT_KINDS] } },
+  base_url: { says: 'URL', required: false, help: 'Address with its `/v1`; may be left out for `openai`.', schema: { type: 'string', pattern: '^https?://' } },
+  api_key: { says: 'secret', required: false, help: 'Credential, best as `env:NAME` or `file:PATH`; required for `openai`.', schema: { type: 'string' } },
+  models: { says: 'list of text', required: false, help: 'Model names it serves; left out, the upstream is asked.', schema: { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1 } },
+  priority: { says: 'whole number from 0 to 1000000', required: false, help: 'Lower is asked first; 100 when left out.', schema: { type: 'integer', minimum: 0, maximum: 1_000_000 } },
+  organization: { says: 'text', required: false, help: 'Sent as `openai-organization`.', schema: { type: 'string' } },
+  project: { says: 'text', required: false, help: 'Sent as `openai-project`.', schema: { type: 'string' } },
+  headers: { says: 'table of text', required: false, help: 'Extra headers of every request to it; a value may be `env:NAME` or `file:PATH`.', schema: { type: 'object', additionalProperties: { type: 'string' } } },
+} as const satisfies Readonly<Record<string, { says: string; required: boolean; help: string; schema: Readonly<Record<string, unknown>> }>>;
+
+const OPENAI_BASE_URL = 'https://api.openai.com/v1';
+const PRIORITY = integer({ min: 0, max: 1_000_000 });
+// What the gateway sets itself, and what frames a message, is not an account's to say (architecture 8).
+const NOT_AN_EXTRA_HEADER =
+  /^(authorization|x-api-key|cookie|host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|content-length|expect|x-forwarded-.*|x-real-ip|x-switchyard-.*|openai-organization|openai-project)$/i;
+
+export interface AccountReading {
+  /** Resolves a secret as it stands in the file; throws ValueRefusal. */
+  readonly secret: (text: string) => string;
+  readonly place: (path: TomlPath) => string;
+  readonly refuse: (key: string, place: string, problem: string) => void;
+}
+
+/** Reads `[[accounts]]`; what is wrong goes to `refuse`, all of it, and a wrong entry is left out of the result. */
+export function readAccounts(value: unknown, reading: AccountReading): readonly AccountEntry[] {
+  if (!Array.isArray(value) || value.some((each) => typeof each !== 'object' || each === null || Array.isArray(each))) {
+    reading.refuse('accounts', reading.place(['accounts']), 'must be written as [[accounts]], one such table for each account');
+    return [];
+  }
+  const entries: AccountEntry[] = [];
+  const places = new Map<string, string>();
+  value.forEach((each: Record<string, unknown>, n) => {
+    const entry = readAccount(each, n, reading);
+    if (entry === null) return;
+    const first = places.get(entry.name.toLowerCase());
+    if (first === undefined) {
+      places.set(entry.name.toLowerCase(), entry.place);
+      entries.push(entry);
+    } else reading.refuse(`accounts[${n}].name`, reading.place(['accounts', n, 'name']), `is taken by the account at ${first}; choose another`);
+  });
+  return Object.freeze(entries);
+}
+
+function readAccount(raw: Readonly<Record<string, unknown>>, n: number, { secret, place, refuse }: AccountReading): AccountEntry | null {
+  let sound = true;
+  const wrong = (field: string, problem: string): null => {
+    refuse(`accounts[${n}].${field}`, place(['accounts', n, field]), problem);
+    sound = false;
+    return null;
+  };
+  const read = <T>(field: keyof typeof ACCOUNT_FIELDS, as: (value: unknown) => T): T | null => {
+    const value = raw[field];
+    if (value === undefined) return ACCOUNT_FIELDS[field].required ? wrong(field, `is missing; add ${field} (${ACCOUNT_FIELDS[field].says})`) : null;
+    try {
+      return as(value);
+    } catch (error) {
+      if (error instanceof ValueRefusal) return wrong(field, error.message);
+      throw error;
+    }
+  };
+
+  for (const field of Object.keys(raw)) {
+    if (Object.hasOwn(ACCOUNT_FIELDS, field)) continue;
+    const near = nearestName(field, Object.keys(ACCOUNT_FIELDS));
+    wrong(field, `is not a field of an account; ${near === null ? `an account has ${Object.keys(ACCOUNT_FIELDS).join(', ')}` : `did you mean ${near}?`}`);
+  }
+  const name = read('name', accountName);
+  const kind = read('kind', accountKind);
+  const baseUrl = read('base_url', accountBaseUrl);
+  const apiKey = read('api_key', (value) => credential(secret(textOf(value))));
+  const models = read('models', modelNames);
+  const priority = read('priority', (value) => PRIORITY.fromToml(value));
+  const organization = read('organization', headerValue);
+  const project = read('project', headerValue);
+  const headers = read('headers', (value) => extraHeaders(value, secret));
+  if (kind === 'openai' && raw['api_key'] === undefined) wrong('api_key', 'is missing; add api_key = "env:NAME" and set that variable');
+  if (kind === 'openai-compatible' && raw['base_url'] === undefined) wrong('base_url', 'is missing; add base_url = "http://HOST:PORT/v1"');
+  if (!sound || name === null || kind === null) return null;
+  return Object.freeze({
+    name,
+    kind,
+    baseUrl: baseUrl ?? OPENAI_BASE_URL,
+    apiKey,
+    models,
+    priority: priority ?? 100,
+    organization,
+    project,
+    headers: headers ?? Object.freeze({}),
+    place: place(['accounts', n]),
+  });
+}
+
+function textOf(value: unknown): string {
+  if (typeof value !== 'string' || value === '') throw new ValueRefusal('must be text in quotes, not empty');
+  return value;
+}
+
+/** The name of an account, as it stands in headers, logs and metrics. @throws ValueRefusal */
+export function accountName(value: unknown): string {
+  const name = textOf(value);
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw new ValueRefusal('must be 1 to 64 letters, digits, dots, underscores or hyphens, beginning with a letter or digit');
+  if (name.toLowerCase() === 'sandbox') throw new ValueRefusal('is the name of the built-in account; choose another');
+  return name;
+}
+
+function accountKind(value: unknown): AccountKind {
+  const kind = ACCOUNT_KINDS.find((each) => each === value);
+  if (kind === undefined) throw new ValueRefusal(`must be one of ${ACCOUNT_KINDS.join(', ')}`);
+  return kind;
+}
+
+/** The base URL of an upstream: http or https, no credentials, query or fragment; a slash at the end is taken off. @throws ValueRefusal */
+export function accountBaseUrl(value: unknown): string {
+  const url = URL.parse(textOf(value));
+  if (!url || !/^https?:$/.test(url.protocol)) throw new ValueRefusal('must be an http:// or https:// URL, such as https://api.openai.com/v1');
+  if (url.username !== '' || url.password !== '') throw new ValueRefusal('must not hold credentials; put the key in api_key');
+  if (url.search !== '' || url.hash !== '') throw new ValueRefusal('must end after the path, without ? or #');
+  return url.href.replace(/\/+$/, '');
+}
+
+function credential(value: string): string {
+  if (!/^[\x21-\x7e]{1,4096}$/.test(value)) throw new ValueRefusal('must hold visible ASCII characters only, without spaces or line ends');
+  return value;
+}
+
+function modelNames(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || value.length === 0 || value.some((each) => typeof each !== 'string' || each.trim() === '' || each.length > 200)) {
+    throw new ValueRefusal('must be an array of model names; leave it out to ask the upstream');
+  }
+  return Object.freeze([...new Set(value as string[])]);
+}
+
+function headerValue(value: unknown): string {
+  const line = textOf(value);
+  if (/[^\x20-\x7e]/.test(line)) throw new ValueRefusal('must hold printable ASCII characters only, as it is sent in a header');
+  return line;
+}
+
+function extraHeaders(value: unknown, secret: (text: string) => string): Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ValueRefusal('must be a table, such as headers = { x-team = "blue" }');
+  const headers: Record<string, string> = {};
+  for (const [name, inner] of Object.entries(value)) {
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/.test(name)) throw new ValueRefusal('holds a name that is not a header name');
+    if (NOT_AN_EXTRA_HEADER.test(name)) throw new ValueRefusal(`must not hold ${name}, which Switchyard sets itself or never sends`);
+    headers[name.toLowerCase()] = headerValue(secret(textOf(inner)));
+  }
+  return Object.freeze(headers);
+}

@@ -1,0 +1,15 @@
+export { ACCOUNT_KINDS, accountBaseUrl, accountName } from './account-entry.ts';
+export type { AccountEntry, AccountKind } from './account-entry.ts';
+export { ConfigError, problemText } from './config-error.ts';
+export type { ConfigProblem } from './config-error.ts';
+export { describeSettings } from './describe-settings.ts';
+export type { SettingDescription } from './describe-settings.ts';
+export { loadConfig } from './load-config.ts';
+export type { Config, ConfigSource, LoadedConfig } from './load-config.ts';
+export { originText } from './origin.ts';
+export type { Origin } from './origin.ts';
+export { ValueRefusal } from './setting-type.ts';
+export type { Listen } from './setting-type.ts';
+export { SETTING_KEYS, envName } from './settings.ts';
+export type { SettingKey, SettingValue } from './settings.ts';
+export { checkConfig, showConfig } from './show-config.ts';

@@ -1,0 +1,57 @@
+import { ConfigError, problemText } from './config-error.ts';
+import { loadConfig } from './load-config.ts';
+import type { ConfigSource, LoadedConfig } from './load-config.ts';
+import { originText } from './origin.ts';
+import { SETTING_KEYS, settingOf } from './settings.ts';
+
+const SET = 'set (hidden)';
+
+/** What `switchyard config show` prints: each key, its value (of a secret only that it is set) and where it came from. */
+export function showConfig(loaded: LoadedConfig, options: { readonly json: boolean }): string {
+  const settings = SETTING_KEYS.map((key) => {
+    const { type, secret, default: fallback } = settingOf(key);
+    const value = loaded.config[key];
+    const shown = secret ? (value === fallback ? '' : SET) : type.show(value);
+    return { key, shown, value: secret ? shown || null : value, origin: originText(loaded.origins[key]) };
+  });
+  const accounts = loaded.config.accounts.map((account) => ({
+    name: account.name,
+    kind: account.kind,
+    base_url: account.baseUrl,
+    api_key: account.apiKey === null ? null : SET,
+    models: account.models,
+    priority: account.priority,
+    organization: account.organization,
+    project: account.project,
+    headers: Object.keys(account.headers),
+    origin: account.place,
+  }));
+  if (options.json) {
+    const rows = Object.fromEntries(settings.map(({ key, value, origin }) => [key, { value, origin }]));
+    return `${JSON.stringify({ file: loaded.file, settings: rows, accounts, warnings: loaded.warnings }, null, 2)}\n`;
+  }
+  const lines = [
+    ...table(settings.map(({ key, shown, origin }) => [key, shown === '' ? '(not set)' : shown, origin])),
+    ...(accounts.length > 0 ? ['', 'accounts', ...table(accounts.map((each) => [`  ${each.name}`, `${each.kind} ${each.base_url}`, each.origin]))] : []),
+    ...(loaded.warnings.length > 0 ? ['', ...loaded.warnings.map((warning) => `warning: ${warning}`)] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** What `switchyard config check` prints, and whether a start would pass. */
+export function checkConfig(source: ConfigSource): { readonly ok: boolean; readonly text: string } {
+  try {
+    const { file, config, warnings } = loadConfig(source);
+    const where = file ?? `no settings file (${config.config} does not exist), environment and defaults`;
+    const found = `${where}: fine, ${config.accounts.length} ${config.accounts.length === 1 ? 'account' : 'accounts'} declared`;
+    return { ok: true, text: `${[...warnings.map((warning) => `warning: ${warning}`), found].join('\n')}\n` };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { ok: false, text: `${error.problems.map((problem) => problemText(problem)).join('\n')}\n` };
+  }
+}
+
+function table(rows: readonly (readonly [string, string, string])[]): string[] {
+  const width = (n: 0 | 1): number => Math.min(60, Math.max(...rows.map((row) => row[n].length)));
+  return rows.map(([first, second, third]) => `${first.padEnd(width(0))}  ${second.padEnd(width(1))}  ${third}`);
+}
