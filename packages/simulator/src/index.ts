@@ -1,0 +1,11 @@
+export type { Behaviour, Quota, QuotaWindow } from './behaviour.ts';
+export type { Clock } from './clock.ts';
+export type { Direction, End, Filler, Say } from './direction.ts';
+export type { Json } from './json.ts';
+export { openSimulator } from './open-simulator.ts';
+export type { Simulator, SimulatorOptions } from './open-simulator.ts';
+export { PRESETS } from './presets.ts';
+export type { Counters, Outcome, Received, Tally } from './received.ts';
+export { parseScript } from './script.ts';
+export type { Match, Rule, Script } from './script.ts';
+export type { Mode } from './world.ts';

@@ -1,0 +1,97 @@
+import type { Behaviour } from './behaviour.ts';
+import type { Check } from './check.ts';
+import { amount, base64, either, flag, json, list, oneOf, record, shape, text, whole } from './check.ts';
+import { MALFORMATIONS } from './malform.ts';
+import { PRESETS } from './presets.ts';
+
+/** Which requests a rule is for. Every member that is given must hold. */
+export interface Match {
+  readonly method?: string;
+  /** The whole path (`/v1/responses`); a `*` at the end stands for any rest. */
+  readonly path?: string;
+  readonly model?: string;
+  /** A label from `keys`, or `sha256:` and the first hex digits of the key. */
+  readonly key?: string;
+  /** Only the nth request (from 1) that the other members hold for. */
+  readonly nth?: number;
+}
+
+/** One behaviour and the requests that get it. */
+export interface Rule {
+  readonly match?: Match;
+  /** How many requests it answers before it is used up; 1 unless said otherwise. */
+  readonly times?: number | 'always';
+  readonly then: Behaviour;
+}
+
+/**
+ * A script as data. For each request the first rule that matches and is not used up decides; without one the simulator
+ * answers as usual.
+ */
+export interface Script {
+  readonly rules?: readonly Rule[];
+  /** The served models; others are refused with `model_not_found`. */
+  readonly models?: readonly string[];
+  /** Accepted keys by label; any other is refused with 401. */
+  readonly keys?: Readonly<Record<string, string>>;
+}
+
+const headerValue = either('a string or a list of strings', text, list(text));
+const quotaWindow = shape({ usedPercent: amount, windowMinutes: whole(0), resetAt: whole(0) }, ['usedPercent']);
+const place = ['before_head', 'after_head'];
+
+const call = shape({ name: text, arguments: either('an object or JSON text', text, record(json)), input: text }, ['name']);
+const say = shape({
+  text: either('a string or a list of strings', text, list(text)),
+  reasoning: text,
+  refusal: text,
+  calls: list(call),
+  usage: either('null or { input, output }', oneOf([null]), shape({ input: whole(0), output: whole(0), cached: whole(0), reasoning: whole(0) }, ['input', 'output'])),
+});
+const end = either(
+  '"completed", "none", { failed: { code } }, { incomplete: reason } or { error: {} }',
+  oneOf(['completed', 'none']),
+  shape({ failed: shape({ code: text, message: text }, ['code']) }, ['failed']),
+  shape({ incomplete: text }, ['incomplete']),
+  shape({ error: shape({ code: text, message: text }) }, ['error']),
+);
+
+const behaviour = shape({
+  preset: oneOf(Object.keys(PRESETS)),
+  status: whole(200, 599),
+  headers: record(either('a string, a list of strings or null', headerValue, oneOf([null]))),
+  quota: shape({ primary: quotaWindow, secondary: quotaWindow, limitName: text, credits: shape({ hasCredits: flag, unlimited: flag, balance: text }, ['hasCredits', 'unlimited', 'balance']) }),
+  body: json,
+  text,
+  chunks: list(base64),
+  raw: flag,
+  slice: whole(1),
+  malformed: oneOf(Object.keys(MALFORMATIONS)),
+  gzip: flag,
+  contentLength: whole(0),
+  say,
+  before: list(record(json)),
+  end,
+  stream: shape({ events: whole(0), bytes: whole(0) }, ['events', 'bytes']),
+  informational: list(shape({ status: whole(100, 199), headers: record(text) }, ['status'])),
+  delayMs: whole(0),
+  intervalMs: whole(0),
+  hold: shape({ at: either('"before_head", "after_head" or a number of events', oneOf(place), whole(0)), gate: text }, ['at']),
+  cut: shape({ at: either('"before_head", "after_head", { bytes } or { units }', oneOf(place), shape({ bytes: whole(0) }, ['bytes']), shape({ units: whole(0) }, ['units'])), how: oneOf(['close', 'reset']) }, ['at']),
+} satisfies Record<keyof Behaviour, Check>);
+
+const match = shape({ method: text, path: text, model: text, key: text, nth: whole(1) });
+const script = shape({
+  rules: list(shape({ match, times: either('"always" or a whole number of at least 1', oneOf(['always']), whole(1)), then: behaviour }, ['then'])),
+  models: list(text),
+  keys: record(text),
+});
+
+/**
+ * Checks a script that came from outside.
+ * @throws SwitchyardError `invalid_value` with the place (`rules[2].then.cut.at`) and what was expected there.
+ */
+export function parseScript(value: unknown): Script {
+  script(value, '');
+  return value as Script;
+}
