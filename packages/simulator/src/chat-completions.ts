@@ -17,7 +17,8 @@ import type { Call, World } from './world.ts';
 /** `POST /v1/chat/completions` (openai-api 2): unary, or SSE when `stream` is true. */
 export function chatCompletions(call: Call, world: World, direction: Direction): Reply {
   const { body } = call;
-  if (!Array.isArray(body['messages'])) return refuse(400, { message: "Missing required parameter: 'messages'.", param: 'messages', code: 'missing_required_parameter' });
+  if (!Array.isArray(body['messages']))
+    return refuse(400, { message: "Missing required parameter: 'messages'.", param: 'messages', code: 'missing_required_parameter' });
   const turn = direction.say === undefined ? speak(chatPrompt(body)) : turnOf(direction.say);
   const { turn: said, cutShort } = limited(turn, body['max_completion_tokens'] ?? body['max_tokens']);
   const answer: Answer = {
@@ -61,7 +62,9 @@ function completion({ base, turn, callIds, finish, choices, usage }: Answer): ob
 }
 
 function callBody(call: Turn['calls'][number], input: string): object {
-  return call.kind === 'custom' ? { type: 'custom', custom: { name: call.name, input } } : { type: 'function', function: { name: call.name, arguments: input } };
+  return call.kind === 'custom'
+    ? { type: 'custom', custom: { name: call.name, input } }
+    : { type: 'function', function: { name: call.name, arguments: input } };
 }
 
 /** The stream in the order of openai-api 2.3: role, content, tool calls, one finish per choice, usage if asked for, `[DONE]`. */

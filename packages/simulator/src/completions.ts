@@ -35,7 +35,8 @@ export function completions(call: Call, world: World, direction: Direction): Rep
 
   function* events(): Generator<Buffer> {
     for (const [index, { turn, cutShort }] of answers.entries()) {
-      for (const piece of turn.pieces) yield sseEvent(JSON.stringify({ ...base, choices: [choice(index, piece, null)], ...(wantsUsage ? { usage: null } : {}) }));
+      for (const piece of turn.pieces)
+        yield sseEvent(JSON.stringify({ ...base, choices: [choice(index, piece, null)], ...(wantsUsage ? { usage: null } : {}) }));
       yield sseEvent(JSON.stringify({ ...base, choices: [choice(index, '', finishOf(cutShort))], ...(wantsUsage ? { usage: null } : {}) }));
     }
     if (direction.end === 'none') return;

@@ -14,7 +14,8 @@ const MOST_DIMENSIONS = 4_096;
 export function embeddings(call: Call): Reply {
   const { body } = call;
   const inputs = inputsOf(body['input']);
-  if (inputs === undefined) return refuse(400, { message: "'input' must be a non-empty string, list of strings, or list of token ids.", param: 'input', code: 'invalid_value' });
+  if (inputs === undefined)
+    return refuse(400, { message: "'input' must be a non-empty string, list of strings, or list of token ids.", param: 'input', code: 'invalid_value' });
   const dimensions = body['dimensions'] ?? DEFAULT_DIMENSIONS;
   if (typeof dimensions !== 'number' || !Number.isInteger(dimensions) || dimensions < 1 || dimensions > MOST_DIMENSIONS) {
     return refuse(400, { message: `'dimensions' must be a whole number from 1 to ${MOST_DIMENSIONS}.`, param: 'dimensions', code: 'invalid_value' });
@@ -36,7 +37,9 @@ function inputsOf(input: unknown): readonly (string | readonly unknown[])[] | un
 }
 
 function vectorOf(text: string, dimensions: number): readonly number[] {
-  const bytes = createHash('shake256', { outputLength: dimensions * 2 }).update(text).digest();
+  const bytes = createHash('shake256', { outputLength: dimensions * 2 })
+    .update(text)
+    .digest();
   const raw = Array.from({ length: dimensions }, (_, index) => bytes.readInt16LE(index * 2));
   const length = Math.hypot(...raw) || 1;
   return raw.map((value) => Math.fround(value / length));

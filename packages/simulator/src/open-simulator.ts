@@ -107,7 +107,9 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
     const model = (): string => modelIn(body.decoded);
     const chosen = rules.active ? rules.take({ method, path, keyLabel: labels.get(key) ?? '', keyPrint: print, model }) : undefined;
     entry.rule = chosen?.name ?? null;
-    const reply = replyTo(chosen, key, () => answer({ method, path, query, headers: req.headers, body: body.decoded }, world, chosen?.behaviour ?? NO_DIRECTION));
+    const reply = replyTo(chosen, key, () =>
+      answer({ method, path, query, headers: req.headers, body: body.decoded }, world, chosen?.behaviour ?? NO_DIRECTION),
+    );
     entry.status = reply.status;
     await play(res, reply, mannerOf(chosen), {
       clock,

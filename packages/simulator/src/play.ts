@@ -85,7 +85,11 @@ export async function play(res: ServerResponse, reply: Reply, manner: Manner, st
     stage.sent();
     if (bytes >= mostBytes) return breakOff();
     if (!goesOn) await wait((pass) => on(manner.raw === true ? socket : res, 'drain', pass));
-    if (manner.apart === true) await wait((pass) => { const turn = setImmediate(pass); return () => clearImmediate(turn); });
+    if (manner.apart === true)
+      await wait((pass) => {
+        const turn = setImmediate(pass);
+        return () => clearImmediate(turn);
+      });
   }
   await holdAt(units);
   if (units >= mostUnits) return breakOff();
@@ -111,7 +115,10 @@ function waiting(res: ServerResponse): Wait {
 
 async function flushed(socket: Socket, wait: Wait): Promise<void> {
   // The response corks its socket for the rest of the tick; only then is what is left in the buffer known.
-  await wait((pass) => { const turn = setImmediate(pass); return () => clearImmediate(turn); });
+  await wait((pass) => {
+    const turn = setImmediate(pass);
+    return () => clearImmediate(turn);
+  });
   if (socket.writableLength > 0) await wait((pass) => on(socket, 'drain', pass));
 }
 

@@ -8,14 +8,37 @@ function fails(status: number, code: string | null, message: string, type = 'inv
 
 /** `response.failed` codes that codex tells apart (codex-protocol 2.8). */
 const FAILED_CODES = [
-  'context_length_exceeded', 'insufficient_quota', 'usage_not_included', 'invalid_prompt', 'bio_policy', 'cyber_policy', 'model_not_found',
-  'server_is_overloaded', 'flex_unavailable', 'rate_limit_exceeded', 'slow_down', 'usage_limit_reached', 'server_error',
+  'context_length_exceeded',
+  'insufficient_quota',
+  'usage_not_included',
+  'invalid_prompt',
+  'bio_policy',
+  'cyber_policy',
+  'model_not_found',
+  'server_is_overloaded',
+  'flex_unavailable',
+  'rate_limit_exceeded',
+  'slow_down',
+  'usage_limit_reached',
+  'server_error',
 ] as const;
 
 const PLAIN_STATUSES: Readonly<Record<string, string>> = {
-  400: 'Bad request.', 401: 'Incorrect API key provided.', 402: 'Payment required.', 403: 'You may not do this.', 404: 'Not found.',
-  408: 'Request timed out.', 409: 'Conflict.', 413: 'Request too large.', 422: 'Unprocessable.', 429: 'Too many requests.',
-  500: 'The server had an error.', 502: 'Bad gateway.', 503: 'Service unavailable.', 504: 'Gateway timeout.', 529: 'Overloaded.',
+  400: 'Bad request.',
+  401: 'Incorrect API key provided.',
+  402: 'Payment required.',
+  403: 'You may not do this.',
+  404: 'Not found.',
+  408: 'Request timed out.',
+  409: 'Conflict.',
+  413: 'Request too large.',
+  422: 'Unprocessable.',
+  429: 'Too many requests.',
+  500: 'The server had an error.',
+  502: 'Bad gateway.',
+  503: 'Service unavailable.',
+  504: 'Gateway timeout.',
+  529: 'Overloaded.',
 };
 
 /**
@@ -23,10 +46,20 @@ const PLAIN_STATUSES: Readonly<Record<string, string>> = {
  * without a code; `failed_*` and `incomplete_*` end the surface's usual answer.
  */
 export const PRESETS: Readonly<Record<string, Behaviour>> = {
-  ...Object.fromEntries(Object.entries(PLAIN_STATUSES).map(([status, message]) => [status, fails(Number(status), null, message, Number(status) >= 500 ? 'server_error' : 'invalid_request_error')])),
+  ...Object.fromEntries(
+    Object.entries(PLAIN_STATUSES).map(([status, message]) => [
+      status,
+      fails(Number(status), null, message, Number(status) >= 500 ? 'server_error' : 'invalid_request_error'),
+    ]),
+  ),
   context_length_exceeded: fails(400, 'context_length_exceeded', 'Your input exceeds the context window of this model.'),
   cyber_policy: fails(400, 'cyber_policy', 'This request was flagged.'),
-  previous_response_not_found: { status: 400, body: { error: { message: 'Previous response not found.', type: 'invalid_request_error', param: 'previous_response_id', code: 'previous_response_not_found' } } },
+  previous_response_not_found: {
+    status: 400,
+    body: {
+      error: { message: 'Previous response not found.', type: 'invalid_request_error', param: 'previous_response_id', code: 'previous_response_not_found' },
+    },
+  },
   invalid_api_key: fails(401, 'invalid_api_key', 'Incorrect API key provided.'),
   deactivated_workspace: { status: 402, body: { detail: { code: 'deactivated_workspace' } } },
   model_not_found: fails(404, 'model_not_found', 'The model does not exist or you do not have access to it.'),

@@ -80,14 +80,19 @@ export class Entry {
   }
 
   view(full: boolean): Received {
-    const headers = full ? this.headers : Object.fromEntries(Object.entries(this.headers).map(([name, value]) => [name, SECRET_HEADERS.has(name) ? masked(value) : value]));
+    const headers = full
+      ? this.headers
+      : Object.fromEntries(Object.entries(this.headers).map(([name, value]) => [name, SECRET_HEADERS.has(name) ? masked(value) : value]));
     const { id, method, path, query, key, bodyBytes, bodySha256, startedMs, endedMs, status, rule, unitsSent, outcome } = this;
     return { id, method, path, query, headers, key, body: readBody(this.body), bodyBytes, bodySha256, startedMs, endedMs, status, rule, unitsSent, outcome };
   }
 }
 
 function masked(value: string | readonly string[]): string {
-  return [value].flat().map((each) => keyPrint(each.replace(/^Bearer /i, ''))).join(', ');
+  return [value]
+    .flat()
+    .map((each) => keyPrint(each.replace(/^Bearer /i, '')))
+    .join(', ');
 }
 
 function readBody(bytes: Buffer | null): unknown {

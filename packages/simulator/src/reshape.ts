@@ -63,7 +63,11 @@ export function quotaHeaders({ primary, secondary, limitName, credits }: Quota):
     ...(limitName === undefined ? {} : { 'x-codex-limit-name': limitName }),
     ...(credits === undefined
       ? {}
-      : { 'x-codex-credits-has-credits': String(credits.hasCredits), 'x-codex-credits-unlimited': String(credits.unlimited), 'x-codex-credits-balance': credits.balance }),
+      : {
+          'x-codex-credits-has-credits': String(credits.hasCredits),
+          'x-codex-credits-unlimited': String(credits.unlimited),
+          'x-codex-credits-balance': credits.balance,
+        }),
   };
 }
 

@@ -26,7 +26,8 @@ export function deleteResponse(call: Call, world: World): Reply {
 export function cancelResponse(call: Call, world: World): Reply {
   const stored = world.responses.get(call.id);
   if (stored === undefined) return unknown(call.id);
-  if (stored.response['background'] !== true) return refuse(400, { message: 'Only background responses can be cancelled.', param: 'id', code: 'invalid_value' });
+  if (stored.response['background'] !== true)
+    return refuse(400, { message: 'Only background responses can be cancelled.', param: 'id', code: 'invalid_value' });
   if (stored.waits) {
     stored.waits = false;
     stored.response = { ...queued(stored.response), status: 'cancelled' };

@@ -5,7 +5,9 @@ import type { Prompt, Tool } from './turn.ts';
 /** The input of a responses request as a list of items; a plain string is one user message. */
 export function inputItems(input: unknown, newId: (prefix: string) => string): readonly Loose[] {
   const items = typeof input === 'string' ? [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: input }] }] : objectsIn(input);
-  return items.map((item) => (typeof item['id'] === 'string' ? item : { ...item, type: item['type'] ?? 'message', id: newId(String(item['type']).endsWith('_output') ? 'fco' : 'msg') }));
+  return items.map((item) =>
+    typeof item['id'] === 'string' ? item : { ...item, type: item['type'] ?? 'message', id: newId(String(item['type']).endsWith('_output') ? 'fco' : 'msg') },
+  );
 }
 
 /** Reads the model's prompt from a transcript and the request that extends it (openai-api 5.1). */

@@ -29,7 +29,9 @@ export function createResponse(call: Call, world: World, direction: Direction): 
   const spoken = compacting ? { pieces: [], calls: [] } : direction.say === undefined ? speak(responsesPrompt(transcript, body)) : turnOf(direction.say);
   const { turn, cutShort } = limited(spoken, body['max_output_tokens']);
   const pieces = new Map<string, readonly string[]>();
-  const output = compacting ? [{ type: 'compaction', id: world.newId('cmp'), encrypted_content: seal(world.nonce, transcript.length) }] : outputOf(turn, body, world, pieces, direction.stream !== undefined);
+  const output = compacting
+    ? [{ type: 'compaction', id: world.newId('cmp'), encrypted_content: seal(world.nonce, transcript.length) }]
+    : outputOf(turn, body, world, pieces, direction.stream !== undefined);
   const usage = responsesUsage(usageOf(countTokens(transcriptText(transcript, body['instructions'])), turn, direction.say?.usage));
   const waits = body['background'] === true && body['stream'] !== true;
   const response = responseObject(body, world, { output, usage, ...ending(direction, cutShort) });
@@ -38,7 +40,8 @@ export function createResponse(call: Call, world: World, direction: Direction): 
     world.responses.put(id, { response, waits, input, transcript: [...transcript, ...output], pieces });
   }
   if (body['stream'] === true) return { status: 200, headers: SSE_HEADERS, units: responseEvents({ response, pieces, direction }) };
-  if (typeof direction.end === 'object' && 'error' in direction.end) return refuse(500, { message: direction.end.error.message ?? 'The request failed.', type: 'server_error', code: direction.end.error.code ?? null });
+  if (typeof direction.end === 'object' && 'error' in direction.end)
+    return refuse(500, { message: direction.end.error.message ?? 'The request failed.', type: 'server_error', code: direction.end.error.code ?? null });
   return jsonReply(waits ? queued(response) : response);
 }
 
@@ -62,14 +65,26 @@ export function compactResponse(call: Call, world: World): Reply {
   const kept = transcript.filter((item) => item['role'] === 'user');
   const usage = usageOf(countTokens(transcriptText(transcript, call.body['instructions'])), { pieces: [], calls: [] }, undefined);
   const sealed = { type: 'compaction', id: world.newId('cmp'), encrypted_content: seal(world.nonce, transcript.length) };
-  return jsonReply({ id: world.newId('resp'), object: 'response.compaction', created_at: world.seconds(), output: [...kept, sealed], usage: responsesUsage(usage) });
+  return jsonReply({
+    id: world.newId('resp'),
+    object: 'response.compaction',
+    created_at: world.seconds(),
+    output: [...kept, sealed],
+    usage: responsesUsage(usage),
+  });
 }
 
 function readTranscript(body: Loose, world: World): { input: readonly Loose[]; transcript: readonly Loose[] } | { refusal: Reply } {
   const previousId = body['previous_response_id'];
   const previous = typeof previousId === 'string' ? world.responses.get(previousId) : undefined;
   if (typeof previousId === 'string' && previous === undefined) {
-    return { refusal: refuse(400, { message: `Previous response with id '${previousId}' not found.`, param: 'previous_response_id', code: 'previous_response_not_found' }) };
+    return {
+      refusal: refuse(400, {
+        message: `Previous response with id '${previousId}' not found.`,
+        param: 'previous_response_id',
+        code: 'previous_response_not_found',
+      }),
+    };
   }
   const input = inputItems(body['input'], (prefix) => world.newId(prefix));
   const foreign = input.find((item) => typeof item['encrypted_content'] === 'string' && !openedByUs(world.nonce, item['encrypted_content']));
@@ -104,7 +119,10 @@ function outputOf(turn: Turn, body: Loose, world: World, pieces: Map<string, rea
   }
   if (turn.pieces.length > 0 || turn.refusal !== undefined || filled) {
     const id = world.newId('msg');
-    const part = turn.refusal === undefined ? { type: 'output_text', text: turn.pieces.join(''), annotations: [], logprobs: [] } : { type: 'refusal', refusal: turn.refusal };
+    const part =
+      turn.refusal === undefined
+        ? { type: 'output_text', text: turn.pieces.join(''), annotations: [], logprobs: [] }
+        : { type: 'refusal', refusal: turn.refusal };
     output.push({ type: 'message', id, role: 'assistant', status: 'completed', content: [part] });
     pieces.set(id, turn.pieces);
   }

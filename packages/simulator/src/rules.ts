@@ -41,7 +41,7 @@ export class Rules {
   add(rules: readonly Rule[]): void {
     const first = this.#rules.length;
     for (const [index, rule] of rules.entries()) {
-      const behaviour = withPreset(rule.then);
+      const behaviour = withPreset(rule.answer);
       const spelled = spelledOut(behaviour);
       const ready = spelled === undefined ? undefined : built(reshape(spelled, behaviour));
       this.#rules.push({ name: `rules[${first + index}]`, rule, behaviour, ready, seen: 0, left: rule.times === 'always' ? Infinity : (rule.times ?? 1) });

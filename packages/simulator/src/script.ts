@@ -21,7 +21,7 @@ export interface Rule {
   readonly match?: Match;
   /** How many requests it answers before it is used up; 1 unless said otherwise. */
   readonly times?: number | 'always';
-  readonly then: Behaviour;
+  readonly answer: Behaviour;
 }
 
 /**
@@ -46,7 +46,11 @@ const say = shape({
   reasoning: text,
   refusal: text,
   calls: list(call),
-  usage: either('null or { input, output }', oneOf([null]), shape({ input: whole(0), output: whole(0), cached: whole(0), reasoning: whole(0) }, ['input', 'output'])),
+  usage: either(
+    'null or { input, output }',
+    oneOf([null]),
+    shape({ input: whole(0), output: whole(0), cached: whole(0), reasoning: whole(0) }, ['input', 'output']),
+  ),
 });
 const end = either(
   '"completed", "none", { failed: { code } }, { incomplete: reason } or { error: {} }',
@@ -60,7 +64,12 @@ const behaviour = shape({
   preset: oneOf(Object.keys(PRESETS)),
   status: whole(200, 599),
   headers: record(either('a string, a list of strings or null', headerValue, oneOf([null]))),
-  quota: shape({ primary: quotaWindow, secondary: quotaWindow, limitName: text, credits: shape({ hasCredits: flag, unlimited: flag, balance: text }, ['hasCredits', 'unlimited', 'balance']) }),
+  quota: shape({
+    primary: quotaWindow,
+    secondary: quotaWindow,
+    limitName: text,
+    credits: shape({ hasCredits: flag, unlimited: flag, balance: text }, ['hasCredits', 'unlimited', 'balance']),
+  }),
   body: json,
   text,
   chunks: list(base64),
@@ -77,19 +86,30 @@ const behaviour = shape({
   delayMs: whole(0),
   intervalMs: whole(0),
   hold: shape({ at: either('"before_head", "after_head" or a number of events', oneOf(place), whole(0)), gate: text }, ['at']),
-  cut: shape({ at: either('"before_head", "after_head", { bytes } or { units }', oneOf(place), shape({ bytes: whole(0) }, ['bytes']), shape({ units: whole(0) }, ['units'])), how: oneOf(['close', 'reset']) }, ['at']),
+  cut: shape(
+    {
+      at: either(
+        '"before_head", "after_head", { bytes } or { units }',
+        oneOf(place),
+        shape({ bytes: whole(0) }, ['bytes']),
+        shape({ units: whole(0) }, ['units']),
+      ),
+      how: oneOf(['close', 'reset']),
+    },
+    ['at'],
+  ),
 } satisfies Record<keyof Behaviour, Check>);
 
 const match = shape({ method: text, path: text, model: text, key: text, nth: whole(1) });
 const script = shape({
-  rules: list(shape({ match, times: either('"always" or a whole number of at least 1', oneOf(['always']), whole(1)), then: behaviour }, ['then'])),
+  rules: list(shape({ match, times: either('"always" or a whole number of at least 1', oneOf(['always']), whole(1)), answer: behaviour }, ['answer'])),
   models: list(text),
   keys: record(text),
 });
 
 /**
  * Checks a script that came from outside.
- * @throws SwitchyardError `invalid_value` with the place (`rules[2].then.cut.at`) and what was expected there.
+ * @throws SwitchyardError `invalid_value` with the place (`rules[2].answer.cut.at`) and what was expected there.
  */
 export function parseScript(value: unknown): Script {
   script(value, '');
