@@ -1,0 +1,12 @@
+export type { DatabaseConnection, DatabaseTarget } from './connection.ts';
+export { DatabaseRefusal } from './database-refusal.ts';
+export type { RefusalReason } from './database-refusal.ts';
+export { startEmbeddedPostgres } from './embedded/start-embedded-postgres.ts';
+export type { EmbeddedPostgres, EmbeddedPostgresOptions } from './embedded/start-embedded-postgres.ts';
+export { groupCommit } from './group-commit.ts';
+export type { GroupCommit, GroupCommitClock, GroupCommitOptions } from './group-commit.ts';
+export { migrate } from './migrate/migrate.ts';
+export type { MigrateOptions } from './migrate/migrate.ts';
+export type { MigrationSet } from './migrate/migration-files.ts';
+export { openDatabase } from './open-database.ts';
+export type { Database, OpenDatabaseOptions } from './open-database.ts';
