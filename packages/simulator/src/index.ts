@@ -5,6 +5,8 @@ export type { Json } from './json.ts';
 export { openSimulator } from './open-simulator.ts';
 export type { Simulator, SimulatorOptions } from './open-simulator.ts';
 export { PRESETS } from './presets.ts';
+export { runSimulator } from './run-simulator.ts';
+export type { Surroundings } from './run-simulator.ts';
 export type { Counters, Outcome, Received, Tally } from './received.ts';
 export { parseScript } from './script.ts';
 export type { Match, Rule, Script } from './script.ts';
