@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@switchyard/observability';
 
 import { DatabaseRefusal } from '../database-refusal.ts';
-import { identifyProcess, processesIn } from './process-identity.ts';
+import { processesIn } from './process-identity.ts';
 
 /** Each signal, and how long it is given: a clean stop, an unclean one that recovery mends, and the end. Together they leave room for a restart in 3 s. */
 const STEPS = [
@@ -23,11 +23,7 @@ const POLL_MS = 10;
 export async function endOrphan(dataFolder: string, log: Logger): Promise<void> {
   const postmaster = postmasterPid(dataFolder);
   let left = processesIn(dataFolder, postmaster);
-  if (left.length === 0) {
-    // PostgreSQL refuses to start when the pid of a lock file lives, even as somebody else: a reused pid, after a reboot most of all.
-    if (postmaster !== null && identifyProcess(postmaster)) rmSync(join(dataFolder, 'postmaster.pid'), { force: true });
-    return;
-  }
+  if (left.length === 0) return clearLockFile(dataFolder, postmaster);
   log.warn('database_orphan_found', 'a PostgreSQL server left by an earlier process is being stopped', { pid: postmaster ?? left[0], directory: dataFolder });
   for (const { signal, toAll, waitMs } of STEPS) {
     for (const pid of left) if (toAll || pid === postmaster) send(pid, signal);
@@ -35,7 +31,7 @@ export async function endOrphan(dataFolder: string, log: Logger): Promise<void> 
       await sleep(POLL_MS);
       left = processesIn(dataFolder, postmaster);
     }
-    if (left.length === 0) return;
+    if (left.length === 0) return clearLockFile(dataFolder, postmaster);
   }
   throw new DatabaseRefusal('orphan_stuck', `An earlier PostgreSQL server (pid ${left.join(', ')}) still works on ${dataFolder} and does not end. Look at the disk, end the process, then start again.`);
 }
@@ -47,6 +43,23 @@ function postmasterPid(dataFolder: string): number | null {
     return Number.isInteger(pid) && pid > 0 ? pid : null;
   } catch {
     return null;
+  }
+}
+
+/**
+ * PostgreSQL refuses to start while the pid in its lock file is taken, be it by a zombie that nobody buries or by another program.
+ * A free pid it judges better itself: it then looks for shared memory still in use.
+ */
+function clearLockFile(dataFolder: string, postmaster: number | null): void {
+  if (postmaster !== null && isTaken(postmaster)) rmSync(join(dataFolder, 'postmaster.pid'), { force: true });
+}
+
+function isTaken(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -29,7 +29,7 @@ const PLATFORM = `
 
 /**
  * Brings the schemas of the services up to date, forward only. Each migration and its row are one transaction, so a run that was killed is
- * simply run again; of several processes one works and the others wait for it. Unqualified names in a file are of its service's schema.
+ * simply run again; of several processes one works and the others wait for it. Its first file makes the schema, which is named like the service.
  * All files are looked at before the first is applied.
  * @returns how many were applied.
  * @throws DatabaseRefusal `migration_files`, `migration_changed`, `migration_newer`, or `migration_failed` naming the file.
@@ -85,7 +85,7 @@ function pendingOf(service: string, files: readonly MigrationFile[], applied: re
 async function apply(client: pg.Client, service: string, file: MigrationFile): Promise<void> {
   try {
     await client.query('BEGIN');
-    await client.query(`CREATE SCHEMA IF NOT EXISTS "${service}"; SET LOCAL search_path TO "${service}"`);
+    await client.query(`SET LOCAL search_path TO "${service}"`);
     const before = await transactionId(client);
     await client.query(file.sql);
     if ((await transactionId(client)) !== before)

@@ -1,0 +1,10 @@
+export { fakeClock } from './fake-clock.ts';
+export type { FakeClock } from './fake-clock.ts';
+export { recordingLogger, silentLogger } from './loggers.ts';
+export type { LogRecord } from './loggers.ts';
+export { rawExchange } from './raw-exchange.ts';
+export type { RawExchange, RawExchangeOptions, RawPart } from './raw-exchange.ts';
+export { temporaryHome } from './temporary-home.ts';
+export type { TemporaryHome } from './temporary-home.ts';
+export { testDatabase } from './test-database.ts';
+export type { TestDatabase } from './test-database.ts';
