@@ -28,15 +28,40 @@ export interface AccountEntry {
 
 /** One row per key of `[[accounts]]`; the docs page and the JSON schema are printed from it. */
 export const ACCOUNT_FIELDS = {
-  name: { says: 'text', required: true, help: 'Unique; letters, digits, `.`, `_`, `-`. `sandbox` is taken.', schema: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' } },
-  kind: { says: 'one of openai, openai-compatible', required: true, help: '`openai` for the OpenAI API, `openai-compatible` for any server that speaks it.', schema: { enum: [...ACCOUNT_KINDS] } },
+  name: {
+    says: 'text',
+    required: true,
+    help: 'Unique; letters, digits, `.`, `_`, `-`. `sandbox` is taken.',
+    schema: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' },
+  },
+  kind: {
+    says: 'one of openai, openai-compatible',
+    required: true,
+    help: '`openai` for the OpenAI API, `openai-compatible` for any server that speaks it.',
+    schema: { enum: [...ACCOUNT_KINDS] },
+  },
   base_url: { says: 'URL', required: false, help: 'Address with its `/v1`; may be left out for `openai`.', schema: { type: 'string', pattern: '^https?://' } },
   api_key: { says: 'secret', required: false, help: 'Credential, best as `env:NAME` or `file:PATH`; required for `openai`.', schema: { type: 'string' } },
-  models: { says: 'list of text', required: false, help: 'Model names it serves; left out, the upstream is asked.', schema: { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1 } },
-  priority: { says: 'whole number from 0 to 1000000', required: false, help: 'Lower is asked first; 100 when left out.', schema: { type: 'integer', minimum: 0, maximum: 1_000_000 } },
+  models: {
+    says: 'list of text',
+    required: false,
+    help: 'Model names it serves; left out, the upstream is asked.',
+    schema: { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1 },
+  },
+  priority: {
+    says: 'whole number from 0 to 1000000',
+    required: false,
+    help: 'Lower is asked first; 100 when left out.',
+    schema: { type: 'integer', minimum: 0, maximum: 1_000_000 },
+  },
   organization: { says: 'text', required: false, help: 'Sent as `openai-organization`.', schema: { type: 'string' } },
   project: { says: 'text', required: false, help: 'Sent as `openai-project`.', schema: { type: 'string' } },
-  headers: { says: 'table of text', required: false, help: 'Extra headers of every request to it; a value may be `env:NAME` or `file:PATH`.', schema: { type: 'object', additionalProperties: { type: 'string' } } },
+  headers: {
+    says: 'table of text',
+    required: false,
+    help: 'Extra headers of every request to it; a value may be `env:NAME` or `file:PATH`.',
+    schema: { type: 'object', additionalProperties: { type: 'string' } },
+  },
 } as const satisfies Readonly<Record<string, { says: string; required: boolean; help: string; schema: Readonly<Record<string, unknown>> }>>;
 
 const OPENAI_BASE_URL = 'https://api.openai.com/v1';
@@ -129,7 +154,8 @@ function textOf(value: unknown): string {
 /** The name of an account, as it stands in headers, logs and metrics. @throws ValueRefusal */
 export function accountName(value: unknown): string {
   const name = textOf(value);
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw new ValueRefusal('must be 1 to 64 letters, digits, dots, underscores or hyphens, beginning with a letter or digit');
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name))
+    throw new ValueRefusal('must be 1 to 64 letters, digits, dots, underscores or hyphens, beginning with a letter or digit');
   if (name.toLowerCase() === 'sandbox') throw new ValueRefusal('is the name of the built-in account; choose another');
   return name;
 }

@@ -20,6 +20,8 @@ import { nearestName } from './suggest.ts';
 import { tomlPlaces } from './toml-places.ts';
 import type { TomlPath } from './toml-places.ts';
 
+const SECTIONS: ReadonlySet<string> = new Set(SETTING_KEYS.filter((key) => key.includes('.')).map((key) => key.slice(0, key.lastIndexOf('.'))));
+
 /** Every setting by its dotted key, and the accounts of the file. Frozen: read once, passed down. */
 export type Config = { readonly [K in SettingKey]: SettingValue<K> } & { readonly accounts: readonly AccountEntry[] };
 
@@ -121,6 +123,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
       }
       plainSecrets ||= secret === true && typeof value === 'string' && !isSecretReference(value);
       if (origins[key]?.kind === 'default') take(key, at(keys), value, path);
+      else if (!secret) checkOverridden(key, value, originText(at(keys)), refuse);
     }
     if (document['accounts'] !== undefined) {
       accounts = readAccounts(document['accounts'], {
@@ -166,7 +169,8 @@ function fromEnvironment(key: SettingKey, env: Environment, warnings: string[]):
 }
 
 function unknownKey(key: string): string {
-  const near = nearestName(key, SETTING_KEYS);
+  if (SECTIONS.has(key)) return `is a section; write [${key}] on a line of its own and its settings below`;
+  const near = nearestName(key, [...SETTING_KEYS, ...SECTIONS]);
   return `is not a setting; ${near === null ? 'see `switchyard config show` for all of them' : `did you mean ${near}?`}`;
 }
 
@@ -174,25 +178,32 @@ function warnUnknownEnvironment(env: Environment, warnings: string[]): void {
   const known = new Set(SETTING_KEYS.flatMap((key) => [envName(key), ...(settingOf(key).aliases ?? []).map((alias) => alias.env)]));
   for (const name of env.keys()) {
     if (!name.startsWith('SWITCHYARD_') || known.has(name) || OTHER_ENV.test(name)) continue;
-    const near = nearestName(name, [...known].filter((each) => each.startsWith('SWITCHYARD_')));
+    const near = nearestName(
+      name,
+      [...known].filter((each) => each.startsWith('SWITCHYARD_')),
+    );
     warnings.push(`the environment variable ${name} is not a setting and has no effect${near === null ? '' : `; did you mean ${near}?`}`);
   }
 }
 
 function readSettingsFile(path: string, mustExist: boolean, readFile: (path: string) => string, refuse: (problem: string) => void): string | null {
   try {
-    return readFile(path);
+    return readFile(path).replace(/^\ufeff/, '');
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if ((code === 'ENOENT' || code === 'ENOTDIR') && !mustExist) return null;
-    refuse(code === 'ENOENT' ? `names ${path}, which does not exist; make it, or take the setting away` : `names ${path}, which cannot be read (${String(code)}); make it readable for this user`);
+    refuse(
+      code === 'ENOENT'
+        ? `names ${path}, which does not exist; make it, or take the setting away`
+        : `names ${path}, which cannot be read (${String(code)}); make it readable for this user`,
+    );
     return null;
   }
 }
 
 function parseSettingsFile(path: string, text: string, refuse: (key: string, place: string, problem: string) => void): Record<string, unknown> | null {
   try {
-    return parse(text.replace(/^\ufeff/, ' '), { unsafeKeyBehaviour: 'throw' });
+    return parse(text, { unsafeKeyBehaviour: 'throw' });
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     // The parser's message ends in the lines around the fault, which may hold a secret: its first line alone is said.
@@ -207,9 +218,19 @@ function* leaves(table: Readonly<Record<string, unknown>>, above: readonly strin
   for (const [name, value] of Object.entries(table)) {
     const keys = [...above, name];
     const key = keys.join('.');
-    const isTable = typeof value === 'object' && value !== null && !Array.isArray(value) && Object.getPrototypeOf(value) !== Date.prototype;
-    if (isTable && !isSettingKey(key) && SETTING_KEYS.some((each) => each.startsWith(`${key}.`))) yield* leaves(value as Record<string, unknown>, keys);
+    const isTable = typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+    if (isTable && SECTIONS.has(key)) yield* leaves(value as Record<string, unknown>, keys);
     else yield { key, keys, value };
+  }
+}
+
+/** A value that environment or flags override is still refused when it is wrong: the day they are gone it would stop a start. */
+function checkOverridden(key: SettingKey, value: unknown, place: string, refuse: (key: string, place: string, problem: string) => void): void {
+  try {
+    settingOf(key).type.fromToml(value);
+  } catch (error) {
+    if (!(error instanceof ValueRefusal)) throw error;
+    refuse(key, place, error.message);
   }
 }
 
@@ -217,7 +238,11 @@ function* leaves(table: Readonly<Record<string, unknown>>, above: readonly strin
 function checkTogether(config: Config, origins: Readonly<Record<string, Origin>>, refuse: (key: string, place: string, problem: string) => void): void {
   const at = (key: SettingKey): string => originText(origins[key] ?? { kind: 'default' });
   if (config['limits.body_memory_bytes'] < config['limits.body_bytes']) {
-    refuse('limits.body_memory_bytes', at('limits.body_memory_bytes'), 'is below limits.body_bytes, so that the largest body would never fit; raise it, or lower limits.body_bytes');
+    refuse(
+      'limits.body_memory_bytes',
+      at('limits.body_memory_bytes'),
+      'is below limits.body_bytes, so that the largest body would never fit; raise it, or lower limits.body_bytes',
+    );
   }
   const { port } = config['admin.listen'];
   if (port !== 0 && port === config['server.port'] && config['admin.listen'].host === config['server.host']) {

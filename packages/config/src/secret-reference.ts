@@ -25,7 +25,8 @@ export function resolveSecret(text: string, { env, cwd, baseFile, readFile }: Se
     const name = text.slice('env:'.length);
     if (!/^[A-Za-z_][A-Za-z0-9_]{0,99}$/.test(name)) throw new ValueRefusal('must name an environment variable after env:');
     const value = env.get(name)?.text;
-    if (value === undefined || value === '') throw new ValueRefusal(`refers to the environment variable ${name}, which is not set; set it, or take the line out`);
+    if (value === undefined || value === '')
+      throw new ValueRefusal(`refers to the environment variable ${name}, which is not set; set it, or take the line out`);
     return value;
   }
   if (text.startsWith('file:')) {

@@ -44,7 +44,11 @@ export function text(says: string, check: Check = (value) => value): SettingType
 
 export function integer(range: { min: number; max: number }): SettingType<number> {
   const says = `whole number from ${range.min} to ${range.max}`;
-  return numeric(says, range, (value) => (/^[+-]?\d+(_\d+)*$/.test(value) ? Number(value.replaceAll('_', '')) : Number.NaN), String, { type: 'integer', minimum: range.min, maximum: range.max });
+  return numeric(says, range, (value) => (/^[+-]?\d+(_\d+)*$/.test(value) ? Number(value.replaceAll('_', '')) : Number.NaN), String, {
+    type: 'integer',
+    minimum: range.min,
+    maximum: range.max,
+  });
 }
 
 const DURATION_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -65,7 +69,12 @@ export function bytes(range: { min: number; max: number }): SettingType<number> 
 }
 
 function withSuffix(range: { min: number; max: number }, pattern: string): Record<string, unknown> {
-  return { oneOf: [{ type: 'integer', minimum: range.min, maximum: range.max }, { type: 'string', pattern }] };
+  return {
+    oneOf: [
+      { type: 'integer', minimum: range.min, maximum: range.max },
+      { type: 'string', pattern },
+    ],
+  };
 }
 
 function suffixed(units: Readonly<Record<string, number>>, perUnit: number, plain: string): (value: string) => number {
@@ -136,7 +145,14 @@ export function oneOf<const V extends string>(values: readonly V[], synonyms: Re
 /** Comma-separated in text, an array in TOML; empty parts are ignored. */
 export function list(says: string, item: (text: string) => readonly string[], limit = 1_000): SettingType<readonly string[]> {
   const readAll = (parts: readonly string[]): readonly string[] => {
-    const values = [...new Set(parts.map((part) => part.trim()).filter((part) => part !== '').flatMap(item))];
+    const values = [
+      ...new Set(
+        parts
+          .map((part) => part.trim())
+          .filter((part) => part !== '')
+          .flatMap(item),
+      ),
+    ];
     if (values.length > limit) throw new ValueRefusal(`must have at most ${limit} entries`);
     return Object.freeze(values);
   };

@@ -10,7 +10,10 @@ export type MetricDef =
   | { readonly type: 'gauge'; readonly help: string; readonly labels?: LabelRules }
   | { readonly type: 'histogram'; readonly help: string; readonly labels?: LabelRules; readonly buckets: readonly number[] };
 
-type NamedDef<T extends MetricDef['type'], R extends LabelRules> = { readonly name: string; readonly labels?: R } & Omit<Extract<MetricDef, { type: T }>, 'type' | 'labels'>;
+type NamedDef<T extends MetricDef['type'], R extends LabelRules> = { readonly name: string; readonly labels?: R } & Omit<
+  Extract<MetricDef, { type: T }>,
+  'type' | 'labels'
+>;
 
 // A metric without labels takes none; one with labels takes all of them.
 type Args<R extends LabelRules, Rest extends unknown[]> = [keyof R] extends [never] ? Rest : [labels: Labels<R>, ...rest: Rest];
@@ -68,7 +71,11 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
   };
 }
 
-type Instrument<D extends MetricDef> = D extends { type: 'counter' } ? Counter<RulesOf<D>> : D extends { type: 'gauge' } ? Gauge<RulesOf<D>> : Histogram<RulesOf<D>>;
+type Instrument<D extends MetricDef> = D extends { type: 'counter' }
+  ? Counter<RulesOf<D>>
+  : D extends { type: 'gauge' }
+    ? Gauge<RulesOf<D>>
+    : Histogram<RulesOf<D>>;
 type RulesOf<D extends MetricDef> = D extends { labels: infer R extends LabelRules } ? R : Record<never, LabelRule>;
 
 /** Opens every row of a service's table; the keys of the table are the metric names. */
@@ -142,7 +149,13 @@ function openGauge<R extends LabelRules>(registry: Registry, before: (() => void
 function openHistogram<R extends LabelRules>(registry: Registry, def: NamedDef<'histogram', R>): Histogram<R> {
   refuseBadMetric(def.name, 'histogram', def.help, def.labels);
   const guard = labelGuard(def.labels);
-  const inner = new PromHistogram({ name: def.name, help: def.help, labelNames: Object.keys(def.labels ?? {}), buckets: [...def.buckets], registers: [registry] });
+  const inner = new PromHistogram({
+    name: def.name,
+    help: def.help,
+    labelNames: Object.keys(def.labels ?? {}),
+    buckets: [...def.buckets],
+    registers: [registry],
+  });
   const loose = {
     observe(...args: LooseArgs<number>): void {
       const [labels, value] = split(args);

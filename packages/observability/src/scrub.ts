@@ -7,32 +7,35 @@ const MAX_ENTRIES = 100;
 
 // A name is secret by what it says. `tokens` alone is a count ("total_tokens"), so a number under it stays.
 const SECRET_NAME =
-  /auth(?!or)|cookie|token|secret|passw|passphrase|pwd|api[-_ ]?key|apikey|access[-_ ]?key|private[-_ ]?key|encryption[-_ ]?key|credential|session(?![-_]?(id|s)\b)|signature|jwt|bearer|csrf|xsrf|otp|assertion|code[-_]?verifier|device[-_]?code|client[-_]?code/i;
-const COUNT_NAME = /tokens$|tokens_/i;
+  /auth(?!ors?(?:$|[-_ ]))|cookie|token|secret|passw|passphrase|pwd|(?:api|access|private|encryption)[-_ ]?key|credential|session(?![-_]?ids?\b)|signature|jwt|bearer|[cx]srf|(?:^|[-_])otp(?:$|[-_])|assertion|code[-_]?verifier|device[-_]?code/i;
+const COUNT_NAME = /tokens/i;
 
 /** Whether a field, header or parameter of this name holds a secret. */
 export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name);
 }
 
-// The order matters: what names itself (a scheme, a prefix) goes before what is only long.
+// The order matters: what names itself (a scheme, a prefix) goes before what is only long. Each pattern takes linear time on hostile text.
 const SECRET_TEXT: readonly (readonly [RegExp, string])[] = [
   // PEM blocks, whole or cut off.
-  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, HIDDEN],
+  [/-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g, HIDDEN],
   // user:password@ in an address.
   [/\b([a-z][a-z0-9+.-]{1,20}:\/\/)[^\s/@"'<>]*@/gi, `$1${HIDDEN}@`],
-  // Authorization schemes.
-  [/\b(bearer|basic|digest|negotiate|token)(\s+|%20)[A-Za-z0-9._~+/=%-]{6,}/gi, `$1 ${HIDDEN}`],
+  // Authorization schemes. "Basic" and "token" are words too: what follows them must look made up.
+  [/\b(bearer)(?:\s+|%20|\+)[A-Za-z0-9._~+/=%-]{6,}/gi, `$1 ${HIDDEN}`],
+  [/\b(basic|digest|negotiate|token)(?:\s+|%20)(?=[A-Za-z0-9._~+/=%-]{0,400}[0-9=])[A-Za-z0-9._~+/=%-]{8,}/gi, `$1 ${HIDDEN}`],
   // Keys that say whose they are.
-  [/\b(?:sk|pk|rk|sess|whsec|ak|swadm|glpat|npm|hf|gsk|xai|pplx)[-_][A-Za-z0-9_-]{8,}/g, HIDDEN],
-  [/\b(?:gh[pousr]_|github_pat_|xox[abeoprs]-|AKIA|ASIA|AIza|ya29\.|1\/\/0)[A-Za-z0-9._/-]{10,}/g, HIDDEN],
+  [/(?<![A-Za-z])(?:sk|pk|rk|sess|whsec|ak|swadm|glpat|npm|hf|gsk|xai|pplx)[-_][A-Za-z0-9_-]{8,}/g, HIDDEN],
+  [/(?<![A-Za-z])(?:gh[pousr]_|github_pat_|xox[abeoprs]-|AKIA|ASIA|AIza|ya29\.|1\/\/0)[A-Za-z0-9._/-]{10,}/g, HIDDEN],
   // JSON Web Tokens, whole or cut off.
-  [/\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}/g, HIDDEN],
-  // name=value, "name": "value", name: value.
+  [/(?<![A-Za-z])eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}/g, HIDDEN],
+  // name=value, "name": "value", name: value under a name that says it is secret; a quoted value may be cut off.
   [
-    /((?:[A-Za-z0-9_.%-]*(?:authorization|cookie|token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|encryption[-_]?key|credential|signature|session|jwt|csrf|assertion|verifier|device_code)[A-Za-z0-9_.%-]*|\b(?:key|code|sig|auth|password|pass|pin|otp|state)))(\\?["']?\s*(?:=|:|%3[dD])\s*)(?:\\?"(?:[^"\\]|\\.)*\\?"|'[^']*'|(?:bearer |basic )?[^\s"'&,;}\])]+)/gi,
-    `$1$2${HIDDEN}`,
+    /((?:authorization|cookie|token(?!s)|secret|passw(?:or)?d|passphrase|\bpwd|(?:api|access|private|encryption)[-_ ]?key|credential|signature|jwt|[cx]srf|assertion|verifier|device_code)[A-Za-z0-9_.-]{0,40}\\?["']?\s{0,8}(?:=|:|%3d|%3a)\s{0,8})(?!\[hidden\])(?:\\?"(?:[^"\\]|\\.)*(?:\\?"|$)|'[^']*(?:'|$)|(?:bearer |basic )?[^\s"'&,;}\])]+)/gi,
+    `$1${HIDDEN}`,
   ],
+  // Short names are secret only where they are parameters.
+  [/([?&](?:key|code|sig|state|auth|nonce)=|\b(?:pass|pin|otp|session|sid|key)=)(?!\[hidden\])[^\s"'&,;}\])]+/gi, `$1${HIDDEN}`],
   // Long hexadecimal (a SHA-256, a raw key); 40 digits, a commit, stay.
   [/\b[0-9a-f]{48,}\b/gi, HIDDEN],
 ];
@@ -46,15 +49,19 @@ function hideOpaque(run: string): string {
 
 // What would start a new line or drive a terminal, and what makes a reader see another order: C0, DEL, C1, NEL, LS, PS, bidi, BOM.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
-const CONTROL_TEST = new RegExp(CONTROL.source);
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 function showControl(character: string): string {
   return NAMED[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-// Most texts of a log line are short words; what holds none of these cannot match any pattern above.
-const SUSPECT = /[=:@%]|-----|bearer|basic|digest|negotiate|token|[A-Za-z0-9_+/=-]{10,}/i;
+// A text that none of these finds cannot match any pattern above, and most texts of a log line are such words. Three tests instead of ten replacements:
+// 0.3 against 1.5 µs. One expression for all three takes 3 µs.
+const SUSPECT = [
+  new RegExp(`${CONTROL.source}|[=:@%]|-----`),
+  /[A-Za-z0-9_+/=-]{32}/,
+  /bearer|basic|digest|negotiate|token|eyJ|(?:sk|pk|rk|sess|whsec|ak|swadm|glpat|npm|hf|gsk|xai|pplx|gh[pousr]|pat|xox[abeoprs])[-_]|AKIA|ASIA|AIza|ya29|1\/\/0/i,
+] as const;
 
 /**
  * A text that is safe to log: secrets by pattern become `[hidden]`, control characters become visible escapes (fault rows
@@ -62,11 +69,10 @@ const SUSPECT = /[=:@%]|-----|bearer|basic|digest|negotiate|token|[A-Za-z0-9_+/=
  */
 export function scrubText(text: string): string {
   let safe = text.length > MAX_TEXT * 4 ? text.slice(0, MAX_TEXT * 4) : text;
-  if (SUSPECT.test(safe)) {
+  if (SUSPECT[0].test(safe) || SUSPECT[1].test(safe) || SUSPECT[2].test(safe)) {
     for (const [pattern, replacement] of SECRET_TEXT) safe = safe.replace(pattern, replacement);
-    safe = safe.replace(OPAQUE, hideOpaque);
+    safe = safe.replace(OPAQUE, hideOpaque).replace(CONTROL, showControl);
   }
-  if (CONTROL_TEST.test(safe)) safe = safe.replace(CONTROL, showControl);
   if (!safe.isWellFormed()) safe = safe.toWellFormed();
   return safe.length > MAX_TEXT ? `${safe.slice(0, MAX_TEXT).toWellFormed()}… (${text.length} characters)` : safe;
 }
@@ -91,9 +97,7 @@ function errorAt(error: unknown, depth: number): unknown {
     ...(typeof code === 'string' || typeof code === 'number' ? { code: scrubText(String(code)) } : {}),
     ...(frames.length > 0 ? { stack: frames.slice(0, 12).map((line) => scrubText(line.trim())) } : {}),
     ...(error.cause === undefined ? {} : depth >= MAX_DEPTH ? { cause: '[deeper]' } : { cause: errorAt(error.cause, depth + 1) }),
-    ...(error instanceof AggregateError && depth < MAX_DEPTH
-      ? { errors: error.errors.slice(0, 8).map((each: unknown) => errorAt(each, depth + 4)) }
-      : {}),
+    ...(error instanceof AggregateError && depth < MAX_DEPTH ? { errors: error.errors.slice(0, 8).map((each: unknown) => errorAt(each, depth + 4)) } : {}),
   };
 }
 

@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
+import { SecurityRefusal } from './security-refusal.ts';
+
 /**
  * Reads a small secret file, or makes it with `make()` when it is absent. Of two processes that make it at once one wins and
  * both return the winner's text; a crash leaves either no file or a whole one, on disk.
  * @returns the text without the final line feed, and whether this call made the file
- * @throws Error naming the path and the remedy when others may read it or it cannot be used
+ * @throws SecurityRefusal naming the path and the remedy when others may read it or it cannot be used
  */
 export function readOrMakeSecretFile(path: string, make: () => string): { text: string; made: boolean } {
   const existing = readSecretFile(path);
@@ -23,9 +25,9 @@ export function readOrMakeSecretFile(path: string, make: () => string): { text: 
   try {
     linkSync(draft, path); // unlike rename, never replaces what another process made in the meantime
   } catch (error) {
-    if (!isErrno(error, 'EEXIST')) throw new Error(`${path} could not be made; check the folder's owner and free space`, { cause: error });
+    if (!isErrno(error, 'EEXIST')) throw new SecurityRefusal(`${path} could not be made; check the folder's owner and free space`, { cause: error });
     const winner = readSecretFile(path);
-    if (winner === null) throw new Error(`${path} vanished while it was read; start again`, { cause: error });
+    if (winner === null) throw new SecurityRefusal(`${path} vanished while it was read; start again`, { cause: error });
     return { text: winner, made: false };
   } finally {
     unlinkSync(draft);
@@ -41,13 +43,15 @@ export function readSecretFile(path: string): string | null {
     fd = openSync(path, 'r');
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return null;
-    throw new Error(`${path} cannot be read; make it readable for the user that runs Switchyard`, { cause: error });
+    throw new SecurityRefusal(`${path} cannot be read; make it readable for the user that runs Switchyard`, { cause: error });
   }
   try {
     const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new Error(`${path} is not a file; move it away`);
+    if (!stat.isFile()) throw new SecurityRefusal(`${path} is not a file; move it away`);
     if (process.platform !== 'win32' && (stat.mode & 0o077) !== 0) {
-      throw new Error(`${path} is open to other users (mode ${(stat.mode & 0o777).toString(8)}); treat what is in it as known, or close it with: chmod 600 ${path}`);
+      throw new SecurityRefusal(
+        `${path} is open to other users (mode ${(stat.mode & 0o777).toString(8)}); treat what is in it as known, or close it with: chmod 600 ${path}`,
+      );
     }
     return readFileSync(fd, 'utf8').replace(/\r?\n$/, '');
   } finally {

@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from 'n
 import { join } from 'node:path';
 
 import { readOrMakeSecretFile } from './private-file.ts';
+import { SecurityRefusal } from './security-refusal.ts';
 
 /**
  * Sealed form: version (1) · key id (8) · nonce (12) · ciphertext · tag (16). AES-256-GCM; the version, the key id and `boundTo` are
@@ -45,7 +46,7 @@ export class VaultError extends Error {
 
 /**
  * Opens the vault that seals secrets at rest.
- * @throws Error with the remedy when the key is too short for an address beyond loopback, or its file cannot be trusted
+ * @throws SecurityRefusal with the remedy when the key is too short for an address beyond loopback, or its file cannot be trusted
  */
 export function openVault(options: VaultOptions): Vault {
   const root = rootKey(options);
@@ -63,7 +64,8 @@ export function openVault(options: VaultOptions): Vault {
     },
     open(sealed, boundTo) {
       const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
-      if (bytes.length < HEAD_BYTES + NONCE_BYTES + TAG_BYTES || bytes[0] !== VERSION) throw new VaultError('damaged', `the sealed value of ${boundTo} is damaged; restore it or enter it again`);
+      if (bytes.length < HEAD_BYTES + NONCE_BYTES + TAG_BYTES || bytes[0] !== VERSION)
+        throw new VaultError('damaged', `the sealed value of ${boundTo} is damaged; restore it or enter it again`);
       const theirs = bytes.toString('hex', 1, HEAD_BYTES);
       if (theirs !== keyId) {
         throw new VaultError(
@@ -92,13 +94,14 @@ function rootKey({ home, encryptionKey, loopback, log }: VaultOptions): Buffer {
     if (encryptionKey.length < MIN_KEY_CHARACTERS) {
       const what = `ENCRYPTION_KEY (secrets.encryption_key) has ${encryptionKey.length} characters; it should have at least ${MIN_KEY_CHARACTERS}`;
       const remedy = 'make one with: openssl rand -base64 32';
-      if (!loopback) throw new Error(`${what} before Switchyard listens beyond loopback; ${remedy}`);
+      if (!loopback) throw new SecurityRefusal(`${what} before Switchyard listens beyond loopback; ${remedy}`);
       log.warn('encryption_key_short', `${what}; ${remedy}`, { setting: 'secrets.encryption_key', remedy });
     }
     return hash('sha256', encryptionKey, 'buffer');
   }
   const path = join(home, KEY_FILE);
   const { text } = readOrMakeSecretFile(path, () => randomBytes(32).toString('base64url'));
-  if (text.length < MIN_KEY_CHARACTERS) throw new Error(`${path} is damaged (${text.length} characters); put the file from your backup back, without it stored secrets cannot be read`);
+  if (text.length < MIN_KEY_CHARACTERS)
+    throw new SecurityRefusal(`${path} is damaged (${text.length} characters); put the file from your backup back, without it stored secrets cannot be read`);
   return hash('sha256', text, 'buffer');
 }

@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+
+import { expect, test } from 'vitest';
+
+const DOOR = new URL('./index.ts', import.meta.url).href;
+
+function run(program: string): ReturnType<typeof spawn> {
+  const source = `import { createLogger } from ${JSON.stringify(DOOR)}; const log = createLogger({ level: 'info', component: 'child' }); ${program}`;
+  return spawn(process.execPath, ['--input-type=module-typescript', '-e', source], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+test.each([
+  ['ends by itself', '', 0],
+  ['calls process.exit', 'process.exit(3);', 3],
+  ['throws', 'throw new Error("boom");', 1],
+])('every line is on stderr when the process %s, and stdout stays empty', async (_, ending, code) => {
+  const child = run(`for (let n = 0; n < 2000; n++) log.info('counted', 'line', { count: n }); ${ending}`);
+  const [stdout, stderr, [exitCode]] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'exit')]);
+  expect(exitCode).toBe(code);
+  expect(stdout).toBe('');
+  const counted = stderr.split('\n').filter((line) => line.includes('"counted"'));
+  expect(counted.map((line) => (JSON.parse(line) as { count: number }).count)).toEqual(Array.from({ length: 2_000 }, (_unused, n) => n));
+});
+
+test('a process whose stderr nobody reads any more goes on', async () => {
+  const child = run(`
+    process.stdin; let n = 0;
+    const more = () => { log.info('again', 'x'.repeat(1000)); if (++n < 500) setImmediate(more); else process.stdout.write('done'); };
+    setImmediate(more);`);
+  child.stderr!.destroy();
+  const [stdout, [exitCode]] = await Promise.all([text(child.stdout!), once(child, 'exit')]);
+  expect(stdout).toBe('done');
+  expect(exitCode).toBe(0);
+});
