@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { SecurityRefusal } from './security-refusal.ts';
@@ -15,25 +15,29 @@ export function readOrMakeSecretFile(path: string, make: () => string): { text: 
   if (existing !== null) return { text: existing, made: false };
   const text = make();
   const draft = join(dirname(path), `.${randomBytes(8).toString('hex')}.tmp`);
-  const fd = openSync(draft, 'wx', 0o600);
   try {
-    writeFileSync(fd, `${text}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  try {
+    writeDurably(draft, `${text}\n`);
     linkSync(draft, path); // unlike rename, never replaces what another process made in the meantime
+    syncDirectory(dirname(path));
+    return { text, made: true };
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw new SecurityRefusal(`${path} could not be made; check the folder's owner and free space`, { cause: error });
     const winner = readSecretFile(path);
     if (winner === null) throw new SecurityRefusal(`${path} vanished while it was read; start again`, { cause: error });
     return { text: winner, made: false };
   } finally {
-    unlinkSync(draft);
+    rmSync(draft, { force: true });
   }
-  syncDirectory(dirname(path));
-  return { text, made: true };
+}
+
+function writeDurably(path: string, text: string): void {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    writeFileSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** The text of a secret file, or null when there is none; refuses one that others may read. */
@@ -70,6 +74,6 @@ function syncDirectory(path: string): void {
   }
 }
 
-export function isErrno(error: unknown, code: string): boolean {
+function isErrno(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }
