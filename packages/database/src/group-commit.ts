@@ -60,7 +60,8 @@ export function groupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
   let inFlight: readonly T[] = [];
   let settled = 0; // items, counted from the first ever, that are durable or given up
   let dueAt = 0; // of the first waiting item
-  let backoffMs = 0; // 0 while all is well
+  let backoffMs = 0; // of the last failure; 0 while all is well
+  let resting = false; // between a failure and the next try
   let batchLimit = maxBatch;
   let cancelTimer: (() => void) | null = null;
   let state: 'open' | 'closing' | 'closed' = 'open';
@@ -70,7 +71,7 @@ export function groupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
 
   /** Starts a batch or its timer, unless one of them is under way. */
   const schedule = (): void => {
-    if (inFlight.length > 0 || backoffMs > 0 || state === 'closed') return;
+    if (inFlight.length > 0 || resting || state === 'closed') return;
     if (waiting.length === 0) return onEmpty?.();
     const hurried = waiters.length > 0 || waiting.length >= batchLimit || state === 'closing';
     const waitMs = hurried ? 0 : dueAt - clock.now();
@@ -88,6 +89,7 @@ export function groupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
   const writeBatch = async (): Promise<void> => {
     cancelTimer?.();
     cancelTimer = null;
+    resting = false;
     inFlight = waiting.splice(0, batchLimit);
     try {
       await write(inFlight);
@@ -120,6 +122,7 @@ export function groupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
     if (refused || state === 'closed') return;
     backoffMs = Math.min(BACKOFF_MS.most, backoffMs * 2 || BACKOFF_MS.first);
     onFailure(error, { queued: waiting.length, backoffMs });
+    resting = true;
     wake(backoffMs);
   };
 
@@ -151,9 +154,8 @@ export function groupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
           cancelDeadline();
           resolve();
         };
-        // A back-off is cut short: this is the last chance.
-        if (backoffMs > 0) void writeBatch();
-        else schedule();
+        resting = false; // a back-off is cut short: this is the last chance
+        schedule();
       });
       state = 'closed';
       cancelTimer?.();

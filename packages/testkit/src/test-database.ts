@@ -10,7 +10,7 @@ import { inject } from 'vitest';
 import { silentLogger } from './loggers.ts';
 import './global-setup.ts';
 
-/** A database of one test file. Disposing it closes the pool and drops it, whoever is still connected. */
+/** A database of one test file. Disposing it drops it, whoever is still connected, and closes the pool. */
 export interface TestDatabase extends AsyncDisposable {
   readonly connection: DatabaseTarget;
   readonly pool: pg.Pool;
@@ -28,13 +28,15 @@ export async function testDatabase(options: { sets?: readonly MigrationSet[] } =
   await onServer(server, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
   const connection = onDatabase(server, name);
   const pool = new pg.Pool({ ...('url' in connection ? { connectionString: connection.url } : connection), max: 4 });
-  pool.on('error', () => {}); // a test may end the server's side of an idle connection
+  // A test, or the end of it, may break connections on the server's side.
+  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}));
   return {
     connection,
     pool,
     async [Symbol.asyncDispose]() {
-      if (!pool.ended) await pool.end();
+      // In this order, because the pool waits for its queries to end and the server does not.
       await onServer(server, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+      if (!pool.ended) await pool.end();
     },
   };
 }
