@@ -21,13 +21,15 @@ export function chatCompletions(call: Call, world: World, direction: Direction):
     return refuse(400, { message: "Missing required parameter: 'messages'.", param: 'messages', code: 'missing_required_parameter' });
   const turn = direction.say === undefined ? speak(chatPrompt(body)) : turnOf(direction.say);
   const { turn: said, cutShort } = limited(turn, body['max_completion_tokens'] ?? body['max_tokens']);
+  const choices = typeof body['n'] === 'number' && body['n'] >= 1 ? Math.min(128, Math.floor(body['n'])) : 1;
+  const usage = usageOf(countTokens(chatText(body)), said, direction.say?.usage);
   const answer: Answer = {
     base: { id: world.newId('chatcmpl-'), created: world.seconds(), model: String(body['model']), service_tier: 'default', system_fingerprint: null },
     turn: said,
     callIds: said.calls.map(() => world.newId('call')),
     finish: finishReason(said, cutShort, direction),
-    choices: typeof body['n'] === 'number' && body['n'] >= 1 ? Math.min(128, Math.floor(body['n'])) : 1,
-    usage: usageOf(countTokens(chatText(body)), said, direction.say?.usage),
+    choices,
+    usage: usage === null ? null : { ...usage, output: usage.output * choices },
   };
   if (body['stream'] !== true) return jsonReply(completion(answer));
   const wantsUsage = isObject(body['stream_options']) && body['stream_options']['include_usage'] === true;

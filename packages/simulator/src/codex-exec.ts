@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stringOr } from './json.ts';
 
 export interface CodexRun {
   /** The codex program. */
@@ -80,7 +81,7 @@ function told(stdout: string): Omit<CodexResult, 'code' | 'stderr'> {
   const items = events.filter(({ type }) => type === 'item.completed').map((event) => event['item'] as CodexEvent);
   return {
     events,
-    threadId: String(events.find(({ type }) => type === 'thread.started')?.['thread_id'] ?? ''),
+    threadId: stringOr(events.find(({ type }) => type === 'thread.started')?.['thread_id'], ''),
     messages: items.filter(({ type }) => type === 'agent_message').map((item) => String(item['text'])),
     commands: items
       .filter(({ type }) => type === 'command_execution')

@@ -18,7 +18,7 @@ export function countTokens(text: string): number {
   return tokens;
 }
 
-/** Cuts a text after its first `limit` tokens; the text itself when it is no longer than that. */
+/** Cuts a text after its first `limit` tokens, without white space at the cut; the text itself when it is no longer than that. */
 export function firstTokens(text: string, limit: number): string {
   if (countTokens(text) <= limit) return text;
   let low = 0;
@@ -28,5 +28,5 @@ export function firstTokens(text: string, limit: number): string {
     if (countTokens(text.slice(0, middle)) <= limit) low = middle;
     else high = middle - 1;
   }
-  return text.slice(0, low);
+  return text.slice(0, low).trimEnd();
 }

@@ -28,7 +28,7 @@ export function sampleValue(schema: unknown, root: unknown = schema, depth = 0):
   if ('const' in schema) return schema['const'] as Json;
   if (Array.isArray(schema['enum'])) return (schema['enum'][0] ?? null) as Json;
   const choices = schema['anyOf'] ?? schema['oneOf'];
-  if (Array.isArray(choices) && choices.length > 0) return inner(choices.find((choice) => !isRefuge(choice)) ?? choices[0]);
+  if (Array.isArray(choices) && choices.length > 0) return inner(choices.find(isPlain) ?? choices.find(isNull) ?? choices[0]);
   if (Array.isArray(schema['allOf'])) return inner(merged(schema, root));
   switch (typeOf(schema)) {
     case 'object':
@@ -56,9 +56,13 @@ function typeOf(schema: Loose): unknown {
   return 'items' in schema ? 'array' : 'string';
 }
 
-/** A choice to take last: null, or a reference that may lead back to where we are. */
-function isRefuge(choice: unknown): boolean {
-  return isObject(choice) && (choice['type'] === 'null' || '$ref' in choice);
+function isNull(choice: unknown): boolean {
+  return isObject(choice) && choice['type'] === 'null';
+}
+
+/** Neither null nor a reference: references are taken last, since they may lead back to where we are. */
+function isPlain(choice: unknown): boolean {
+  return !isNull(choice) && !(isObject(choice) && '$ref' in choice);
 }
 
 function referenced(reference: string, root: unknown): unknown {
