@@ -2,7 +2,7 @@
  * Which values a label may take: a closed list, or the first `atMost` different ones seen. Any other value becomes `other`,
  * so that no client, model name or upstream can grow the number of series without end.
  */
-export type LabelRule = { readonly values: readonly string[] } | { readonly atMost: number };
+export type LabelRule = readonly string[] | { readonly atMost: number };
 export type LabelRules = Readonly<Record<string, LabelRule>>;
 
 /** A closed list is not a type bound here: what an upstream sends is a string until the guard has seen it. */
@@ -14,7 +14,7 @@ type Guard = (labels: Readonly<Record<string, string>>) => Record<string, string
 
 /** Makes the function that turns what a caller says into labels within the rules. */
 export function labelGuard(rules: LabelRules | undefined): Guard {
-  const admit = Object.entries(rules ?? {}).map(([name, rule]) => [name, 'atMost' in rule ? openUpTo(rule.atMost) : closed(rule.values)] as const);
+  const admit = Object.entries(rules ?? {}).map(([name, rule]) => [name, 'atMost' in rule ? openUpTo(rule.atMost) : closed(rule)] as const);
   return (labels) => {
     const safe: Record<string, string> = {};
     for (const [name, admits] of admit) {

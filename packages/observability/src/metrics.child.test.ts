@@ -10,7 +10,7 @@ const promtool = spawnSync('promtool', ['--version']).error === undefined;
 test.skipIf(!promtool && process.env['CI'] === undefined)('promtool finds nothing in the metrics of the process and of a table', async () => {
   const metrics = createMetrics();
   const m = defineMetrics(metrics, {
-    switchyard_requests_total: { type: 'counter', help: 'Requests.', labels: { route: { values: ['/v1/responses'] } } },
+    switchyard_requests_total: { type: 'counter', help: 'Requests.', labels: { route: ['/v1/responses'] } },
     switchyard_wait_seconds: { type: 'histogram', help: 'Wait.', buckets: [0.1, 1] },
     codex_worker_latency_ms: { type: 'histogram', help: 'The name that a seed gives it.', buckets: [1, 10] },
   });

@@ -4,11 +4,11 @@ import { createMetrics, defineMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 
 const TABLE = {
-  switchyard_requests_total: { type: 'counter', help: 'Requests by how they ended.', labels: { outcome: { values: ['ok', 'failed'] }, model: { atMost: 2 } } },
+  switchyard_requests_total: { type: 'counter', help: 'Requests by how they ended.', labels: { outcome: ['ok', 'failed'], model: { atMost: 2 } } },
   switchyard_bytes_total: { type: 'counter', help: 'Bytes sent.' },
-  switchyard_in_flight_requests: { type: 'gauge', help: 'Requests in work.', labels: { lane: { values: ['responses', 'standard'] } } },
+  switchyard_in_flight_requests: { type: 'gauge', help: 'Requests in work.', labels: { lane: ['responses', 'standard'] } },
   switchyard_open_connections: { type: 'gauge', help: 'Connections.' },
-  switchyard_wait_seconds: { type: 'histogram', help: 'Wait.', labels: { lane: { values: ['responses'] } }, buckets: [0.1, 1] },
+  switchyard_wait_seconds: { type: 'histogram', help: 'Wait.', labels: { lane: ['responses'] }, buckets: [0.1, 1] },
 } as const;
 
 function open(): { metrics: Metrics; m: ReturnType<typeof defineMetrics<typeof TABLE>>; line: (start: string) => Promise<string | undefined> } {
