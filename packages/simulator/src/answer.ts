@@ -10,7 +10,7 @@ import type { Call, World } from './world.ts';
 export interface Request {
   readonly method: string;
   readonly path: string;
-  readonly query: URLSearchParams;
+  readonly search: string;
   readonly headers: Call['headers'];
   /** Decoded bytes. */
   readonly body: Buffer;
@@ -28,7 +28,7 @@ export function answer(request: Request, world: World, direction: Direction): Re
     if (typeof model !== 'string') return refuse(400, { message: "Missing required parameter: 'model'.", param: 'model', code: 'missing_required_parameter' });
     if (!world.serves(model)) return unknownModel(model);
   }
-  return surface.answer({ method: request.method, id, query: request.query, headers: request.headers, body }, world, direction);
+  return surface.answer({ method: request.method, id, query: new URLSearchParams(request.search), headers: request.headers, body }, world, direction);
 }
 
 function parsed(bytes: Buffer): unknown {

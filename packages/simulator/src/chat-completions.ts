@@ -19,7 +19,7 @@ export function chatCompletions(call: Call, world: World, direction: Direction):
   const { body } = call;
   if (!Array.isArray(body['messages']))
     return refuse(400, { message: "Missing required parameter: 'messages'.", param: 'messages', code: 'missing_required_parameter' });
-  const turn = direction.say === undefined ? speak(chatPrompt(body)) : turnOf(direction.say);
+  const turn = direction.say === undefined ? speak(chatPrompt(body), world.greeting) : turnOf(direction.say);
   const { turn: said, cutShort } = limited(turn, body['max_completion_tokens'] ?? body['max_tokens']);
   const choices = typeof body['n'] === 'number' && body['n'] >= 1 ? Math.min(128, Math.floor(body['n'])) : 1;
   const usage = usageOf(countTokens(chatText(body)), said, direction.say?.usage);

@@ -19,7 +19,7 @@ export function completions(call: Call, world: World, direction: Direction): Rep
   }
   const answers = prompts.map((user) => {
     const plain = { user, toolOutputs: [], tools: [], toolChoice: 'none', parallelCalls: false } as const;
-    return limited(direction.say === undefined ? speak(plain) : turnOf(direction.say), body['max_tokens']);
+    return limited(direction.say === undefined ? speak(plain, world.greeting) : turnOf(direction.say), body['max_tokens']);
   });
   const base = { id: world.newId('cmpl-'), object: 'text_completion', created: world.seconds(), model: body['model'] };
   const all = { pieces: answers.flatMap(({ turn }) => turn.pieces), calls: [] };

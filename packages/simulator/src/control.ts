@@ -33,13 +33,13 @@ const ROUTES: Readonly<Record<string, (simulator: Steering, body: unknown, query
 };
 
 /** Answers one control request. Refusals name the place in the script. */
-export async function control(simulator: Steering, req: IncomingMessage, res: ServerResponse, { path, query }: Target): Promise<void> {
+export async function control(simulator: Steering, req: IncomingMessage, res: ServerResponse, { path, search }: Target): Promise<void> {
   const body = await readBody(req);
   if (body === null) return;
   const route = ROUTES[`${req.method} ${path}`];
   try {
     if (route === undefined) throw new SwitchyardError('route_not_found', `No ${req.method} ${path}. There is: ${Object.keys(ROUTES).join('; ')}.`);
-    send(res, 200, route(simulator, body.decoded.length === 0 ? undefined : parsed(body.decoded), query));
+    send(res, 200, route(simulator, body.decoded.length === 0 ? undefined : parsed(body.decoded), new URLSearchParams(search)));
   } catch (error) {
     if (!(error instanceof SwitchyardError)) throw error;
     send(res, error.fault.status, { error: { message: error.message, type: error.fault.type, param: error.param, code: error.code } });

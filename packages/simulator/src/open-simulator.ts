@@ -8,7 +8,6 @@ import { CONTROL_PREFIX, control } from './control.ts';
 import type { Direction } from './direction.ts';
 import { Gates } from './gates.ts';
 import { Ledger } from './ledger.ts';
-import type { Manner } from './play.ts';
 import { play } from './play.ts';
 import { readBody, sha256 } from './read-body.ts';
 import type { Counters, Received } from './received.ts';
@@ -62,7 +61,6 @@ export interface Simulator {
 }
 
 const NO_DIRECTION: Direction = {};
-const NO_MANNER: Manner = {};
 
 /** Starts a simulator (product section 2, architecture section 2): the tests', the bench's and the sandbox account's upstream. */
 export async function openSimulator(options: SimulatorOptions): Promise<Simulator> {
@@ -87,13 +85,13 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
   server.keepAliveTimeout = 75_000;
   server.requestTimeout = 0;
 
-  async function serve(req: IncomingMessage, res: ServerResponse, { path, search, query }: Target): Promise<void> {
+  async function serve(req: IncomingMessage, res: ServerResponse, { path, search }: Target): Promise<void> {
     const method = req.method ?? 'GET';
     const entry = new Entry(ledger.nextId(), { method, path, query: search, headers: req.headers as Entry['headers'], startedMs: clock.now() });
     entry.route = surfaceOf(method, path)?.surface.path ?? path;
     const key = keyOf(req);
-    const print = key === '' || !(ledger.records || rules.active) ? '' : keyPrint(key);
-    entry.key = labels.get(key) ?? print;
+    const print = (): string => (key === '' ? '' : keyPrint(key));
+    if (ledger.records) entry.key = labels.get(key) ?? print();
     ledger.open(entry);
     res.once('close', () => ledger.settle(entry, entry.cutting || closing ? 'cut' : res.writableFinished ? 'completed' : 'aborted_by_client', clock.now()));
 
@@ -108,10 +106,10 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
     const chosen = rules.active ? rules.take({ method, path, keyLabel: labels.get(key) ?? '', keyPrint: print, model }) : undefined;
     entry.rule = chosen?.name ?? null;
     const reply = replyTo(chosen, key, () =>
-      answer({ method, path, query, headers: req.headers, body: body.decoded }, world, chosen?.behaviour ?? NO_DIRECTION),
+      answer({ method, path, search, headers: req.headers, body: body.decoded }, world, chosen?.behaviour ?? NO_DIRECTION),
     );
     entry.status = reply.status;
-    await play(res, reply, mannerOf(chosen), {
+    await play(res, reply, chosen?.manner, {
       clock,
       gates,
       cutting: () => void (entry.cutting = true),
@@ -172,12 +170,6 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
   await listening;
   const bound = (server.address() as AddressInfo).port;
   return Object.assign(simulator, { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, port: bound });
-}
-
-function mannerOf(chosen: Chosen | undefined): Manner {
-  if (chosen === undefined) return NO_MANNER;
-  const { behaviour } = chosen;
-  return behaviour.chunks !== undefined || behaviour.slice !== undefined ? { ...behaviour, apart: true } : behaviour;
 }
 
 function keyOf(req: IncomingMessage): string {

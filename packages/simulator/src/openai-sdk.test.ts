@@ -311,7 +311,7 @@ describe('the sandbox', () => {
     const newcomer = new OpenAI({ apiKey: 'sk-test-sdk-not-a-secret', baseURL: `${sandbox.url}/v1`, maxRetries: 0 });
     expect((await newcomer.models.list()).data.map(({ id }) => id)).toEqual(['sandbox']);
     const answer = await newcomer.chat.completions.create({ model: 'sandbox-anything', messages: [user('hello')] });
-    expect(answer.choices[0]?.message.content).toBe('You said: hello');
+    expect(answer.choices[0]?.message.content).toBe('Hello from the Switchyard sandbox, where no real model answers. You said: hello');
     await expect(newcomer.chat.completions.create({ model: 'gpt-5.5', messages: [user('hello')] })).rejects.toMatchObject({
       status: 404,
       code: 'model_not_found',

@@ -26,7 +26,11 @@ export function createResponse(call: Call, world: World, direction: Direction): 
   if ('refusal' in read) return read.refusal;
   const { input, transcript } = read;
   const compacting = input.at(-1)?.['type'] === 'compaction_trigger';
-  const spoken = compacting ? { pieces: [], calls: [] } : direction.say === undefined ? speak(responsesPrompt(transcript, body)) : turnOf(direction.say);
+  const spoken = compacting
+    ? { pieces: [], calls: [] }
+    : direction.say === undefined
+      ? speak(responsesPrompt(transcript, body), world.greeting)
+      : turnOf(direction.say);
   const { turn, cutShort } = limited(spoken, body['max_output_tokens']);
   const pieces = new Map<string, readonly string[]>();
   const output = compacting

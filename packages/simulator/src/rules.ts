@@ -1,4 +1,5 @@
 import type { Behaviour } from './behaviour.ts';
+import type { Manner } from './play.ts';
 import { PRESETS } from './presets.ts';
 import type { Reply } from './reply.ts';
 import { reshape, spelledOut } from './reshape.ts';
@@ -9,7 +10,8 @@ export interface Asked {
   readonly method: string;
   readonly path: string;
   readonly keyLabel: string;
-  readonly keyPrint: string;
+  /** Asked for only by rules that name a print, because it costs a hash. */
+  readonly keyPrint: () => string;
   /** Read only when a rule asks for the model. */
   readonly model: () => string;
 }
@@ -20,6 +22,8 @@ export interface Chosen {
   readonly behaviour: Behaviour;
   /** The whole reply, built once, when the behaviour spells it out. */
   readonly ready: Reply | undefined;
+  /** Undefined when the bytes go out as fast as they can. */
+  readonly manner: Manner | undefined;
 }
 
 interface Prepared extends Chosen {
@@ -44,7 +48,15 @@ export class Rules {
       const behaviour = withPreset(rule.answer);
       const spelled = spelledOut(behaviour);
       const ready = spelled === undefined ? undefined : built(reshape(spelled, behaviour));
-      this.#rules.push({ name: `rules[${first + index}]`, rule, behaviour, ready, seen: 0, left: rule.times === 'always' ? Infinity : (rule.times ?? 1) });
+      this.#rules.push({
+        name: `rules[${first + index}]`,
+        rule,
+        behaviour,
+        ready,
+        manner: mannerOf(behaviour),
+        seen: 0,
+        left: rule.times === 'always' ? Infinity : (rule.times ?? 1),
+      });
     }
   }
 
@@ -68,6 +80,13 @@ export class Rules {
   }
 }
 
+const MANNERS = ['informational', 'delayMs', 'intervalMs', 'hold', 'cut', 'raw'] as const satisfies readonly (keyof Manner)[];
+
+function mannerOf(behaviour: Behaviour): Manner | undefined {
+  if (behaviour.chunks !== undefined || behaviour.slice !== undefined) return { ...behaviour, apart: true };
+  return MANNERS.some((name) => behaviour[name] !== undefined) ? behaviour : undefined;
+}
+
 function withPreset(own: Behaviour): Behaviour {
   const preset = own.preset === undefined ? undefined : PRESETS[own.preset];
   return preset === undefined ? own : { ...preset, ...own, headers: { ...preset.headers, ...own.headers } };
@@ -77,7 +96,7 @@ function holds(match: Rule['match'], asked: Asked): boolean {
   if (match === undefined) return true;
   if (match.method !== undefined && match.method !== asked.method) return false;
   if (match.path !== undefined && !pathHolds(match.path, asked.path)) return false;
-  if (match.key !== undefined && match.key !== asked.keyLabel && !(match.key.startsWith('sha256:') && asked.keyPrint.startsWith(match.key))) return false;
+  if (match.key !== undefined && match.key !== asked.keyLabel && !(match.key.startsWith('sha256:') && asked.keyPrint().startsWith(match.key))) return false;
   return match.model === undefined || match.model === asked.model();
 }
 

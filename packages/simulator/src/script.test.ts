@@ -47,7 +47,7 @@ describe('rules', () => {
     method: 'POST',
     path,
     keyLabel: key,
-    keyPrint: 'sha256:0123456789ab',
+    keyPrint: () => 'sha256:0123456789ab',
     model: () => model,
   });
   const queue = (...rules: readonly Rule[]): Rules => {

@@ -3,12 +3,11 @@ export interface Target {
   readonly path: string;
   /** With its `?`, or ''. */
   readonly search: string;
-  readonly query: URLSearchParams;
 }
 
 /** Splits a request target; unlike `URL` it takes any bytes and changes none. */
 export function targetOf(url: string): Target {
   const mark = url.indexOf('?');
   const search = mark < 0 ? '' : url.slice(mark);
-  return { path: mark < 0 ? url : url.slice(0, mark), search, query: new URLSearchParams(search) };
+  return { path: mark < 0 ? url : url.slice(0, mark), search };
 }

@@ -43,13 +43,13 @@ const QUOTED = 400;
 /**
  * The model behind every unscripted answer: no randomness, no memory. It quotes the user; says `call NAME` (or
  * `call NAME with {…}`) and it calls that tool, several of them when parallel calls are allowed; it answers tool outputs with
- * text; it fills a JSON schema with a small valid value.
+ * text; it fills a JSON schema with a small valid value. `greeting` comes before its sentences.
  */
-export function speak(prompt: Prompt): Turn {
+export function speak(prompt: Prompt, greeting = ''): Turn {
   const calls = wantedCalls(prompt);
   if (calls.length > 0) return { pieces: [], calls: prompt.parallelCalls ? calls : calls.slice(0, 1) };
   if (prompt.schema !== undefined) return { pieces: [JSON.stringify(sampleValue(prompt.schema))], calls: [] };
-  return { pieces: inWords(sentence(prompt)), calls: [] };
+  return { pieces: inWords(`${greeting}${sentence(prompt)}`), calls: [] };
 }
 
 /** A text in the portions of a natural stream: one word with the white space behind it. */
@@ -59,7 +59,7 @@ export function inWords(text: string): readonly string[] {
 
 function sentence(prompt: Prompt): string {
   if (prompt.toolOutputs.length > 0) return `The tool answered: ${prompt.toolOutputs.map(shortened).join(' | ')}`;
-  if (prompt.user === '') return 'Hello from the simulator. Say something and I will quote it.';
+  if (prompt.user === '') return 'Say something and I will quote it.';
   return `You said: ${shortened(prompt.user)}`;
 }
 

@@ -409,6 +409,30 @@ describe('what is recorded', () => {
     expect(simulator.received({ full: true })[0]?.headers['authorization']).toBe('Bearer sk-test-print-not-a-secret');
   });
 
+  test('of three hundred open streams, each that is left, cut or finished is counted once as such', async () => {
+    simulator.script({
+      rules: [
+        { times: 100, answer: { hold: { at: 3 } } },
+        { times: 100, answer: { hold: { at: 3, gate: 'finish' } } },
+        { times: 100, answer: { hold: { at: 3, gate: 'cut' }, cut: { at: { units: 3 } } } },
+      ],
+    });
+    const heard: Heard[] = [];
+    for (let number = 0; number < 300; number += 1) {
+      const each = send('/v1/responses', responses);
+      await each.until('response.output_item.added');
+      heard.push(each);
+    }
+    expect(simulator.counters()).toMatchObject({ received: 300, open: 300 });
+    for (const { socket } of heard.slice(0, 100)) socket.destroy();
+    simulator.release('finish');
+    simulator.release('cut');
+    await simulator.until(({ open }) => open === 0);
+    expect(simulator.counters()).toMatchObject({ received: 300, open: 0, completed: 100, aborted: 100, cut: 100 });
+    await Promise.all(heard.map(({ ended }) => ended));
+    expect(heard.filter((each) => each.text().includes('response.completed'))).toHaveLength(100);
+  });
+
   test('a client that leaves in the middle of its own body counts as one abort', async () => {
     const socket = connect(simulator.port, '127.0.0.1');
     sockets.push(socket);

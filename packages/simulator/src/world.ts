@@ -21,6 +21,8 @@ export class World {
   readonly nonce: string;
   readonly responses = new ResponseStore();
   readonly now: () => number;
+  /** What the model says before it quotes the user. */
+  readonly greeting: string;
   /** The names in `GET /v1/models`. */
   models: readonly string[];
   /** Whether a name that is not in `models` is refused. */
@@ -31,6 +33,7 @@ export class World {
     this.mode = mode;
     this.now = now;
     this.nonce = nonce;
+    this.greeting = mode === 'sandbox' ? 'Hello from the Switchyard sandbox, where no real model answers. ' : '';
     this.models = mode === 'sandbox' ? ['sandbox'] : ['gpt-5.5', 'gpt-5.5-mini', 'text-embedding-3-small', 'sandbox'];
   }
 
