@@ -10,3 +10,4 @@ export type { MigrateOptions } from './migrate/migrate.ts';
 export type { MigrationSet } from './migrate/migration-files.ts';
 export { openDatabase } from './open-database.ts';
 export type { Database, OpenDatabaseOptions } from './open-database.ts';
+export { generateTypes } from './types/generate-types.ts';

@@ -17,8 +17,8 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 /**
- * A fresh database with these migrations applied: a copy of a template that is made once per run and set of files, so a copy costs some
- * 30 ms whatever the migrations cost. For files named `*.pg.test.ts`; the run's server is started for them.
+ * A fresh database with these migrations applied: a copy of a template that is made once per run and set of files, so a copy costs about
+ * 0.1 s whatever the migrations cost. For files named `*.pg.test.ts`; the run's server is started for them.
  */
 export async function testDatabase(options: { sets?: readonly MigrationSet[] } = {}): Promise<TestDatabase> {
   const server = inject('databaseServer');

@@ -37,11 +37,11 @@ const PLATFORM = `
 export async function migrate(options: MigrateOptions): Promise<number> {
   const { sets, log } = options;
   const files = sets.map((set) => ({ service: set.service, files: readMigrationFiles(set) }));
-  const client = new pg.Client({ ...clientConfig(options.connection, 'switchyard-migrate'), options: '-c client_min_messages=warning' });
+  const client = new pg.Client(clientConfig(options.connection, 'switchyard-migrate'));
   client.on('error', () => {}); // the running query rejects as well
   await client.connect();
   try {
-    await client.query('SELECT pg_advisory_lock($1)', [LOCK]);
+    await takeLock(client, log);
     await client.query(`BEGIN; ${PLATFORM} COMMIT`);
     const applied = await readApplied(client);
     const pending = files.flatMap(({ service, files }) => pendingOf(service, files, applied.get(service) ?? []).map((file) => ({ service, file })));
@@ -54,6 +54,15 @@ export async function migrate(options: MigrateOptions): Promise<number> {
   } finally {
     await client.end(); // gives the lock free
   }
+}
+
+async function takeLock(client: pg.Client, log: Logger): Promise<void> {
+  // So that the server notices within a second when this process is killed in a long statement, and the next one need not wait for its end.
+  await client.query("SET client_min_messages = warning; SET client_connection_check_interval = '1s'");
+  const { rows } = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [LOCK]);
+  if (rows[0]!.taken) return;
+  log.info('migration_waiting', 'another process is migrating the database; waiting for it');
+  await client.query('SELECT pg_advisory_lock($1)', [LOCK]);
 }
 
 interface AppliedMigration {
