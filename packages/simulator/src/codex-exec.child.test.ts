@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -88,6 +88,15 @@ describe('the real codex exec', () => {
     const before = [{ type: 'codex.rate_limits', rate_limits: { primary: { used_percent: 55, window_minutes: 300, reset_at: 1_893_456_000 } } }];
     simulator.script({ rules: [{ answer: { before, malformed: 'crlf', slice: 5 } }, { answer: { malformed: 'comments', intervalMs: 2 } }] });
     for (const words of ['first', 'second']) expect((await exec(words)).messages).toEqual([`You said: ${words}`]);
+  }, 60_000);
+
+  test('accepts the list of models in its own shape, and keeps its entity tag', async () => {
+    const result = await exec('hello', { keyBy: 'command' });
+    expect([result.code, result.messages]).toEqual([0, ['You said: hello']]);
+    expect(simulator.received().filter(({ path, query }) => path === '/v1/models' && query === '?client_version=0.169.0').length).toBeGreaterThan(0);
+    const cache = JSON.parse(await readFile(join(home, 'codex', 'models_cache.json'), 'utf8')) as { etag: string; models: { slug: string }[] };
+    expect(cache.models.map(({ slug }) => slug)).toEqual(expect.arrayContaining(['gpt-5.5', 'gpt-5.5-mini']));
+    expect(cache.etag).toContain('gpt-5.5,gpt-5.5-mini');
   }, 60_000);
 
   test('killing it in the middle of an answer counts as one abort', async () => {

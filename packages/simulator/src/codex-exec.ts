@@ -11,6 +11,8 @@ export interface CodexRun {
   /** The provider's base, `/v1` included. */
   readonly baseUrl: string;
   readonly key: string;
+  /** `env` unless said otherwise. With `command` codex also asks for the models (codex-protocol 4). */
+  readonly keyBy?: 'env' | 'command';
   readonly prompt: string;
   readonly model?: string;
   /** Continues this thread. */
@@ -90,7 +92,7 @@ function told(stdout: string): Omit<CodexResult, 'code' | 'stderr'> {
 }
 
 /** Silent and isolated, with the shell tool left on (codex-protocol 7.1 and 7.2). */
-function configFor({ baseUrl, model = 'gpt-5.5', retries = 0, config = [] }: CodexRun): string {
+function configFor({ baseUrl, keyBy = 'env', model = 'gpt-5.5', retries = 0, config = [] }: CodexRun): string {
   return [
     `model = ${JSON.stringify(model)}`,
     'model_provider = "simulated"',
@@ -102,7 +104,7 @@ function configFor({ baseUrl, model = 'gpt-5.5', retries = 0, config = [] }: Cod
     '[model_providers.simulated]',
     'name = "Simulated"',
     `base_url = ${JSON.stringify(baseUrl)}`,
-    'env_key = "SIMULATED_KEY"',
+    keyBy === 'env' ? 'env_key = "SIMULATED_KEY"' : 'auth = { command = "/bin/sh", args = ["-c", "echo $SIMULATED_KEY"] }',
     'wire_api = "responses"',
     `request_max_retries = ${retries}`,
     `stream_max_retries = ${retries}`,

@@ -56,7 +56,7 @@ function* sliced(units: Iterable<Buffer>, size: number): Generator<Buffer> {
 }
 
 /** The `x-codex-*` headers of a quota (codex-protocol 6). */
-export function quotaHeaders({ primary, secondary, limitName, credits }: Quota): Record<string, string> {
+function quotaHeaders({ primary, secondary, limitName, credits }: Quota): Record<string, string> {
   return {
     ...(primary === undefined ? {} : windowHeaders('primary', primary)),
     ...(secondary === undefined ? {} : windowHeaders('secondary', secondary)),
