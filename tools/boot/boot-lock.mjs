@@ -14,22 +14,19 @@ const READ_ONLY = new Set(['EROFS', 'EACCES', 'EPERM']);
  *
  * The lock is a directory that is made whole beside its place and renamed into it, so that it never exists without its owner's name. A dead
  * owner's lock is renamed away under a name made of that owner's token: of two that try, one succeeds, and a lock taken since cannot be hit.
- * An install goes on when its boot is killed, so it holds the lock as well.
  *
  * @param {string} folder  Where the lock lives; made if absent.
  * @param {{ onWait?: (holder: import('./process-identity.mjs').ProcessIdentity) => void }} [options]
- * @returns {Promise<{ alsoHeldBy: (pid: number) => void, release: () => void } | null>} null when the folder cannot be written (then nothing can be
- *   installed either)
+ * @returns {Promise<(() => void) | null>} the release, or null when the folder cannot be written (then nothing can be installed either)
  */
 export async function takeBootLock(folder, { onWait } = {}) {
   const lock = join(folder, 'boot.lock');
   const token = randomBytes(12).toString('hex');
   const mine = join(folder, `boot.new-${token}`);
-  const holders = [identityOf(process.pid)];
   try {
     mkdirSync(folder, { recursive: true });
     mkdirSync(mine);
-    writeOwner(mine, { token, holders });
+    writeOwner(mine, { token, holders: [identityOf(process.pid)] });
   } catch (error) {
     if (READ_ONLY.has(error.code)) return null;
     throw error;
@@ -49,16 +46,22 @@ export async function takeBootLock(folder, { onWait } = {}) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   forgetLongDead(folder);
-  return {
-    alsoHeldBy(pid) {
-      const holder = identityOf(pid);
-      if (holder !== null) writeOwner(lock, { token, holders: [...holders, holder] });
-    },
-    release() {
-      const gone = join(folder, `boot.gone-${token}`);
-      if (renamedTo(lock, gone)) rmSync(gone, { recursive: true, force: true });
-    },
+  return () => {
+    const gone = join(folder, `boot.gone-${token}`);
+    if (renamedTo(lock, gone)) rmSync(gone, { recursive: true, force: true });
   };
+}
+
+/**
+ * Lets a child hold the lock that we have taken as well, so that an install which outlives its killed boot is waited for.
+ * @param {string} folder
+ * @param {number} pid
+ */
+export function shareBootLock(folder, pid) {
+  const lock = join(folder, 'boot.lock');
+  const owner = readOwner(lock);
+  const holder = identityOf(pid);
+  if (owner !== null && holder !== null) writeOwner(lock, { ...owner, holders: [...owner.holders, holder] });
 }
 
 function writeOwner(directory, owner) {

@@ -1,4 +1,5 @@
 /** What a supervisor or a person sends to end a program. */
+/** @type {readonly NodeJS.Signals[]} */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 /** What a terminal sends to every process of the foreground group by itself. */
 const FROM_TERMINAL = new Set(['SIGINT', 'SIGHUP']);
@@ -19,10 +20,10 @@ export function forwardSignals(child, { terminal = process.stdin.isTTY || proces
       if (!(terminal && FROM_TERMINAL.has(signal))) child.kill(signal);
     };
     process.on(signal, handler);
-    return [signal, handler];
+    return { signal, handler };
   });
   return () => {
-    for (const [signal, handler] of handlers) process.off(signal, handler);
+    for (const { signal, handler } of handlers) process.off(signal, handler);
     return received;
   };
 }

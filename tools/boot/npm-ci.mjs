@@ -11,7 +11,7 @@ import { Interrupted, Refusal } from './refusal.mjs';
 /**
  * Runs `npm ci` in a folder, silently unless it fails. Install scripts never run: the boot does the few things that they would have done.
  * @param {Install} install
- * @param {{ node: string, env: NodeJS.ProcessEnv, onSpawn: (pid: number) => void }} using  The Node that runs npm.
+ * @param {{ node: string, env: NodeJS.ProcessEnv, onSpawn?: (pid: number) => void }} using  The Node that runs npm.
  * @throws {Refusal} with the meaning of npm's complaint; {@link Interrupted} when a signal ended it
  */
 export async function npmCi({ at, mb, development }, { node, env, onSpawn }) {
@@ -34,7 +34,7 @@ export async function npmCi({ at, mb, development }, { node, env, onSpawn }) {
     '--loglevel=error',
   ];
   const child = spawn(node, args, { cwd: at, env: { ...env, PATH: `${dirname(node)}${delimiter}${env['PATH'] ?? ''}` }, stdio: ['ignore', 'pipe', 'pipe'] });
-  if (child.pid !== undefined) onSpawn(child.pid);
+  if (child.pid !== undefined) onSpawn?.(child.pid);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output = (output + text).slice(-64_000)));
   const stopForwarding = forwardSignals(child);

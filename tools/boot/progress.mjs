@@ -1,3 +1,5 @@
+/** @typedef {ReturnType<typeof createProgress>} Progress */
+
 /**
  * Progress lines with elapsed time, on stderr so that stdout holds only what the task promises.
  * @param {{ write: (line: string) => void, now: () => number, quiet: boolean }} options

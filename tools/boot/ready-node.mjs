@@ -9,7 +9,7 @@ import { Refusal } from './refusal.mjs';
 /**
  * The Node that runs the task: this one when it is new enough, else the one pinned in tools/runtime, fetched as an ordinary package.
  * @param {{ root: string, host: import('./missing-packages.mjs').Host, env: NodeJS.ProcessEnv, version: string, execPath: string,
- *   progress: ReturnType<import('./progress.mjs').createProgress>, beforeInstall: () => void,
+ *   progress: import('./progress.mjs').Progress, beforeInstall: () => void,
  *   onInstall: (pid: number) => void }} options
  * @returns {Promise<string>} the path of its program file
  */

@@ -12,7 +12,7 @@ const COMPLETE_MB = 500;
  * Brings the packages of the clone to what the lockfile says, and no further: a tree that already serves the task is left alone, and a complete
  * one is never cut down to the runtime part.
  * @param {{ root: string, needs: 'runtime' | 'complete', node: string, host: import('./missing-packages.mjs').Host, env: NodeJS.ProcessEnv,
- *   progress: ReturnType<import('./progress.mjs').createProgress>, beforeInstall: () => void,
+ *   progress: import('./progress.mjs').Progress, beforeInstall: () => void,
  *   onInstall: (pid: number) => void }} options
  */
 export async function readyTree({ root, needs, node, host, env, progress, beforeInstall, onInstall }) {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { takeBootLock } from './boot-lock.mjs';
+import { shareBootLock, takeBootLock } from './boot-lock.mjs';
 import { createProgress } from './progress.mjs';
 import { readyNode } from './ready-node.mjs';
 import { readyTree } from './ready-tree.mjs';
@@ -35,18 +35,19 @@ export async function runTask(root, [name = '', ...args]) {
 
 /** Node, packages and links, under the lock; ends with our mark in the tree. In a clone that cannot be written only what is there is used. */
 async function prepare(root, name, task, progress) {
-  const lock = await takeBootLock(join(root, '.cache'), {
+  const cache = join(root, '.cache');
+  const release = await takeBootLock(cache, {
     onWait: ({ pid }) => progress.tell(`Waiting for another start in this clone to finish (pid ${pid})`),
   });
   try {
-    const beforeInstall = () => refuseInstall(root, name, lock !== null);
+    const beforeInstall = () => refuseInstall(root, name, release !== null);
     const { version, execPath } = { version: process.versions.node, execPath: process.execPath };
-    const shared = { root, host: thisHost, env: process.env, progress, beforeInstall, onInstall: (pid) => lock?.alsoHeldBy(pid) };
+    const shared = { root, host: thisHost, env: process.env, progress, beforeInstall, onInstall: (pid) => shareBootLock(cache, pid) };
     const node = await readyNode({ ...shared, version, execPath });
     await readyTree({ ...shared, needs: task.needs, node });
-    return { node, mark: lock === null ? null : markTreeUsed(root, name) };
+    return { node, mark: release === null ? null : markTreeUsed(root, name) };
   } finally {
-    lock?.release();
+    release?.();
   }
 }
 

@@ -7,7 +7,8 @@ export const thisHost = {
   cpu: process.arch,
   libc() {
     if (process.platform !== 'linux') return null;
-    process.report.excludeNetwork = true; // else the report asks the resolver for the names of open connections
-    return process.report.getReport().header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
+    const report = /** @type {{ excludeNetwork: boolean, getReport: () => any }} */ (/** @type {unknown} */ (process.report));
+    report.excludeNetwork = true; // else the report asks the resolver for the names of open connections
+    return report.getReport().header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
   },
 };
