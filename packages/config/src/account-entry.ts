@@ -49,7 +49,7 @@ export const ACCOUNT_FIELDS = {
     schema: { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1 },
   },
   priority: {
-    says: 'whole number from 0 to 1000000',
+    says: 'a whole number from 0 to 1000000',
     required: false,
     help: 'Lower is asked first; 100 when left out.',
     schema: { type: 'integer', minimum: 0, maximum: 1_000_000 },

@@ -10,7 +10,7 @@ export class ValueRefusal extends Error {
 
 /** How one kind of value is read from the environment or a flag (text) and from TOML (typed), and how it is described. */
 export interface SettingType<T> {
-  /** For people: `whole number from 0 to 65535`. */
+  /** For people, after "must be": `a whole number from 0 to 65535`. */
   readonly says: string;
   /** @throws ValueRefusal */
   fromText(text: string): T;
@@ -43,7 +43,7 @@ export function text(says: string, check: Check = (value) => value): SettingType
 }
 
 export function integer(range: { min: number; max: number }): SettingType<number> {
-  const says = `whole number from ${range.min} to ${range.max}`;
+  const says = `a whole number from ${range.min} to ${range.max}`;
   return numeric(says, range, (value) => (/^[+-]?\d+(_\d+)*$/.test(value) ? Number(value.replaceAll('_', '')) : Number.NaN), String, {
     type: 'integer',
     minimum: range.min,
