@@ -1,0 +1,88 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { SwitchyardError, errorEnvelope, newId, retryAfterSeconds } from '@switchyard/contracts';
+import { isConnectionLoss } from '@switchyard/database';
+import type { Logger, Metrics } from '@switchyard/observability';
+import { sameSecret } from '@switchyard/security';
+import { bearerToken, isFromLoopback, readHead, sendRefusal } from '@switchyard/service-gateway';
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+
+export interface AdminParts {
+  readonly api: OpenAPIHono;
+  readonly token: string;
+  readonly metrics: Metrics;
+  /** Lets callers on loopback read the metrics without the token. */
+  readonly metricsOnLoopback: boolean;
+  readonly log: Logger;
+}
+
+const MAX_BODY = 1_048_576;
+
+/**
+ * Our own API and the metrics. Every route needs the admin token; a data-plane key is worth nothing here (product section 8). The same
+ * strict reading of the head as on the data plane comes first.
+ */
+export function adminHandler(parts: AdminParts): (request: IncomingMessage, response: ServerResponse) => void {
+  const listener = getRequestListener(adminApp(parts).fetch, { overrideGlobalObjects: false });
+  return (request, response) => {
+    const id = newId('request', Date.now());
+    try {
+      const { authorization } = readHead(request);
+      const isMetrics = request.url!.startsWith('/metrics');
+      if (!(isMetrics && parts.metricsOnLoopback && isFromLoopback(request)) && !isAdmin(authorization, parts.token)) {
+        throw new SwitchyardError('admin_token_required', 'This needs the admin token.');
+      }
+    } catch (error) {
+      if (!(error instanceof SwitchyardError)) throw error;
+      parts.log[error.fault.level]('admin.refused', error.message, { request_id: id, code: error.code });
+      sendRefusal(response, error, id);
+      return;
+    }
+    response.setHeader('x-request-id', id);
+    void listener(request, response);
+  };
+}
+
+function isAdmin(authorization: string | null, token: string): boolean {
+  const presented = bearerToken(authorization);
+  return presented !== null && sameSecret(presented, token);
+}
+
+function adminApp({ api, metrics, log }: AdminParts): OpenAPIHono {
+  const app = new OpenAPIHono();
+  app.use(
+    bodyLimit({
+      maxSize: MAX_BODY,
+      onError: () => {
+        throw new SwitchyardError('body_too_large', `The body is larger than ${MAX_BODY} bytes.`);
+      },
+    }),
+  );
+  app.get('/metrics', async (c) => c.body(await metrics.render(), 200, { 'content-type': metrics.registry.contentType }));
+  app.route('/', api);
+  app.notFound(() => {
+    throw new SwitchyardError('route_not_found', 'There is nothing at this path.');
+  });
+  app.onError((thrown, c) => {
+    const error = faultOf(thrown);
+    const id = c.res.headers.get('x-request-id') ?? newId('request', Date.now());
+    log[error.fault.level](error.code === 'internal_error' ? 'admin.bug' : 'admin.refused', error.message, {
+      request_id: id,
+      code: error.code,
+      path: c.req.path,
+      ...(error.cause === undefined ? {} : { error: error.cause }),
+    });
+    const wait = retryAfterSeconds(error);
+    return c.json(errorEnvelope(error, id), error.fault.status as 400, wait === null ? {} : { 'retry-after': String(wait) });
+  });
+  return app;
+}
+
+function faultOf(thrown: unknown): SwitchyardError {
+  if (thrown instanceof SwitchyardError) return thrown;
+  if (isConnectionLoss(thrown)) return new SwitchyardError('database_unavailable', 'The database does not answer.', { cause: thrown });
+  // Hono's own refusal of a body that is no JSON.
+  if ((thrown as { status?: unknown }).status === 400) return new SwitchyardError('invalid_json', 'The body is not valid JSON.', { cause: thrown });
+  return new SwitchyardError('internal_error', 'Switchyard failed to handle this request.', { cause: thrown });
+}

@@ -1,0 +1,157 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { SwitchyardError, errorEnvelope } from '@switchyard/contracts';
+import { StartRefusal } from './start-refusal.ts';
+
+export interface ListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Limit of the whole head, counted from the opening of a connection or the end of the request before. */
+  readonly headerTimeoutMs: number;
+  /** Limit of a whole request, head and body. */
+  readonly requestTimeoutMs: number;
+  /** How long a kept-alive connection may be silent between two requests. */
+  readonly idleConnectionMs: number;
+  /** Connections that one address may have open; 0 is no limit. */
+  readonly connectionsPerAddress: number;
+  readonly newRequestId: () => string;
+}
+
+export interface Listener {
+  /** `http://HOST:PORT`. */
+  readonly address: string;
+  /** Stops accepting and closes idle connections; the ones in use close after their answer. */
+  stopAccepting(): void;
+  /** Closes every connection that is left. */
+  close(): Promise<void>;
+}
+
+const MAX_HEADERS = 100;
+const MAX_HEAD_BYTES = 16_384;
+
+/**
+ * Opens a strict HTTP/1.1 listener. What Node's parser lets through beyond this is refused by the edge of the gateway.
+ * @throws StartRefusal when the address cannot be had
+ * @see product section 13; fault rows B01–B07
+ */
+export async function listen(options: ListenerOptions): Promise<Listener> {
+  const server = createServer({
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    maxHeaderSize: MAX_HEAD_BYTES,
+    headersTimeout: options.headerTimeoutMs,
+    requestTimeout: options.requestTimeoutMs,
+    keepAliveTimeout: options.idleConnectionMs,
+    // Deadlines are looked at each second; Node's own 30 s would let a silent connection live three times its limit.
+    connectionsCheckingInterval: 1_000,
+    noDelay: true,
+  });
+  server.maxHeadersCount = MAX_HEADERS;
+  let accepting = true;
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    if (!accepting) response.shouldKeepAlive = false;
+    options.handle(request, response);
+  };
+  server.on('request', handle);
+  // The body is asked for only once the head has been accepted (fault row B11).
+  server.on('checkContinue', handle);
+  server.on('checkExpectation', handle);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseRaw(error, socket, options.newRequestId));
+  if (options.connectionsPerAddress > 0) limitPerAddress(server, options.connectionsPerAddress);
+  await bind(server, options.host, options.port);
+  const { port } = server.address() as AddressInfo;
+  return {
+    address: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    stopAccepting() {
+      accepting = false;
+      server.close();
+      server.closeIdleConnections();
+    },
+    close() {
+      return new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+    },
+  };
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(refusalOf(error, host, port)));
+    server.listen({ host, port, backlog: 4_096 }, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+}
+
+function refusalOf(error: NodeJS.ErrnoException, host: string, port: number): StartRefusal {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new StartRefusal(
+        `Port ${port} on ${host} is in use by another program. Stop that program, or choose another port: SWITCHYARD_PORT=${port + 1}, or 0 for a free one.`,
+        error,
+      );
+    case 'EACCES':
+      return new StartRefusal(`This user may not listen on port ${port}. Choose a port above 1023 with SWITCHYARD_PORT.`, error);
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new StartRefusal(`${host} is not an address of this machine. Set SWITCHYARD_HOST to one that is, such as 127.0.0.1.`, error);
+    default:
+      return new StartRefusal(`Could not listen on ${host}:${port}: ${error.message}.`, error);
+  }
+}
+
+/** Answers bytes that are no request, or one that came too slowly, and ends the connection. */
+function refuseRaw(error: NodeJS.ErrnoException, socket: Socket, newRequestId: () => string): void {
+  // A connection that is in the middle of an answer must not get another one's bytes; Node's own handler looks at the same field.
+  const current = (socket as { _httpMessage?: ServerResponse })._httpMessage;
+  if (!socket.writable || error.code === 'ECONNRESET' || current?.headersSent === true) {
+    socket.destroy();
+    return;
+  }
+  const refusal = refusalOfParser(error);
+  const { status } = refusal.fault;
+  const id = newRequestId();
+  const body = JSON.stringify(errorEnvelope(refusal, id));
+  socket.end(
+    `HTTP/1.1 ${status} ${REASONS[status]}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${id}\r\nconnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
+  );
+}
+
+const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Header Fields Too Large' };
+
+function refusalOfParser(error: NodeJS.ErrnoException): SwitchyardError {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new SwitchyardError('headers_too_large', `The headers are more than ${MAX_HEADERS} or larger than ${MAX_HEAD_BYTES} bytes.`, { cause: error });
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new SwitchyardError('request_timeout', 'The request did not arrive in time.', { cause: error });
+    default:
+      return new SwitchyardError('bad_framing', 'These bytes are not a valid HTTP/1.1 request.', { cause: error });
+  }
+}
+
+/** Closes connections above the limit as they come; the ones that are open stay. */
+function limitPerAddress(server: Server, limit: number): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress;
+    if (address === undefined) return;
+    const count = (open.get(address) ?? 0) + 1;
+    if (count > limit) {
+      socket.destroy();
+      return;
+    }
+    open.set(address, count);
+    socket.once('close', () => {
+      const left = open.get(address)! - 1;
+      if (left === 0) open.delete(address);
+      else open.set(address, left);
+    });
+  });
+}

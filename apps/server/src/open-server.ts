@@ -1,0 +1,106 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Config } from '@switchyard/config';
+import { newId } from '@switchyard/contracts';
+import { createMetrics } from '@switchyard/observability';
+import type { Logger } from '@switchyard/observability';
+import { readAdminToken } from '@switchyard/security';
+import { isAdminPath, openGateway } from '@switchyard/service-gateway';
+import { openSimulator } from '@switchyard/simulator';
+import { adminHandler } from './admin-handler.ts';
+import { listen } from './listen.ts';
+import type { Listener } from './listen.ts';
+import { isLoopback, openStorage } from './open-storage.ts';
+import { writeServerFile } from './server-file.ts';
+import { VERSION } from './version.ts';
+
+/** A server that serves. Disposing it stops accepting, drains, and closes everything in reverse order. */
+export interface Server extends AsyncDisposable {
+  readonly address: string;
+  readonly adminAddress: string;
+  /** The text of the first key, when this start made it; nowhere else is it kept. */
+  readonly firstKey: string | null;
+}
+
+/** Builds the whole server, in order: storage, services, listeners. A failure half-way closes what was opened. */
+export async function openServer(config: Config, log: Logger): Promise<Server> {
+  await using opened = new AsyncDisposableStack();
+  const storage = opened.use(await openStorage(config, log));
+  const sandbox = config['gateway.sandbox'] ? opened.use(await openSimulator({ mode: 'sandbox', keep: 0 })) : null;
+  const metrics = createMetrics();
+  const token = readAdminToken({ home: config.home, fromSetting: config['admin.token'] });
+  const gateway = opened.use(
+    await openGateway({
+      config,
+      database: storage.database,
+      vault: storage.vault,
+      log: log.child({ component: 'gateway' }),
+      metrics,
+      wallClockMs: Date.now,
+      nowMs: () => performance.now(),
+      sandboxUrl: sandbox === null ? null : `${sandbox.url}/v1`,
+      maxActive: config['limits.active_requests'] || defaultMaxActive(),
+    }),
+  );
+  const admin = adminHandler({
+    api: gateway.adminApi,
+    token,
+    metrics,
+    metricsOnLoopback: config['metrics.allow_loopback'],
+    log: log.child({ component: 'admin' }),
+  });
+
+  // Beyond loopback our own API moves to a listener of its own, unless the operator says otherwise (product section 8).
+  const together = isLoopback(config['server.host']) || config['admin.expose'];
+  const listeners: Listener[] = [];
+  const open = async (host: string, port: number, handle: Parameters<typeof listen>[0]['handle']): Promise<Listener> => {
+    const listener = await listen({
+      host,
+      port,
+      handle,
+      headerTimeoutMs: config['limits.header_timeout_ms'],
+      requestTimeoutMs: config['limits.body_timeout_ms'],
+      idleConnectionMs: config['limits.idle_connection_ms'],
+      connectionsPerAddress: config['limits.connections_per_address'],
+      newRequestId: () => newId('request', Date.now()),
+    });
+    opened.defer(() => listener.close());
+    listeners.push(listener);
+    return listener;
+  };
+  const main = await open(config['server.host'], config['server.port'], (request, response) =>
+    (together && isAdminPath(request) ? admin : gateway.handle)(request, response),
+  );
+  const adminListener = together ? main : await open(config['admin.listen'].host, config['admin.listen'].port, admin);
+  opened.defer(writeServerFile(config.home, { address: main.address, adminAddress: adminListener.address, pid: process.pid, version: VERSION }));
+
+  opened.defer(async () => {
+    for (const listener of listeners) listener.stopAccepting();
+    const cut = await gateway.drain(config['server.drain_timeout_secs'] * 1_000);
+    if (cut > 0) log.warn('server.cut', 'Requests that did not end within the drain were cut off', { count: cut });
+  });
+  const owned = opened.move();
+  return { address: main.address, adminAddress: adminListener.address, firstKey: gateway.firstKey, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Half of the file descriptors that are free, at most 12 000: each request takes one here and one upstream (product section 5). */
+function defaultMaxActive(): number {
+  const limit = Number(/^Max open files\s+(\d+)/m.exec(readOr('/proc/self/limits', ''))?.[1] ?? 8_192);
+  const used = countOr('/proc/self/fd', 100);
+  return Math.max(16, Math.min(12_000, Math.floor((limit - used) / 2)));
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return otherwise; // not Linux
+  }
+}
+
+function countOr(path: string, otherwise: number): number {
+  try {
+    return readdirSync(path).length;
+  } catch {
+    return otherwise;
+  }
+}

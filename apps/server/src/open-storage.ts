@@ -1,0 +1,61 @@
+import { isIP } from 'node:net';
+import type { Config } from '@switchyard/config';
+import { migrate, openDatabase, startEmbeddedPostgres } from '@switchyard/database';
+import type { Database } from '@switchyard/database';
+import type { Logger } from '@switchyard/observability';
+import { ensurePrivateHome, openVault } from '@switchyard/security';
+import type { Vault } from '@switchyard/security';
+import { GATEWAY_MIGRATIONS } from '@switchyard/service-gateway';
+import type { Control, GatewayTables } from '@switchyard/service-gateway';
+
+/** What everything else stands on: a migrated database and the vault. */
+export interface Storage extends AsyncDisposable {
+  readonly database: Database<GatewayTables>;
+  readonly vault: Vault;
+}
+
+/**
+ * Opens the database (our own PostgreSQL, or the one that `database.url` names), brings it up to date, and opens the vault.
+ * @throws DatabaseRefusal, SecurityRefusal
+ */
+export async function openStorage(config: Config, log: Logger, poolSize = config['database.pool_size']): Promise<Storage> {
+  await using opened = new AsyncDisposableStack();
+  const { home } = config;
+  ensurePrivateHome(home);
+  const encryptionKey = config['secrets.encryption_key'];
+  const vault = openVault({
+    home,
+    ...(encryptionKey ? { encryptionKey } : {}),
+    loopback: isLoopback(config['server.host']),
+    log: log.child({ component: 'security' }),
+  });
+  const databaseLog = log.child({ component: 'database' });
+  const url = config['database.url'];
+  const connection = url ? { url } : opened.use(await startEmbeddedPostgres({ home, log: databaseLog })).connection;
+  await migrate({ connection, sets: [GATEWAY_MIGRATIONS], log: databaseLog });
+  const database = opened.use(await openDatabase<GatewayTables>({ connection, poolSize, log: databaseLog }));
+  const owned = opened.move();
+  return { database, vault, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Whether only this machine can reach an address. */
+export function isLoopback(host: string): boolean {
+  if (host === 'localhost' || host === '::1') return true;
+  return isIP(host) === 4 && host.startsWith('127.');
+}
+
+/**
+ * What the command line needs to make a change while no server runs. Disposing it stops the database again.
+ * @throws DatabaseRefusal, SecurityRefusal
+ */
+export async function openControl(config: Config, log: Logger): Promise<{ readonly control: Control; readonly pool: Database['pool'] } & AsyncDisposable> {
+  const storage = await openStorage(config, log, 2);
+  const control: Control = {
+    db: storage.database.kysely,
+    vault: storage.vault,
+    wallClockMs: Date.now,
+    connectTimeoutMs: config['upstream.connect_timeout_ms'],
+    applied: async () => {}, // no server is running that would have to apply it
+  };
+  return { control, pool: storage.database.pool, [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose]() };
+}

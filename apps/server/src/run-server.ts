@@ -1,0 +1,91 @@
+import type { LoadedConfig } from '@switchyard/config';
+import { createLogger } from '@switchyard/observability';
+import type { Logger } from '@switchyard/observability';
+import { openServer } from './open-server.ts';
+import type { Server } from './open-server.ts';
+import { VERSION } from './version.ts';
+
+/** The seams of a process. */
+export interface ProcessIo {
+  readonly out: { write(text: string): unknown };
+  readonly err: { write(text: string): unknown };
+  readonly signals: Pick<NodeJS.EventEmitter, 'on' | 'off'>;
+}
+
+/**
+ * `switchyard serve` once the configuration is read: serves until SIGTERM or SIGINT, then drains and ends. stdout gets one line.
+ * @returns the exit code: 0 after a stop that was asked for, 1 after a fault of ours
+ */
+export async function runServer(loaded: LoadedConfig, io: ProcessIo = { out: process.stdout, err: process.stderr, signals: process }): Promise<number> {
+  const { config, warnings } = loaded;
+  const log = createLogger({ level: config['log.level'], component: 'server' });
+  for (const warning of warnings) log.warn('config.warning', warning);
+  const stop = stopSignal(io.signals, log);
+  try {
+    const startedMs = performance.now();
+    const server = await openServer(config, log);
+    try {
+      log.info('server.ready', 'The server can serve', { address: server.address, version: VERSION, duration_ms: Math.round(performance.now() - startedMs) });
+      io.err.write(greeting(server, config.home, config['gateway.sandbox']));
+      io.out.write(`ready ${server.address}\n`);
+      return await stop.asked;
+    } finally {
+      await server[Symbol.asyncDispose]();
+      log.info('server.stopped', 'The server has stopped');
+    }
+  } finally {
+    stop.forget();
+  }
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+/** Waits for what ends the process; the promise tells its exit code. A bug outside any request ends it too, but in good order. */
+function stopSignal(signals: ProcessIo['signals'], log: Logger): { readonly asked: Promise<number>; forget(): void } {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const onSignal = (signal: string): void => {
+    log.info('server.stopping', 'The server was asked to stop; running requests may end', { signal });
+    resolve(0);
+  };
+  const onBug = (error: unknown): void => {
+    log.critical('server.bug', 'A fault that nobody caught; the server stops so that it can be started fresh', { error });
+    resolve(1);
+  };
+  for (const signal of SIGNALS) signals.on(signal, onSignal);
+  signals.on('uncaughtException', onBug);
+  return {
+    asked: promise,
+    forget() {
+      for (const signal of SIGNALS) signals.off(signal, onSignal);
+      signals.off('uncaughtException', onBug);
+    },
+  };
+}
+
+/** What a person reads once the server serves: the address, the first key if it is new, and three things to try. */
+function greeting(server: Server, home: string, hasSandbox: boolean): string {
+  const key = server.firstKey ?? 'YOUR_KEY';
+  const lines = [
+    '',
+    `  Switchyard ${VERSION} serves at ${server.address}`,
+    ...(server.adminAddress === server.address ? [] : [`  Our own API is at ${server.adminAddress}`]),
+    `  State and the admin token are in ${home}`,
+    ...(server.firstKey === null ? [] : ['', `  Your first key, shown only now:  ${server.firstKey}`]),
+    '',
+    '  Three things to try:',
+    '',
+    ...(hasSandbox
+      ? [
+          '  1. Ask the built-in sandbox model, which needs no account:',
+          `     curl ${server.address}/v1/chat/completions -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" -d '{"model":"sandbox","messages":[{"role":"user","content":"hello"}]}'`,
+        ]
+      : ['  1. See the models that your key may use:', `     curl ${server.address}/v1/models -H "Authorization: Bearer ${key}"`]),
+    '  2. Link a real account, with its key in the environment:',
+    '     npm run -s switchyard -- accounts add --name openai --kind openai --base-url https://api.openai.com/v1 --key-env OPENAI_API_KEY',
+    '  3. See why a request went where it went (its id is in the x-switchyard-request-id header):',
+    '     npm run -s switchyard -- why REQUEST_ID',
+    '',
+    '',
+  ];
+  return lines.join('\n');
+}

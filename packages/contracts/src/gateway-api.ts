@@ -1,0 +1,146 @@
+import { createRoute, z } from '@hono/zod-openapi';
+
+// The gateway's part of our own API: what operators and the command line call. Strict: an unknown field is the caller's typo.
+
+const ErrorBody = z
+  .object({
+    error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string(), retryable: z.boolean(), request_id: z.string() }),
+  })
+  .openapi('Error');
+
+const Account = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    kind: z.string(),
+    source: z.string(),
+    base_url: z.string(),
+    models: z.array(z.string()),
+    models_from: z.string(),
+    priority: z.number().int(),
+    organization: z.string().nullable(),
+    project: z.string().nullable(),
+    header_names: z.array(z.string()),
+    has_credential: z.boolean(),
+    created_at: z.string(),
+  })
+  .openapi('Account');
+const AccountState = Account.extend({
+  /** `ready`, `backing_off`, `no_models`, or `left_out` when its credential is not available. */
+  state: z.enum(['ready', 'backing_off', 'no_models', 'left_out']),
+  backoff_reason: z.string().nullable(),
+  backoff_ms: z.number(),
+  in_flight: z.number().int(),
+}).openapi('AccountState');
+
+export const NewAccount = z
+  .strictObject({
+    name: z.string(),
+    kind: z.enum(['openai', 'openai-compatible']),
+    base_url: z.string(),
+    credential: z.string().optional(),
+    models: z.array(z.string()).optional(),
+    priority: z.number().int().optional(),
+    organization: z.string().optional(),
+    project: z.string().optional(),
+    headers: z.record(z.string(), z.string()).optional(),
+  })
+  .openapi('NewAccount');
+export type NewAccount = z.infer<typeof NewAccount>;
+
+const Key = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    hint: z.string(),
+    models: z.array(z.string()).nullable(),
+    accounts: z.array(z.string()).nullable(),
+    created_at: z.string(),
+    revoked_at: z.string().nullable(),
+  })
+  .openapi('Key');
+export const NewKey = z.strictObject({ name: z.string(), models: z.array(z.string()).optional(), accounts: z.array(z.string()).optional() }).openapi('NewKey');
+export type NewKey = z.infer<typeof NewKey>;
+
+const LoggedRequest = z.looseObject({ id: z.string(), started_at: z.string(), outcome: z.string() }).openapi('LoggedRequest');
+
+const byId = z.object({ id: z.string() });
+const refusals = { default: { description: 'A refusal', content: { 'application/json': { schema: ErrorBody } } } };
+const json = <T extends z.ZodType>(description: string, schema: T) => ({ description, content: { 'application/json': { schema } } });
+const body = <T extends z.ZodType>(schema: T) => ({ required: true, content: { 'application/json': { schema } } });
+const list = <T extends z.ZodType>(item: T) => z.object({ data: z.array(item) });
+
+/** Every route of the gateway's control plane, by the name of its operation. */
+export const GATEWAY_API = {
+  listAccounts: createRoute({
+    method: 'get',
+    path: '/api/accounts',
+    summary: 'All accounts and how they are',
+    responses: { 200: json('Accounts', list(AccountState)), ...refusals },
+  }),
+  addAccount: createRoute({
+    method: 'post',
+    path: '/api/accounts',
+    summary: 'Add an account; when this answers, the next request can use it',
+    request: { body: body(NewAccount) },
+    responses: { 201: json('The account', Account), ...refusals },
+  }),
+  removeAccount: createRoute({
+    method: 'delete',
+    path: '/api/accounts/{id}',
+    summary: 'Remove an account, by id or name',
+    request: { params: byId },
+    responses: { 200: json('The account that was', Account), ...refusals },
+  }),
+  testAccount: createRoute({
+    method: 'post',
+    path: '/api/accounts/{id}/test',
+    summary: 'Ask the upstream of an account for its models',
+    request: { params: byId },
+    responses: { 200: json('What it answered', z.object({ account: Account, models: z.array(z.string()), duration_ms: z.number() })), ...refusals },
+  }),
+  listKeys: createRoute({
+    method: 'get',
+    path: '/api/keys',
+    summary: 'All keys, without their text',
+    responses: { 200: json('Keys', list(Key)), ...refusals },
+  }),
+  createKey: createRoute({
+    method: 'post',
+    path: '/api/keys',
+    summary: 'Make a key; its text is shown once',
+    request: { body: body(NewKey) },
+    responses: { 201: json('The key', Key.extend({ key: z.string() })), ...refusals },
+  }),
+  revokeKey: createRoute({
+    method: 'delete',
+    path: '/api/keys/{id}',
+    summary: 'Revoke a key',
+    request: { params: byId },
+    responses: { 200: json('The key that was', Key), ...refusals },
+  }),
+  getDecision: createRoute({
+    method: 'get',
+    path: '/api/decisions/{id}',
+    summary: 'Why a request went where it went',
+    request: { params: byId },
+    responses: { 200: json('The request with its attempts', LoggedRequest), ...refusals },
+  }),
+  listRequests: createRoute({
+    method: 'get',
+    path: '/api/logs',
+    summary: 'The request log, newest first',
+    request: { query: z.strictObject({ limit: z.coerce.number().int().min(1).max(500).default(50), after: z.string().optional() }) },
+    responses: { 200: json('A page', z.object({ data: z.array(LoggedRequest), has_more: z.boolean(), last_id: z.string().nullable() })), ...refusals },
+  }),
+} as const;
+
+export type GatewayOperation = keyof typeof GATEWAY_API;
+/** What an operation answers when it succeeds. */
+export type GatewayAnswer<O extends GatewayOperation> = (typeof GATEWAY_API)[O]['responses'] extends infer R
+  ? R extends { 201: { content: { 'application/json': { schema: infer S extends z.ZodType } } } }
+    ? z.infer<S>
+    : R extends { 200: { content: { 'application/json': { schema: infer S extends z.ZodType } } } }
+      ? z.infer<S>
+      : never
+  : never;

@@ -1,0 +1,85 @@
+import type { UpstreamAnswer, UpstreamFailureReason } from '@switchyard/contracts';
+import type { BackoffReason } from '../choice/live-figures.ts';
+
+/** What an answer or a failure means for the request and for the account. */
+export interface Judgement {
+  /** `relay`: this answer is the client's. `next`: another account may be tried while nothing has been sent. */
+  readonly verdict: 'relay' | 'next';
+  readonly backoff: BackoffReason | null;
+  /** Seconds that the upstream asked to wait, when it did. */
+  readonly retryAfterS: number | null;
+  readonly code: string | null;
+}
+
+// Codes and types by which upstreams say that the account, not the request, is out of allowance (product section 2).
+const QUOTA = new Set([
+  'insufficient_quota',
+  'quota_exhausted',
+  'quota_exceeded',
+  'resource_exhausted',
+  'rate_limit_exceeded',
+  'usage_limit_reached',
+  'usage_not_included',
+  'credit_balance_exhausted',
+]);
+const DEACTIVATED = new Set(['deactivated_workspace', 'account_deactivated', 'billing_not_active']);
+const OVERLOAD = new Set(['server_is_overloaded', 'slow_down']);
+
+/** Statuses whose body has to be read before it can be said what they mean. */
+export function needsBody(status: number): boolean {
+  return status === 402 || status === 403 || status === 429 || status >= 500;
+}
+
+/**
+ * Judges a whole answer. Everything not named here passes through unchanged: it is between the client and the upstream.
+ * @param body  The first 64 KiB of it, when `needsBody` says so; else null.
+ * @see product section 2, "What happens before commit"
+ */
+export function judgeAnswer(answer: Pick<UpstreamAnswer, 'status' | 'headers'>, body: Buffer | null): Judgement {
+  const { status } = answer;
+  if (status === 401) return { verdict: 'next', backoff: 'auth', retryAfterS: null, code: null };
+  if (!needsBody(status)) return { verdict: 'relay', backoff: null, retryAfterS: null, code: null };
+  const { code, type, resetsInS } = readError(body);
+  const retryAfterS = resetsInS ?? retryAfter(answer.headers);
+  const named = code ?? type;
+  if (status >= 500) return { verdict: 'next', backoff: has(OVERLOAD, code, type) ? 'overload' : 'server_error', retryAfterS, code: named };
+  if (has(QUOTA, code, type)) return { verdict: 'next', backoff: 'quota', retryAfterS, code: named };
+  if (has(DEACTIVATED, code, type)) return { verdict: 'next', backoff: 'forbidden', retryAfterS: null, code: named };
+  return { verdict: 'relay', backoff: null, retryAfterS: null, code: named };
+}
+
+/** Judges an attempt that got no answer. */
+export function judgeFailure(reason: UpstreamFailureReason): Judgement {
+  return { verdict: 'next', backoff: reason === 'aborted' ? null : 'transport', retryAfterS: null, code: null };
+}
+
+function has(set: ReadonlySet<string>, code: string | null, type: string | null): boolean {
+  return (code !== null && set.has(code)) || (type !== null && set.has(type));
+}
+
+function readError(body: Buffer | null): { code: string | null; type: string | null; resetsInS: number | null } {
+  const none = { code: null, type: null, resetsInS: null };
+  if (body === null || body.length === 0) return none;
+  try {
+    const parsed = JSON.parse(body.toString()) as { error?: { code?: unknown; type?: unknown; resets_in_seconds?: unknown } } | null;
+    const error = parsed?.error;
+    if (typeof error !== 'object' || error === null) return none;
+    return {
+      code: typeof error.code === 'string' ? error.code : null,
+      type: typeof error.type === 'string' ? error.type : null,
+      resetsInS: typeof error.resets_in_seconds === 'number' && error.resets_in_seconds > 0 ? error.resets_in_seconds : null,
+    };
+  } catch {
+    return none;
+  }
+}
+
+/** `Retry-After` in seconds; the date form is ignored because it depends on a clock that is not ours. */
+function retryAfter(headers: readonly string[]): number | null {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]!.toLowerCase() !== 'retry-after') continue;
+    const seconds = Number(headers[i + 1]);
+    return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds, 7 * 86_400) : null;
+  }
+  return null;
+}

@@ -1,0 +1,180 @@
+import { SwitchyardError, UpstreamFailure } from '@switchyard/contracts';
+import type { UpstreamAnswer } from '@switchyard/contracts';
+import type { Account, Snapshot } from '../choice/account.ts';
+import { chooseAccount } from '../choice/choose-account.ts';
+import type { Choice } from '../choice/choose-account.ts';
+import type { BackoffReason, LiveFigures } from '../choice/live-figures.ts';
+import type { Exchange } from '../exchange.ts';
+import type { GatewayMetrics } from '../metrics.ts';
+import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
+import { collectBody } from './collect-body.ts';
+import type { Collected } from './collect-body.ts';
+import { judgeAnswer, judgeFailure, needsBody } from './judge.ts';
+import type { Judgement } from './judge.ts';
+import { upstreamHeaders } from './upstream-headers.ts';
+
+/** Budgets that bound when a further attempt may start (product section 2). */
+const MAX_ATTEMPTS = 12;
+const MAX_ATTEMPTING_MS = 3_000;
+/** As much of an error body as is read to find out what it means. */
+const JUDGED_BYTES = 65_536;
+
+export interface AttemptParts {
+  readonly live: LiveFigures;
+  readonly metrics: GatewayMetrics;
+  readonly nowMs: () => number;
+  readonly limits: { readonly headTimeoutMs: number; readonly idleTimeoutMs: number };
+}
+
+/** The answer that the client gets. From here on no other account is tried. */
+export interface Committed {
+  readonly account: Account;
+  readonly answer: UpstreamAnswer;
+  /** What was read ahead to judge it; null when nothing was. */
+  readonly collected: Collected | null;
+}
+
+/**
+ * Tries accounts until one gives the answer that is the client's: the first that is not about the account itself, or the last
+ * of all when every account has refused. Nothing has been sent to the client while this runs.
+ * @returns null when the client left meanwhile
+ * @throws SwitchyardError `model_not_found`, `no_account_available`, `owner_unavailable`, `upstream_unreachable`
+ */
+export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner: Account | null, parts: AttemptParts): Promise<Committed | null> {
+  const { live, nowMs } = parts;
+  const model = exchange.facts!.model;
+  const attempts: AttemptRecord[] = [];
+  exchange.decision = { snapshot: snapshot.version, attempts };
+  const tried: Account[] = [];
+  let last: Committed | null = null;
+  let failure: UpstreamFailure | null = null;
+  for (;;) {
+    const choice: Choice = owner === null ? chooseAccount(snapshot, live, { model, key: exchange.key, tried, nowMs: nowMs() }) : ofOwner(owner, tried);
+    let account = choice.account;
+    let chosenBy: ChosenBy = owner === null ? 'choice' : 'owner';
+    if (account === null && last === null && failure?.reason === 'reset' && tried.length === 1 && attempts.length === 1) {
+      // A kept-alive connection that the upstream had just closed looks like this; with no other account, once more is fair.
+      account = tried[0]!;
+      chosenBy = 'only_one_left';
+    }
+    if (account !== null && attempts.length > 0 && (attempts.length >= MAX_ATTEMPTS || nowMs() - exchange.startedMs > MAX_ATTEMPTING_MS)) account = null;
+    if (account === null) break;
+
+    const record: AttemptRecord = {
+      account_id: account.id,
+      account: account.name,
+      chosen_by: chosenBy,
+      candidates: choice.candidates,
+      skipped: choice.skipped,
+      least_bad: choice.leastBad,
+      in_flight: live.inFlight(account.slot),
+      started_ms: round(nowMs() - exchange.startedMs),
+      status: null,
+      failure: null,
+      upstream_code: null,
+      verdict: 'in_progress',
+      backoff: null,
+    };
+    attempts.push(record);
+    tried.push(account);
+    live.begin(account.slot);
+    const result = await attempt(exchange, account, parts);
+    if (exchange.cut !== null) {
+      live.finish(account.slot);
+      return null;
+    }
+    note(record, result, account, parts);
+    if (result.answer === null) {
+      live.finish(account.slot);
+      failure = result.failure;
+      continue;
+    }
+    const committed = { account, answer: result.answer, collected: result.collected };
+    if (result.judgement.verdict === 'relay' || result.collected?.rest) {
+      record.verdict = 'relayed';
+      return committed;
+    }
+    live.finish(account.slot);
+    last = committed;
+  }
+  if (last !== null) {
+    live.begin(last.account.slot); // held again while its answer is relayed
+    attempts.findLast((record) => record.account_id === last.account.id)!.verdict = 'relayed';
+    return last;
+  }
+  if (attempts.length > 0) {
+    attempts.at(-1)!.verdict = 'gave_up';
+    throw new SwitchyardError(
+      'upstream_unreachable',
+      `No account answered; ${attempts.length === 1 ? 'the only attempt' : `the last of ${attempts.length} attempts`} ended with: ${failure!.message}.`,
+      { cause: failure },
+    );
+  }
+  if (model !== null) throw new SwitchyardError('model_not_found', `No account of this key serves the model \`${model}\`.`, { param: 'model' });
+  throw new SwitchyardError('no_account_available', 'No account can serve this request.');
+}
+
+interface AttemptResult {
+  readonly answer: UpstreamAnswer | null;
+  readonly collected: Collected | null;
+  readonly failure: UpstreamFailure | null;
+  readonly judgement: Judgement;
+}
+
+async function attempt(exchange: Exchange, account: Account, parts: AttemptParts): Promise<AttemptResult> {
+  const { match, facts, head, request } = exchange;
+  const call = account.upstream.dispatch({
+    method: request.method!,
+    path: account.basePath + match.path.slice('/v1'.length) + match.query,
+    headers: upstreamHeaders(account, head.forward),
+    body: facts!.body.length === 0 ? null : facts!.body,
+    headTimeoutMs: parts.limits.headTimeoutMs,
+    idleTimeoutMs: parts.limits.idleTimeoutMs,
+  });
+  exchange.abortAttempt = () => call.abort();
+  try {
+    const answer = await call.answer;
+    const collected = needsBody(answer.status) ? await collectBody(answer, JUDGED_BYTES) : null;
+    return { answer, collected, failure: null, judgement: judgeAnswer(answer, collected?.front ?? null) };
+  } catch (error) {
+    if (!(error instanceof UpstreamFailure)) throw error;
+    return { answer: null, collected: null, failure: error, judgement: judgeFailure(error.reason) };
+  }
+}
+
+/** Writes down what an attempt showed: in the decision, in the account's health, in the metrics. */
+function note(record: AttemptRecord, result: AttemptResult, account: Account, { live, metrics, nowMs }: AttemptParts): void {
+  const { judgement, answer, failure } = result;
+  record.status = answer?.status ?? null;
+  record.failure = failure?.reason ?? null;
+  record.upstream_code = judgement.code;
+  record.verdict = 'next_account';
+  record.backoff = judgement.backoff;
+  if (failure !== null) metrics.switchyard_upstream_failures_total.inc({ reason: failure.reason });
+  else metrics.switchyard_upstream_attempts_total.inc({ class: CLASSES[Math.floor(answer!.status / 100)] ?? '5xx' });
+  setBackoff(account, judgement.backoff, judgement.retryAfterS, { live, metrics, nowMs });
+}
+
+const CLASSES = ['', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+
+function setBackoff(
+  account: Account,
+  reason: BackoffReason | null,
+  retryAfterS: number | null,
+  { live, metrics, nowMs }: Pick<AttemptParts, 'live' | 'metrics' | 'nowMs'>,
+): void {
+  if (reason === null) {
+    live.succeeded(account.slot);
+    return;
+  }
+  live.failed(account.slot, reason, nowMs(), retryAfterS === null ? null : nowMs() + retryAfterS * 1_000);
+  metrics.switchyard_backoffs_total.inc({ reason });
+}
+
+function ofOwner(owner: Account, tried: readonly Account[]): Choice {
+  return { account: tried.length === 0 ? owner : null, candidates: 1, skipped: {}, leastBad: false };
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
+}

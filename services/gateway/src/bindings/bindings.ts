@@ -1,0 +1,73 @@
+/** The owner of a response id. */
+export interface Binding {
+  readonly responseId: string;
+  readonly accountId: string;
+  readonly keyId: string;
+}
+
+/** How the wait for durability ended: written, not within the bound, or not possible because the database is away. */
+export type BindResult = 'durable' | 'late' | 'suspended';
+
+/** What makes bindings last: the journal, as this room needs it. */
+export interface BindingStore {
+  /** Whether a write can be durable now. */
+  readonly isAvailable: boolean;
+  write(binding: Binding): void;
+  /** Resolves when everything written so far is durable. */
+  committed(): Promise<void>;
+}
+
+/** Longest time that the last part of an answer waits for its binding (product section 4). */
+const MAX_WAIT_MS = 50;
+
+/**
+ * Which account made which response. In memory for the hot path, behind it the journal; least recently bound go first when
+ * the table is full.
+ */
+export class Bindings {
+  readonly #byResponse = new Map<string, Binding>();
+  readonly #store: BindingStore;
+  readonly #max: number;
+
+  constructor(store: BindingStore, max: number) {
+    this.#store = store;
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#byResponse.size;
+  }
+
+  /** Takes over what an earlier life left, oldest first. */
+  load(bindings: readonly Binding[]): void {
+    for (const binding of bindings) this.#keep(binding);
+  }
+
+  find(responseId: string): Binding | undefined {
+    return this.#byResponse.get(responseId);
+  }
+
+  forgetAccount(accountId: string): void {
+    for (const [id, binding] of this.#byResponse) if (binding.accountId === accountId) this.#byResponse.delete(id);
+  }
+
+  /** Binds an id, and waits until the binding would outlive a crash, but never longer than the bound. */
+  async bind(binding: Binding): Promise<BindResult> {
+    this.#keep(binding);
+    this.#store.write(binding);
+    if (!this.#store.isAvailable) return 'suspended';
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<BindResult>((resolve) => (timer = setTimeout(resolve, MAX_WAIT_MS, 'late')));
+    try {
+      return await Promise.race([this.#store.committed().then((): BindResult => 'durable'), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #keep(binding: Binding): void {
+    this.#byResponse.delete(binding.responseId);
+    this.#byResponse.set(binding.responseId, binding);
+    if (this.#byResponse.size > this.#max) this.#byResponse.delete(this.#byResponse.keys().next().value!);
+  }
+}

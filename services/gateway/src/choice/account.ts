@@ -1,0 +1,61 @@
+import type { Upstream } from '@switchyard/contracts';
+
+/** Kinds of account that can be linked. `sandbox` is built in and cannot be added. */
+export const ACCOUNT_KINDS = ['openai', 'openai-compatible', 'sandbox'] as const;
+export type AccountKind = (typeof ACCOUNT_KINDS)[number];
+
+/** Where an account was declared, and so where it is changed: by API and CLI, in switchyard.toml, or built in. */
+export type AccountSource = 'api' | 'file' | 'builtin';
+
+/** An account as the hot path sees it: immutable; what moves lives in `LiveFigures` at `slot`. */
+export interface Account {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: AccountKind;
+  readonly source: AccountSource;
+  readonly baseUrl: string;
+  readonly models: readonly string[];
+  readonly createdAtMs: number;
+  /** Smaller goes first; 100 by default, 1000 for the sandbox. */
+  readonly priority: number;
+  /** Index of this account's live figures, kept for as long as the process lives. */
+  readonly slot: number;
+  /** Headers that carry its credential and its own settings, flat. */
+  readonly headers: readonly string[];
+  /** Lower-case names of those headers; the client's are replaced. */
+  readonly headerNames: ReadonlySet<string>;
+  /** Path of the base URL, put before the path below /v1. */
+  readonly basePath: string;
+  readonly upstream: Upstream;
+}
+
+/** All enabled accounts at one moment. A change makes a new one; requests under way keep theirs. */
+export interface Snapshot {
+  /** Grows by one with each change; recorded in decisions. */
+  readonly version: number;
+  /** In order of choice: priority, then name. */
+  readonly accounts: readonly Account[];
+  readonly byId: ReadonlyMap<string, Account>;
+  readonly byModel: ReadonlyMap<string, readonly Account[]>;
+  /** For requests that name no model: all but the sandbox, which serves nothing it was not asked for by name. */
+  readonly general: readonly Account[];
+}
+
+export function makeSnapshot(version: number, unordered: readonly Account[]): Snapshot {
+  const accounts = [...unordered].sort((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1));
+  const byModel = new Map<string, Account[]>();
+  for (const account of accounts) {
+    for (const model of account.models) {
+      const serving = byModel.get(model);
+      if (serving === undefined) byModel.set(model, [account]);
+      else serving.push(account);
+    }
+  }
+  return {
+    version,
+    accounts,
+    byId: new Map(accounts.map((account) => [account.id, account])),
+    byModel,
+    general: accounts.filter((account) => account.kind !== 'sandbox'),
+  };
+}

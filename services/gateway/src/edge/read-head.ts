@@ -1,0 +1,187 @@
+import type { IncomingMessage } from 'node:http';
+import { SwitchyardError } from '@switchyard/contracts';
+
+/** What the head of a request says, read once from the raw header list. */
+export interface RequestHead {
+  readonly authorization: string | null;
+  readonly contentType: string | null;
+  /** Declared length of the body; null when it is chunked or there is none. */
+  readonly contentLength: number | null;
+  readonly isChunked: boolean;
+  /** The client waits for `100 Continue` before it sends its body. */
+  readonly expectsContinue: boolean;
+  /** Set by browsers; decides about CORS. */
+  readonly origin: string | null;
+  /** `X-Forwarded-For` or else `X-Real-IP`, unchecked: only a trusted proxy's word counts. */
+  readonly forwardedFor: string | null;
+  /** Headers that go upstream, flat. Credentials, hop-by-hop headers and ours are never among them. */
+  readonly forward: string[];
+  /** The client's own request id: a label in the log, nothing more. */
+  readonly clientRequestId: string | null;
+}
+
+type Treatment =
+  | 'forward'
+  | 'drop'
+  | 'authorization'
+  | 'api_key'
+  | 'host'
+  | 'transfer_encoding'
+  | 'content_type'
+  | 'content_encoding'
+  | 'content_length'
+  | 'expect'
+  | 'origin'
+  | 'forwarded_for'
+  | 'real_ip'
+  | 'request_id';
+
+// What goes upstream is an allow list (architecture 8); everything else stays here.
+const FORWARDED = new Set(['accept', 'user-agent', 'originator', 'version', 'session-id', 'thread-id', 'x-client-request-id']);
+const FORWARDED_PREFIX = /^(?:openai-|anthropic-|x-codex-|x-openai-|x-stainless-)/;
+const READ: Readonly<Record<string, Treatment>> = {
+  authorization: 'authorization',
+  'x-api-key': 'api_key',
+  host: 'host',
+  'transfer-encoding': 'transfer_encoding',
+  'content-type': 'content_type',
+  'content-encoding': 'content_encoding',
+  'content-length': 'content_length',
+  expect: 'expect',
+  origin: 'origin',
+  'x-forwarded-for': 'forwarded_for',
+  'x-real-ip': 'real_ip',
+  'x-request-id': 'request_id',
+};
+
+function treatmentOf(name: string): Treatment {
+  const lower = name.toLowerCase();
+  if (Object.hasOwn(READ, lower)) return READ[lower]!;
+  return FORWARDED.has(lower) || FORWARDED_PREFIX.test(lower) ? 'forward' : 'drop';
+}
+
+// Clients spell their headers the same way each time, so the classification is remembered by exact spelling. Bounded, because the
+// names come from outside.
+const remembered = new Map<string, Treatment>();
+function treatment(name: string): Treatment {
+  const known = remembered.get(name);
+  if (known !== undefined) return known;
+  const found = treatmentOf(name);
+  if (remembered.size < 1_000) remembered.set(name, found);
+  return found;
+}
+
+// RFC 3986 host and optional port, as RFC 9112 section 3.2 allows it in Host.
+const HOST = /^(?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/;
+
+/**
+ * Reads the head and refuses what Node lets through but RFC 9112 does not, or what two readers could take differently:
+ * several or malformed `Host`, a target that is not in origin form, framing of another version, transfer encoding on HTTP/1.0,
+ * and more than one credential.
+ * @throws SwitchyardError `bad_framing`, `ambiguous_credentials`, `unsupported_media_type`
+ * @see fault rows B04, B06, B08
+ */
+export function readHead(request: IncomingMessage): RequestHead {
+  const raw = request.rawHeaders;
+  const isVersion10 = request.httpVersionMinor === 0;
+  if (request.httpVersionMajor !== 1) throw new SwitchyardError('bad_framing', 'This is not HTTP/1.0 or HTTP/1.1.');
+  if (request.url?.charCodeAt(0) !== 0x2f) throw new SwitchyardError('bad_framing', 'The request target must be a path beginning with "/".');
+  let host: string | null = null;
+  let bearer: string | null = null;
+  let apiKey: string | null = null;
+  let contentType: string | null = null;
+  let contentLength: number | null = null;
+  let isChunked = false;
+  let expectsContinue = false;
+  let origin: string | null = null;
+  let forwardedFor: string | null = null;
+  let realIp: string | null = null;
+  let clientRequestId: string | null = null;
+  const forward: string[] = [];
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i]!;
+    const value = raw[i + 1]!;
+    switch (treatment(name)) {
+      case 'forward':
+        forward.push(name, value);
+        break;
+      case 'host':
+        if (host !== null) throw new SwitchyardError('bad_framing', 'The request has two Host headers.');
+        host = value;
+        break;
+      case 'transfer_encoding':
+        if (isVersion10) throw new SwitchyardError('bad_framing', 'HTTP/1.0 has no transfer encoding.');
+        isChunked = true;
+        break;
+      case 'content_length':
+        contentLength = Number(value); // Node has refused anything but one plain number
+        break;
+      case 'expect':
+        if (value.toLowerCase() !== '100-continue') throw new SwitchyardError('expectation_failed', 'This expectation is not understood.');
+        expectsContinue = true;
+        break;
+      case 'origin':
+        origin = value;
+        break;
+      case 'forwarded_for':
+        forwardedFor = forwardedFor === null ? value : `${forwardedFor}, ${value}`;
+        break;
+      case 'real_ip':
+        realIp = value;
+        break;
+      case 'authorization':
+        if (bearer !== null || apiKey !== null) throw ambiguous();
+        bearer = value;
+        break;
+      case 'api_key':
+        if (bearer !== null || apiKey !== null) throw ambiguous();
+        apiKey = value;
+        break;
+      case 'content_type':
+        if (contentType !== null) throw new SwitchyardError('bad_framing', 'The request has two Content-Type headers.');
+        contentType = value;
+        forward.push(name, value);
+        break;
+      case 'content_encoding':
+        if (value.toLowerCase() !== 'identity')
+          throw new SwitchyardError('unsupported_media_type', 'This body is compressed; send it uncompressed.', { param: 'content-encoding' });
+        break;
+      case 'request_id':
+        clientRequestId = value;
+        break;
+      case 'drop':
+        break;
+    }
+  }
+  if (host === null ? !isVersion10 : !HOST.test(host)) throw new SwitchyardError('bad_framing', 'The Host header is missing or is not a host name.');
+  return {
+    authorization: apiKey === null ? bearer : `Bearer ${apiKey}`,
+    contentType,
+    contentLength,
+    isChunked,
+    expectsContinue,
+    origin,
+    forwardedFor: forwardedFor ?? realIp,
+    forward,
+    clientRequestId,
+  };
+}
+
+function ambiguous(): SwitchyardError {
+  return new SwitchyardError('ambiguous_credentials', 'The request carries more than one credential.');
+}
+
+// A key in the address ends up in logs and browser histories on the way here (fault row B08).
+const CREDENTIAL_IN_QUERY = /[?&](?:api[-_]?key|key|access[-_]?token|authorization|token)=/i;
+
+/** @throws SwitchyardError `credential_in_query` */
+export function refuseCredentialInQuery(query: string): void {
+  if (query !== '' && CREDENTIAL_IN_QUERY.test(query)) throw new SwitchyardError('credential_in_query', 'The address carries a credential.');
+}
+
+/** The token of `Authorization: Bearer TOKEN`, or null. The scheme is case-insensitive (RFC 9110 section 11.1). */
+export function bearerToken(authorization: string | null): string | null {
+  if (authorization === null || authorization.length < 8 || authorization.charCodeAt(6) !== 0x20) return null;
+  const scheme = authorization.slice(0, 6);
+  return scheme === 'Bearer' || scheme.toLowerCase() === 'bearer' ? authorization.slice(7).trim() : null;
+}

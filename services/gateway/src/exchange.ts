@@ -1,0 +1,67 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FaultCode } from '@switchyard/contracts';
+import type { Account } from './choice/account.ts';
+import type { KeyRecord } from './edge/key-table.ts';
+import type { RequestHead } from './edge/read-head.ts';
+import type { RequestFacts } from './intake/read-facts.ts';
+import type { Usage } from './relay/usage.ts';
+import type { Match } from './routes.ts';
+import type { DecisionRecord } from './settle/decision.ts';
+import type { Outcome } from './settle/outcome.ts';
+
+/**
+ * One request on its way through the stages. Each stage fills in its part and reads only what stages before it have filled:
+ * edge (`key`), intake (`facts`), attempt (`decision`, `account`), relay (the figures), settle (`outcome`).
+ */
+export interface Exchange {
+  readonly id: string;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly match: Match;
+  readonly head: RequestHead;
+  readonly key: KeyRecord;
+  readonly clientAddress: string | null;
+  /** Wall clock and monotonic milliseconds at which the request was taken up. */
+  readonly startedAtMs: number;
+  readonly startedMs: number;
+  facts: RequestFacts | null;
+  decision: DecisionRecord | null;
+  /** The account whose answer is being relayed. */
+  account: Account | null;
+  /** Stops the attempt in progress; set while there is one. */
+  abortAttempt: (() => void) | null;
+  status: number | null;
+  fault: FaultCode | null;
+  firstByteMs: number | null;
+  bytesOut: number;
+  usage: Usage | null;
+  responseId: string | null;
+  upstreamRequestId: string | null;
+  /** Why the answer was cut short by us, when it was. */
+  cut: Extract<Outcome, 'client_left' | 'client_stalled' | 'shut_down'> | null;
+  outcome: Outcome;
+  /** Monotonic milliseconds since which the client has not taken what was written; null while it keeps up. */
+  stalledSinceMs: number | null;
+}
+
+export function openExchange(
+  given: Pick<Exchange, 'id' | 'request' | 'response' | 'match' | 'head' | 'key' | 'clientAddress' | 'startedAtMs' | 'startedMs'>,
+): Exchange {
+  return {
+    ...given,
+    facts: null,
+    decision: null,
+    account: null,
+    abortAttempt: null,
+    status: null,
+    fault: null,
+    firstByteMs: null,
+    bytesOut: 0,
+    usage: null,
+    responseId: null,
+    upstreamRequestId: null,
+    cut: null,
+    outcome: 'open',
+    stalledSinceMs: null,
+  };
+}

@@ -1,0 +1,93 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { GATEWAY_API } from '@switchyard/contracts/api';
+import { SwitchyardError } from '@switchyard/contracts';
+import type { Pool } from 'pg';
+import type { AccountRegistry } from '../accounts/account-registry.ts';
+import type { LiveFigures } from '../choice/live-figures.ts';
+import { findRequest, listRequests } from '../store/requests.ts';
+import { addAccount, removeAccount, showAccounts, testAccount } from '../use/accounts.ts';
+import type { AccountView } from '../use/accounts.ts';
+import type { Control } from '../use/control.ts';
+import { createKey, endKey, showKeys } from '../use/keys.ts';
+
+export interface AdminApiParts {
+  readonly control: Control;
+  readonly pool: Pool;
+  readonly registry: AccountRegistry;
+  readonly live: LiveFigures;
+  readonly nowMs: () => number;
+}
+
+/** The gateway's part of our own API. Who may call it is decided before it is reached. */
+export function adminApi(parts: AdminApiParts): OpenAPIHono {
+  const { control, pool, nowMs } = parts;
+  const api = new OpenAPIHono({
+    defaultHook(result) {
+      if (result.success) return;
+      const issue = result.error.issues[0]!;
+      const param = issue.path.join('.') || (issue.code === 'unrecognized_keys' ? issue.keys[0]! : 'body');
+      throw new SwitchyardError(
+        'invalid_value',
+        issue.code === 'unrecognized_keys' ? `There is no field \`${param}\` here.` : `The field \`${param}\` is not right: ${issue.message}.`,
+        { param },
+      );
+    },
+  });
+  api.openapi(GATEWAY_API.listAccounts, async (c) => c.json({ data: (await showAccounts(control)).map((account) => withState(account, parts)) }, 200));
+  api.openapi(GATEWAY_API.addAccount, async (c) => {
+    const asked = c.req.valid('json');
+    const draft = {
+      name: asked.name,
+      kind: asked.kind,
+      baseUrl: asked.base_url,
+      credential: asked.credential ?? null,
+      models: asked.models ?? null,
+      priority: asked.priority ?? 100,
+      organization: asked.organization ?? null,
+      project: asked.project ?? null,
+      headers: asked.headers ?? {},
+    };
+    return c.json(plain(await addAccount(control, draft)), 201);
+  });
+  api.openapi(GATEWAY_API.removeAccount, async (c) => c.json(plain(await removeAccount(control, c.req.valid('param').id)), 200));
+  api.openapi(GATEWAY_API.testAccount, async (c) => {
+    const test = await testAccount(control, c.req.valid('param').id, nowMs);
+    return c.json({ account: plain(test.account), models: [...test.models], duration_ms: test.duration_ms }, 200);
+  });
+  api.openapi(GATEWAY_API.listKeys, async (c) => c.json({ data: (await showKeys(control)).map(plain) }, 200));
+  api.openapi(GATEWAY_API.createKey, async (c) => {
+    const { name, models, accounts } = c.req.valid('json');
+    return c.json(plain(await createKey(control, { name, models: models ?? null, accounts: accounts ?? null })), 201);
+  });
+  api.openapi(GATEWAY_API.revokeKey, async (c) => c.json(plain(await endKey(control, c.req.valid('param').id)), 200));
+  api.openapi(GATEWAY_API.getDecision, async (c) => c.json((await findRequest(pool, c.req.valid('param').id)) as LoggedRow, 200));
+  api.openapi(GATEWAY_API.listRequests, async (c) => {
+    const { limit, after } = c.req.valid('query');
+    const { rows, hasMore } = await listRequests(pool, { limit, after: after ?? null });
+    return c.json({ data: rows as LoggedRow[], has_more: hasMore, last_id: (rows.at(-1)?.id as string | undefined) ?? null }, 200);
+  });
+  return api;
+}
+
+/** A row as its JSON says it: times as text. */
+type LoggedRow = { [name: string]: unknown; id: string; started_at: string; outcome: string };
+
+/** The same value without `readonly`, as the route types want it. */
+type Plain<T> = T extends readonly (infer I)[] ? Plain<I>[] : T extends object ? { -readonly [K in keyof T]: Plain<T[K]> } : T;
+function plain<T>(value: T): Plain<T> {
+  return value as Plain<T>;
+}
+
+function withState(account: AccountView, { registry, live, nowMs }: AdminApiParts) {
+  const loaded = registry.snapshot.byId.get(account.id);
+  if (loaded === undefined) return { ...plain(account), state: 'left_out' as const, backoff_reason: null, backoff_ms: 0, in_flight: 0 };
+  const backoffMs = Math.max(0, Math.round(live.backoffUntil(loaded.slot) - nowMs()));
+  const state = loaded.models.length === 0 ? ('no_models' as const) : backoffMs > 0 ? ('backing_off' as const) : ('ready' as const);
+  return {
+    ...plain(account),
+    state,
+    backoff_reason: backoffMs > 0 ? live.backoffReason(loaded.slot) : null,
+    backoff_ms: backoffMs,
+    in_flight: live.inFlight(loaded.slot),
+  };
+}

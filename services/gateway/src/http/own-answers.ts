@@ -1,0 +1,70 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SwitchyardError } from '@switchyard/contracts';
+import type { Account, Snapshot } from '../choice/account.ts';
+import { sendJson } from '../edge/answer.ts';
+import type { KeyRecord } from '../edge/key-table.ts';
+import type { Match } from '../routes.ts';
+
+/** What readiness depends on. Health answers hold no versions and no paths (product section 1). */
+export interface Readiness {
+  /** `draining` once the server has begun to stop. */
+  readonly state: 'ready' | 'draining' | 'no_accounts';
+  /** What is away although we go on. */
+  readonly degraded: readonly string[];
+}
+
+const OK = Buffer.from('{"status":"ok"}');
+const OK_HEAD = ['content-type', 'application/json; charset=utf-8', 'content-length', String(OK.length), 'cache-control', 'no-store'];
+
+/** The answers of the data plane that no account gives: health and models. */
+export function ownAnswers(snapshot: () => Snapshot, readiness: () => Readiness) {
+  return (match: Match, key: KeyRecord | null, _request: IncomingMessage, response: ServerResponse): void => {
+    switch (match.surface.name) {
+      case 'healthz':
+      case 'livez':
+        response.writeHead(200, OK_HEAD);
+        response.end(OK);
+        return;
+      case 'readyz': {
+        const { state, degraded } = readiness();
+        sendJson(response, state === 'ready' ? 200 : 503, { status: state, degraded });
+        return;
+      }
+      case 'models.list':
+        sendJson(response, 200, { object: 'list', data: modelsFor(snapshot(), key) });
+        return;
+      case 'models.get': {
+        const model = modelsFor(snapshot(), key).find((candidate) => candidate.id === match.id);
+        if (model === undefined)
+          throw new SwitchyardError('model_not_found', `The model \`${match.id}\` does not exist or this key may not use it.`, { param: 'model' });
+        sendJson(response, 200, model);
+        return;
+      }
+      default:
+        throw new Error(`no answer of our own for ${match.surface.name}`);
+    }
+  };
+}
+
+/** A model as `GET /v1/models` lists it (openai-api section 4). */
+export interface ModelObject {
+  readonly id: string;
+  readonly object: 'model';
+  /** Unix seconds. */
+  readonly created: number;
+  readonly owned_by: string;
+}
+
+function modelsFor(snapshot: Snapshot, key: KeyRecord | null): ModelObject[] {
+  const models: ModelObject[] = [];
+  for (const [id, accounts] of snapshot.byModel) {
+    if (key?.models && !key.models.has(id)) continue;
+    const account = accounts.find((candidate) => mayUse(key, candidate));
+    if (account !== undefined) models.push({ id, object: 'model', created: Math.floor(account.createdAtMs / 1_000), owned_by: account.kind });
+  }
+  return models.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function mayUse(key: KeyRecord | null, account: Account): boolean {
+  return key === null || key.accounts === null || key.accounts.has(account.id);
+}

@@ -1,0 +1,137 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { SwitchyardError } from '@switchyard/contracts';
+import { JsonScanner } from './json-scanner.ts';
+
+const WANTED = new Set(['model', 'stream', 'n']);
+
+function scan(text: Buffer, cuts: readonly number[] = []): JsonScanner {
+  const scanner = new JsonScanner(WANTED);
+  const edges = [0, ...[...cuts].sort((a, b) => a - b), text.length];
+  for (let i = 1; i < edges.length; i++) scanner.push(text.subarray(edges[i - 1], edges[i]));
+  scanner.end();
+  return scanner;
+}
+
+function verdict(text: string, cuts: readonly number[] = []): string {
+  try {
+    scan(Buffer.from(text), cuts);
+    return 'fine';
+  } catch (error) {
+    if (error instanceof SwitchyardError) return error.code;
+    throw error;
+  }
+}
+
+const cutsOf = (length: number) => fc.array(fc.integer({ min: 0, max: length }), { maxLength: 12 });
+
+test('every object that JSON.stringify writes is accepted in any chunking, and the wanted fields are read as JSON.parse reads them', () => {
+  const object = fc
+    .record(
+      {
+        model: fc.string({ unit: 'grapheme' }),
+        stream: fc.boolean(),
+        n: fc.double({ noNaN: true, noDefaultInfinity: true }),
+        rest: fc.jsonValue({ maxDepth: 6 }),
+      },
+      { requiredKeys: [] },
+    )
+    .filter((value) => (JSON.stringify(value) as unknown as { isWellFormed(): boolean }).isWellFormed() && !/\\ud[89a-f]/i.test(JSON.stringify(value)));
+  fc.assert(
+    fc.property(
+      object.chain((value) => {
+        const text = Buffer.from(JSON.stringify(value, null, 1));
+        return fc.tuple(fc.constant(value), fc.constant(text), cutsOf(text.length));
+      }),
+      ([value, text, cuts]) => {
+        const scanner = scan(text, cuts);
+        expect(scanner.string('model')).toBe(value.model);
+        expect(scanner.fields.get('stream')?.kind).toBe(value.stream === undefined ? undefined : String(value.stream));
+        if (value.n !== undefined) {
+          const { start, end } = scanner.fields.get('n')!;
+          expect(Number(scanner.text(start, end))).toBe(JSON.parse(JSON.stringify(value.n)));
+        }
+      },
+    ),
+    { numRuns: 3_000 },
+  );
+});
+
+test('a text is accepted exactly when JSON.parse accepts it as an object', () => {
+  const piece = fc.constantFrom(
+    '{',
+    '}',
+    '[',
+    ']',
+    ',',
+    ':',
+    '"a"',
+    '"model"',
+    '"',
+    '\\',
+    '\\u0041',
+    '1',
+    '-',
+    '0',
+    '.5',
+    'e',
+    'e5',
+    '+',
+    'true',
+    'fals',
+    'null',
+    ' ',
+    '\n',
+    '\t',
+    'x',
+    '\u0001',
+    'é',
+  );
+  fc.assert(
+    fc.property(
+      fc.tuple(fc.array(piece, { maxLength: 14 }), fc.boolean()).chain(([pieces, wrapped]) => {
+        const text = wrapped ? `{"k":${pieces.join('')}}` : pieces.join('');
+        return fc.tuple(fc.constant(text), cutsOf(Buffer.byteLength(text)));
+      }),
+      ([text, cuts]) => {
+        let expected = false;
+        try {
+          const value: unknown = JSON.parse(text);
+          expected = typeof value === 'object' && value !== null && !Array.isArray(value);
+        } catch {
+          expected = false;
+        }
+        const got = verdict(text, cuts);
+        if (got !== 'duplicate_parameter') expect(got).toBe(expected ? 'fine' : 'invalid_json');
+      },
+    ),
+    { numRuns: 20_000 },
+  );
+});
+
+test.each([
+  ['64 levels', '{"a":'.repeat(64).slice(0, -1) + ':1' + '}'.repeat(64), 'fine'],
+  ['65 levels', '{"a":' + '['.repeat(64) + ']'.repeat(64) + '}', 'json_too_complex'],
+  ['a million levels', '{"a":' + '['.repeat(1_000_000), 'json_too_complex'],
+  ['100 001 keys', `{${Array.from({ length: 100_001 }, (_, i) => `"k${i}":0`).join(',')}}`, 'json_too_complex'],
+  ['a routed field twice', '{"model":"a","model":"b"}', 'duplicate_parameter'],
+  ['a routed field twice, once escaped', '{"model":"a","mod\\u0065l":"b"}', 'duplicate_parameter'],
+  ['another field twice', '{"x":1,"x":2}', 'fine'],
+  ['1e400', '{"a":1e400}', 'invalid_json'],
+  ['0e400', '{"a":0e400}', 'fine'],
+  ['400 digits', `{"a":${'9'.repeat(400)}}`, 'invalid_json'],
+  ['a lone high surrogate', '{"a":"\\ud800"}', 'invalid_json'],
+  ['a lone low surrogate', '{"a":"\\udc00"}', 'invalid_json'],
+  ['a high surrogate before a letter', '{"a":"\\ud800b"}', 'invalid_json'],
+  ['a surrogate pair', '{"a":"\\ud83d\\ude00"}', 'fine'],
+  ['nothing', '', 'invalid_json'],
+  ['an array', '[]', 'invalid_json'],
+  ['__proto__ as a key', '{"__proto__":{"x":1},"constructor":{"prototype":{}}}', 'fine'],
+])('%s: %s is %s', (_name, text, expected) => {
+  expect(verdict(text)).toBe(expected);
+});
+
+test('nested fields of the same name are not taken for the routed ones', () => {
+  const scanner = scan(Buffer.from('{"metadata":{"model":"inner"},"input":[{"model":"deep"}],"model":"outer"}'));
+  expect(scanner.string('model')).toBe('outer');
+});

@@ -1,0 +1,61 @@
+import { UPSTREAM_FAILURES } from '@switchyard/contracts';
+import { defineMetrics } from '@switchyard/observability';
+import type { MetricDef, Metrics } from '@switchyard/observability';
+import { BACKOFF_REASONS } from './choice/live-figures.ts';
+import { LANES, SURFACES } from './routes.ts';
+import { OUTCOMES } from './settle/outcome.ts';
+
+const surfaces = [...SURFACES.map((surface) => surface.name), 'none'];
+const lanes = [...LANES];
+const outcomes = [...OUTCOMES];
+
+/** Every metric of the gateway. Names, help and labels are declared here and nowhere else. */
+export const GATEWAY_METRICS = {
+  switchyard_requests_total: {
+    type: 'counter',
+    help: 'Requests to the data plane that have ended, by surface and outcome.',
+    labels: { surface: surfaces, outcome: outcomes },
+  },
+  switchyard_request_duration_seconds: {
+    type: 'histogram',
+    help: 'From the first byte of a request to the last of its answer.',
+    labels: { surface: surfaces },
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300],
+  },
+  switchyard_first_byte_seconds: {
+    type: 'histogram',
+    help: 'From the first byte of a request to the first of its answer.',
+    labels: { surface: surfaces },
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+  },
+  switchyard_requests_in_flight: { type: 'gauge', help: 'Requests in progress, by lane.', labels: { lane: lanes } },
+  switchyard_upstream_in_flight: { type: 'gauge', help: 'Attempts in progress at upstreams.' },
+  switchyard_upstream_attempts_total: {
+    type: 'counter',
+    help: 'Attempts at upstreams that got an answer, by class of its status.',
+    labels: { class: ['1xx', '2xx', '3xx', '4xx', '5xx'] },
+  },
+  switchyard_upstream_failures_total: {
+    type: 'counter',
+    help: 'Attempts at upstreams that got no answer or half of one, by reason.',
+    labels: { reason: [...UPSTREAM_FAILURES] },
+  },
+  switchyard_backoffs_total: { type: 'counter', help: 'Times that an account was put aside for a while, by reason.', labels: { reason: [...BACKOFF_REASONS] } },
+  switchyard_request_body_bytes: { type: 'gauge', help: 'Bytes of request bodies held in memory.' },
+  switchyard_bindings: { type: 'gauge', help: 'Response ids bound to their account, in memory.' },
+  switchyard_binding_waits_total: {
+    type: 'counter',
+    help: 'Answers whose last part waited for its binding, by how the wait ended.',
+    labels: { result: ['durable', 'late', 'suspended'] },
+  },
+  switchyard_journal_dropped_total: { type: 'counter', help: 'Rows of the request log that were given up because the database was away too long.' },
+  switchyard_accounts: { type: 'gauge', help: 'Enabled accounts.' },
+  switchyard_keys: { type: 'gauge', help: 'Live keys.' },
+  switchyard_database_up: { type: 'gauge', help: '1 while the database answers, else 0.' },
+} as const satisfies Readonly<Record<string, MetricDef>>;
+
+export type GatewayMetrics = ReturnType<typeof openGatewayMetrics>;
+
+export function openGatewayMetrics(metrics: Metrics) {
+  return defineMetrics(metrics, GATEWAY_METRICS);
+}

@@ -1,0 +1,267 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { SwitchyardError, newId } from '@switchyard/contracts';
+import type { AccountEntry, Config } from '@switchyard/config';
+import type { Database } from '@switchyard/database';
+import type { Logger, Metrics } from '@switchyard/observability';
+import type { Vault } from '@switchyard/security';
+import type { AccountDraft } from './accounts/account-draft.ts';
+import { AccountRegistry } from './accounts/account-registry.ts';
+import { Slots } from './admission/slots.ts';
+import { Bindings } from './bindings/bindings.ts';
+import { LiveFigures } from './choice/live-figures.ts';
+import { clientAddressReader } from './edge/client-address.ts';
+import { corsPolicy } from './edge/cors.ts';
+import { KeyTable } from './edge/key-table.ts';
+import { adminApi } from './http/admin-api.ts';
+import { ownAnswers } from './http/own-answers.ts';
+import { BodyMemory } from './intake/read-body.ts';
+import { openGatewayMetrics } from './metrics.ts';
+import { LANES } from './routes.ts';
+import { serve } from './serve.ts';
+import type { PipelineParts } from './serve.ts';
+import { Journal } from './settle/journal.ts';
+import { Settler } from './settle/settler.ts';
+import { CHANGES_CHANNEL } from './store/announce.ts';
+import { loadBindings, pruneBindings } from './store/bindings.ts';
+import { claimInstance } from './store/instance.ts';
+import { listKeys } from './store/keys.ts';
+import { dropOldPartitions, makePartitions } from './store/partitions.ts';
+import type { DB } from './store/schema.gen.ts';
+import { askModels, declareAccount } from './use/accounts.ts';
+import type { Control } from './use/control.ts';
+import { createKey } from './use/keys.ts';
+
+export interface GatewayParts {
+  readonly config: Config;
+  readonly database: Database<DB>;
+  readonly vault: Vault;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Epoch milliseconds. */
+  readonly wallClockMs: () => number;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+  /** Address of the built-in upstream, or null when it is switched off. */
+  readonly sandboxUrl: string | null;
+  /** Requests in progress at most, already worked out from the setting and the file descriptors. */
+  readonly maxActive: number;
+}
+
+/** The data plane and its control plane, without a listener: the server hands requests in. */
+export interface Gateway extends AsyncDisposable {
+  /** Serves one data-plane request to its end. Never throws. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly adminApi: OpenAPIHono;
+  /** The text of the first key, when this start made one; it is shown once. */
+  readonly firstKey: string | null;
+  /** Refuses new work from now on, waits for what is running, then cuts off the rest. @returns how many were cut off */
+  drain(timeoutMs: number): Promise<number>;
+}
+
+/** How many bindings are kept, in memory and in the database (product section 4). */
+const MAX_BINDINGS = 16_384;
+const HOUR_MS = 3_600_000;
+const MODEL_RETRY_MS = 15_000;
+
+/**
+ * Opens the gateway on a migrated database. Disposing it writes what is left and closes every upstream connection; call `drain` first.
+ */
+export async function openGateway(parts: GatewayParts): Promise<Gateway> {
+  const { config, database, vault, log, wallClockMs, nowMs } = parts;
+  await using opened = new AsyncDisposableStack();
+  const metrics = openGatewayMetrics(parts.metrics);
+  const instanceId = newId('instance', wallClockMs());
+  const db = database.kysely;
+  const live = new LiveFigures();
+  const keys = new KeyTable();
+  const slots = new Slots(parts.maxActive);
+  const memory = new BodyMemory(config['limits.body_memory_bytes']);
+  const registry = new AccountRegistry({ db, vault, live, connectTimeoutMs: config['upstream.connect_timeout_ms'], log });
+  opened.defer(() => registry.close());
+
+  await makePartitions(database.pool, wallClockMs(), 3);
+  const journal = new Journal(database, instanceId, metrics, log);
+  opened.defer(async () => {
+    const lost = await journal.close(2_000);
+    if (lost > 0) log.error('journal.lost', 'The database did not take the last rows of the request log in time', { rows: lost });
+  });
+  const bindings = new Bindings(journal, MAX_BINDINGS);
+  bindings.load(await loadBindings(database.pool, MAX_BINDINGS));
+
+  const reloadKeys = async (): Promise<void> =>
+    keys.replace(
+      (await listKeys(db, 'live')).map(({ id, name, digest, models, accounts }) => ({
+        id,
+        name,
+        digest,
+        models: models && new Set(models),
+        accounts: accounts && new Set(accounts),
+      })),
+    );
+  const reload = async (): Promise<void> => {
+    const before = registry.snapshot;
+    await Promise.all([reloadKeys(), registry.load()]);
+    for (const id of before.byId.keys()) if (!registry.snapshot.byId.has(id)) bindings.forgetAccount(id);
+  };
+  const control: Control = { db, vault, wallClockMs, connectTimeoutMs: config['upstream.connect_timeout_ms'], applied: reload };
+  const instance = await claimInstance({
+    pool: database.pool,
+    instanceId,
+    channel: CHANGES_CHANNEL,
+    onChange: () => reload().catch((error: unknown) => log.error('gateway.reload', 'Accounts and keys could not be read anew', { error })),
+    log,
+  });
+  opened.defer(() => instance.close());
+
+  const declared = [...config.accounts.map(draftOfEntry), ...(parts.sandboxUrl === null ? [] : [sandboxDraft(parts.sandboxUrl)])];
+  registry.declare(new Map(declared.map((draft) => [draft.name, { credential: draft.credential, headers: draft.headers }])));
+  const unknown = await declareAll(control, declared, log);
+  if (unknown.length > 0) opened.defer(keepAsking(control, unknown, log));
+  const firstKey = await makeFirstKey(control, config);
+  await reload();
+
+  let stopping = false;
+  const settler = new Settler({ slots, live, memory, journal, metrics, nowMs });
+  const pipeline: PipelineParts = {
+    keys,
+    snapshot: () => registry.snapshot,
+    slots,
+    bodyLimits: { maxBytes: config['limits.body_bytes'], memory },
+    attempts: { live, metrics, nowMs, limits: { headTimeoutMs: config['upstream.request_timeout_ms'], idleTimeoutMs: config['upstream.idle_timeout_ms'] } },
+    relay: { bindings, nowMs, showAccount: config['gateway.account_header'], onBound: (result) => metrics.switchyard_binding_waits_total.inc({ result }) },
+    settler,
+    answerOurselves: ownAnswers(
+      () => registry.snapshot,
+      () => ({
+        state: stopping ? 'draining' : registry.snapshot.byModel.size === 0 ? 'no_accounts' : 'ready',
+        degraded: database.isAvailable() ? [] : ['database'],
+      }),
+    ),
+    cors: corsPolicy({ permissive: config['server.cors'] === 'permissive', origins: config['server.cors_origins'] }),
+    clientAddress: clientAddressReader(config['server.trusted_proxies']),
+    protectModels: config['gateway.protect_models'],
+    isStopping: () => stopping,
+    wallClockMs,
+    nowMs,
+    log,
+  };
+
+  for (const lane of LANES) metrics.switchyard_requests_in_flight.follow({ lane }, () => slots.inFlight(lane));
+  metrics.switchyard_upstream_in_flight.follow(() => live.totalInFlight);
+  metrics.switchyard_request_body_bytes.follow(() => memory.held);
+  metrics.switchyard_bindings.follow(() => bindings.size);
+  metrics.switchyard_accounts.follow(() => registry.snapshot.accounts.length);
+  metrics.switchyard_keys.follow(() => keys.size);
+  metrics.switchyard_database_up.follow(() => (database.isAvailable() ? 1 : 0));
+
+  const stallLimitMs = config['limits.stalled_client_ms'];
+  const sweep = setInterval(() => settler.cutStalled(nowMs() - stallLimitMs), 1_000);
+  sweep.unref();
+  opened.defer(() => clearInterval(sweep));
+  const upkeep = async (): Promise<void> => {
+    await makePartitions(database.pool, wallClockMs(), 3);
+    const days = await dropOldPartitions(database.pool, wallClockMs(), { keepDays: config['requests.keep_days'], keepRows: config['requests.keep_rows'] });
+    if (days.length > 0) log.info('requests.dropped', 'Old days of the request log were dropped', { names: days });
+    await pruneBindings(database.pool, MAX_BINDINGS);
+  };
+  const hourly = setInterval(
+    () => void upkeep().catch((error: unknown) => log.warn('requests.upkeep', 'The upkeep of the request log failed; it runs again in an hour', { error })),
+    HOUR_MS,
+  );
+  hourly.unref();
+  opened.defer(() => clearInterval(hourly));
+  await upkeep();
+
+  const owned = opened.move();
+  return {
+    handle: (request, response) => void serve(request, response, pipeline),
+    adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs }),
+    firstKey,
+    async drain(timeoutMs) {
+      stopping = true;
+      let timer: NodeJS.Timeout | undefined;
+      const timeout = new Promise<'timeout'>((resolve) => (timer = setTimeout(resolve, timeoutMs, 'timeout')));
+      const ended = await Promise.race([settler.idle(), timeout]);
+      clearTimeout(timer);
+      if (ended !== 'timeout') return 0;
+      const cut = settler.openCount;
+      settler.cutAll();
+      await settler.idle();
+      return cut;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function draftOfEntry(entry: AccountEntry): AccountDraft {
+  return {
+    name: entry.name,
+    kind: entry.kind,
+    baseUrl: entry.baseUrl,
+    credential: entry.apiKey,
+    models: entry.models,
+    priority: entry.priority,
+    organization: entry.organization,
+    project: entry.project,
+    headers: entry.headers,
+  };
+}
+
+function sandboxDraft(baseUrl: string): AccountDraft {
+  return { name: 'sandbox', kind: 'sandbox', baseUrl, credential: null, models: null, priority: 1_000, organization: null, project: null, headers: {} };
+}
+
+/** Stores all declared accounts. @returns those whose models could not be learnt */
+async function declareAll(control: Control, drafts: readonly AccountDraft[], log: Logger): Promise<AccountDraft[]> {
+  const unknown: AccountDraft[] = [];
+  for (const draft of drafts) {
+    const models =
+      draft.models ??
+      (await askModels(control, draft).catch((error: unknown) => {
+        log.warn('account.models', 'The models of an account could not be asked for; those known from before are served, and it is asked again', {
+          account: draft.name,
+          error,
+        });
+        unknown.push(draft);
+        return null;
+      }));
+    await declareAccount(control, draft, draft.kind === 'sandbox' ? 'builtin' : 'file', models);
+  }
+  return unknown;
+}
+
+/** Asks again for models that are not known yet, until they are. @returns what ends it */
+function keepAsking(control: Control, unknown: readonly AccountDraft[], log: Logger): () => void {
+  let left = [...unknown];
+  const timer = setInterval(() => {
+    void (async () => {
+      const learnt: AccountDraft[] = [];
+      for (const draft of left) {
+        const models = await askModels(control, draft).catch(() => null);
+        if (models === null) continue;
+        await declareAccount(control, draft, 'file', models);
+        learnt.push(draft);
+      }
+      left = left.filter((draft) => !learnt.includes(draft));
+      if (learnt.length > 0) await control.applied();
+      if (left.length === 0) clearInterval(timer);
+    })().catch((error: unknown) => log.warn('account.models', 'Models could not be stored; it will be tried again', { error }));
+  }, MODEL_RETRY_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** Makes the first key when there has never been one. @returns its text when it was made up here, and so has to be shown */
+async function makeFirstKey(control: Control, config: Config): Promise<string | null> {
+  if ((await listKeys(control.db, 'all')).length > 0) return null;
+  const given = config['gateway.bootstrap_key'];
+  try {
+    const { key } = await createKey({ ...control, applied: async () => {} }, { name: 'first', models: null, accounts: null }, given || undefined);
+    return given ? null : key;
+  } catch (error) {
+    // Another process on the same database was first.
+    if (error instanceof SwitchyardError && error.code === 'name_taken') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,180 @@
+import type { BodySink, UpstreamBody, UpstreamFailure } from '@switchyard/contracts';
+import type { Committed } from '../attempt/run-attempts.ts';
+import { answerHeaders } from '../attempt/upstream-headers.ts';
+import type { Bindings, BindResult } from '../bindings/bindings.ts';
+import type { Exchange } from '../exchange.ts';
+import { SseWatcher } from './sse-watcher.ts';
+import { UnaryWatcher } from './unary-watcher.ts';
+
+export interface RelayParts {
+  readonly bindings: Bindings;
+  readonly nowMs: () => number;
+  readonly showAccount: boolean;
+  readonly onBound: (result: BindResult) => void;
+}
+
+/**
+ * Passes a committed answer to the client: status, headers and every byte as they came, chunk by chunk, as fast as the client
+ * takes them and no faster. Nothing is added and no ending is invented: if the upstream breaks off, so do we.
+ * The one thing it does beside passing on is to hold the last part of an answer until its binding is durable.
+ * @returns when the response has closed, for whatever reason
+ */
+export function relayAnswer(exchange: Exchange, committed: Committed, parts: RelayParts): Promise<void> {
+  return new Promise((resolve) => {
+    if (exchange.response.destroyed || exchange.response.closed) return resolve();
+    exchange.response.once('close', resolve);
+    new Relay(exchange, committed, parts).begin();
+  });
+}
+
+class Relay implements BodySink {
+  readonly #exchange: Exchange;
+  readonly #committed: Committed;
+  readonly #parts: RelayParts;
+  readonly #watcher: SseWatcher | UnaryWatcher;
+  readonly #binds: boolean;
+  readonly #contentLength: number | null;
+  readonly #body: UpstreamBody | null;
+  #received = 0;
+  #held: Buffer[] | null = null;
+  #ended = false;
+  #failure: UpstreamFailure | null = null;
+  #bound = false;
+
+  constructor(exchange: Exchange, committed: Committed, parts: RelayParts) {
+    this.#exchange = exchange;
+    this.#committed = committed;
+    this.#parts = parts;
+    const { answer, account, collected } = committed;
+    const headers = answerHeaders(answer.headers);
+    const { surface } = exchange.match;
+    this.#contentLength = headers.contentLength;
+    this.#binds = surface.watch === 'responses' && answer.status >= 200 && answer.status < 300 && exchange.facts!.store;
+    this.#watcher = headers.contentType.startsWith('text/event-stream')
+      ? new SseWatcher(surface.watch, surface.watch === 'responses')
+      : new UnaryWatcher(surface.watch);
+    this.#body = collected === null ? answer.body : collected.rest;
+    exchange.account = account;
+    exchange.status = answer.status;
+    exchange.upstreamRequestId = headers.upstreamRequestId;
+    const down = headers.relayed;
+    if (headers.upstreamRequestId === null) down.push('x-request-id', exchange.id);
+    down.push('x-switchyard-request-id', exchange.id);
+    if (parts.showAccount) down.push('x-switchyard-account', account.name);
+    exchange.response.writeHead(answer.status, down);
+  }
+
+  begin(): void {
+    const { response } = this.#exchange;
+    response.on('drain', () => {
+      this.#exchange.stalledSinceMs = null;
+      if (this.#held === null) this.#body?.resume();
+    });
+    const front = this.#committed.collected?.front;
+    if (front !== undefined && front.length > 0) this.data(front);
+    if (this.#body === null) this.end();
+    else this.#body.start(this);
+    // Node keeps the head back until there is a body. When none has come with it, the client should not have to wait for it.
+    if (this.#received === 0 && !this.#ended) response.flushHeaders();
+  }
+
+  data(chunk: Buffer): void {
+    const exchange = this.#exchange;
+    if (exchange.firstByteMs === null) exchange.firstByteMs = this.#parts.nowMs() - exchange.startedMs;
+    this.#received += chunk.length;
+    const at = this.#watcher.push(chunk);
+    if (this.#held !== null) {
+      this.#held.push(chunk);
+      return;
+    }
+    if (this.#binds && !this.#bound) {
+      if (at !== -1) return this.#hold(chunk, at);
+      if (this.#received === this.#contentLength) return this.#hold(chunk, 0);
+    }
+    // With the last byte known to be in, the end goes with it: one write to the socket instead of two.
+    if (this.#received === this.#contentLength) exchange.response.end(chunk);
+    else if (!exchange.response.write(chunk)) this.#stall();
+    exchange.bytesOut += chunk.length;
+  }
+
+  end(): void {
+    this.#ended = true;
+    if (this.#held !== null) return;
+    if (this.#binds && !this.#bound) return this.#hold(null, 0);
+    this.#finish();
+  }
+
+  fail(failure: UpstreamFailure): void {
+    this.#failure = failure;
+    if (this.#held === null) this.#breakOff();
+  }
+
+  /** Keeps the end of the answer back until its binding would outlive a crash. */
+  #hold(chunk: Buffer | null, at: number): void {
+    this.#bound = true;
+    const { bindings, onBound } = this.#parts;
+    const responseId = this.#watcher.responseId;
+    if (chunk !== null && at > 0) {
+      this.#exchange.response.write(chunk.subarray(0, at));
+      this.#exchange.bytesOut += at;
+    }
+    this.#held = chunk === null ? [] : [at > 0 ? chunk.subarray(at) : chunk];
+    if (responseId === null) return this.#letGo();
+    this.#body?.pause();
+    const { key } = this.#exchange;
+    void bindings.bind({ responseId, accountId: this.#committed.account.id, keyId: key.id }).then((result) => {
+      onBound(result);
+      this.#letGo();
+    });
+  }
+
+  #letGo(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    const { response } = this.#exchange;
+    if (response.destroyed) return;
+    const isWhole = this.#ended || this.#received === this.#contentLength;
+    let kept = true;
+    for (const [i, chunk] of held.entries()) {
+      this.#exchange.bytesOut += chunk.length;
+      if (isWhole && this.#failure === null && i === held.length - 1) response.end(chunk);
+      else kept = response.write(chunk);
+    }
+    if (this.#failure !== null) this.#breakOff();
+    else if (this.#ended) this.#finish();
+    else if (!kept) this.#stall();
+    else this.#body?.resume();
+  }
+
+  #stall(): void {
+    this.#exchange.stalledSinceMs ??= this.#parts.nowMs();
+    this.#body?.pause();
+  }
+
+  #finish(): void {
+    const exchange = this.#exchange;
+    this.#record();
+    // An answer that is over but not whole by its own length would leave the client waiting; Node refuses it too.
+    if (this.#contentLength !== null && this.#received < this.#contentLength && exchange.request.method !== 'HEAD' && this.#received > 0)
+      return this.#breakOff();
+    if (!exchange.response.writableEnded) exchange.response.end();
+    exchange.outcome = exchange.status! >= 400 ? 'upstream_error' : 'completed';
+  }
+
+  #record(): void {
+    this.#exchange.usage = this.#watcher.usage();
+    this.#exchange.responseId = this.#watcher.responseId;
+  }
+
+  /** Ends the client's connection without an ending, once what was written has gone out: a transport failure, as it was for us. */
+  #breakOff(): void {
+    this.#record();
+    const { response, request } = this.#exchange;
+    if (this.#exchange.cut === null) this.#exchange.outcome = 'upstream_cut';
+    const { socket } = response;
+    if (socket === null) response.destroy();
+    // For HTTP/1.0 without a length a plain close would look like a proper end.
+    else if (request.httpVersionMinor === 0 && this.#contentLength === null) socket.resetAndDestroy();
+    else socket.destroySoon();
+  }
+}

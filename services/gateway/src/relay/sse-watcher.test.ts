@@ -1,0 +1,96 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { SseWatcher } from './sse-watcher.ts';
+import type { WatchKind } from './sse-watcher.ts';
+
+/** Feeds a text in pieces cut at the given places; tells where in the text the watcher saw the terminal event begin. */
+function watch(kind: WatchKind, text: Buffer, cuts: readonly number[]): { watcher: SseWatcher; terminalAt: number } {
+  const watcher = new SseWatcher(kind, kind === 'responses');
+  const edges = [...new Set([0, ...cuts, text.length])].sort((a, b) => a - b);
+  let terminalAt = -1;
+  for (let i = 1; i < edges.length; i++) {
+    const at = watcher.push(Buffer.from(text.subarray(edges[i - 1], edges[i])));
+    if (at !== -1 && terminalAt === -1) terminalAt = edges[i - 1]! + at;
+  }
+  return { watcher, terminalAt };
+}
+
+const usage = {
+  input_tokens: 7,
+  input_tokens_details: { cached_tokens: 2 },
+  output_tokens: 5,
+  output_tokens_details: { reasoning_tokens: 1 },
+  total_tokens: 12,
+};
+
+function responsesStream(newline: string, named: boolean, deltas: readonly string[], end: string): { text: Buffer; begin: number } {
+  const event = (type: string, body: object): string =>
+    `${named ? `event: ${type}${newline}` : ''}data: ${JSON.stringify({ type, ...body })}${newline}${newline}`;
+  const before =
+    event('response.created', { response: { id: 'resp_abc', output: [] } }) + deltas.map((delta) => event('response.output_text.delta', { delta })).join('');
+  return { text: Buffer.from(before + event(`response.${end}`, { response: { id: 'resp_abc', output: deltas, usage } })), begin: Buffer.byteLength(before) };
+}
+
+const nasty = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 30 }),
+  fc.constantFrom('event: response.completed', '"type":"response.completed"', 'data: [DONE]', '\n\n', '\r', '"usage":{"input_tokens":99}'),
+);
+
+test('the terminal event, the id and usage of a responses stream are found in any chunking, and never earlier', () => {
+  fc.assert(
+    fc.property(
+      fc
+        .tuple(fc.constantFrom('\n', '\r\n', '\r'), fc.boolean(), fc.array(nasty, { maxLength: 6 }), fc.constantFrom('completed', 'failed', 'incomplete'))
+        .chain(([newline, named, deltas, end]) => {
+          const { text, begin } = responsesStream(newline, named, deltas, end);
+          return fc.tuple(
+            fc.constant(text),
+            fc.constant(begin),
+            fc.oneof(fc.array(fc.nat(text.length), { maxLength: 12 }), fc.constant(Array.from(text.keys()))),
+          );
+        }),
+      ([text, begin, cuts]) => {
+        const { watcher, terminalAt } = watch('responses', text, cuts);
+        expect(watcher.responseId).toBe('resp_abc');
+        // Bytes of the terminal line's head may pass before it is known for what it is; the event itself never does.
+        expect(terminalAt).toBeGreaterThanOrEqual(begin);
+        expect(terminalAt).toBeLessThan(begin + 48);
+        expect(watcher.usage()).toEqual({ inputTokens: 7, outputTokens: 5, cachedTokens: 2, reasoningTokens: 1 });
+      },
+    ),
+    { numRuns: 3_000 },
+  );
+});
+
+test('[DONE] and the usage event of a chat stream are found in any chunking', () => {
+  const chunk = (body: object): string => `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', ...body })}\n\n`;
+  fc.assert(
+    fc.property(
+      fc.array(nasty, { maxLength: 6 }).chain((deltas) => {
+        const text = Buffer.from(
+          deltas.map((content) => chunk({ choices: [{ index: 0, delta: { content } }], usage: null })).join('') +
+            chunk({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7, prompt_tokens_details: { cached_tokens: 0 } } }) +
+            'data: [DONE]\n\n',
+        );
+        return fc.tuple(fc.constant(text), fc.oneof(fc.array(fc.nat(text.length), { maxLength: 12 }), fc.constant(Array.from(text.keys()))));
+      }),
+      ([text, cuts]) => {
+        const { watcher, terminalAt } = watch('chat', text, cuts);
+        expect(terminalAt).toBeGreaterThanOrEqual(text.length - 'data: [DONE]\n\n'.length);
+        expect(watcher.terminal).toBe(true);
+        expect(watcher.usage()).toEqual({ inputTokens: 3, outputTokens: 4, cachedTokens: 0, reasoningTokens: null });
+      },
+    ),
+    { numRuns: 3_000 },
+  );
+});
+
+test('usage that the upstream did not tell is unknown, not zero', () => {
+  const { watcher } = watch('chat', Buffer.from('data: {"choices":[]}\n\ndata: [DONE]\n\n'), []);
+  expect(watcher.usage()).toBeNull();
+});
+
+test('an id behind a long first event is still found', () => {
+  const text = Buffer.from(`data: ${JSON.stringify({ type: 'response.created', response: { instructions: 'x'.repeat(50_000), id: 'resp_late' } })}\n\n`);
+  expect(watch('responses', text, [10, 30_000]).watcher.responseId).toBe('resp_late');
+});

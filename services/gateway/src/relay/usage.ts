@@ -1,0 +1,51 @@
+/** What an observed answer is worth recording. Counts that the upstream did not give are null, never zero. */
+export interface Usage {
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly cachedTokens: number | null;
+  readonly reasoningTokens: number | null;
+}
+
+/** Finds the last `usage` object in a text and reads it in either of the two OpenAI spellings. */
+export function usageFrom(text: string): Usage | null {
+  for (let at = text.lastIndexOf('"usage"'); at !== -1; at = at === 0 ? -1 : text.lastIndexOf('"usage"', at - 1)) {
+    const open = /^"usage"\s*:\s*(?=\{)/.exec(text.slice(at, at + 32));
+    if (open === null) continue;
+    const parsed = firstObject(text, at + open[0].length);
+    if (parsed !== null) return readUsage(parsed);
+  }
+  return null;
+}
+
+type Loose = Readonly<Record<string, unknown>>;
+
+function firstObject(text: string, from: number): Loose | null {
+  let depth = 0;
+  for (let i = from; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 0x7b) depth++;
+    else if (c === 0x7d && --depth === 0) {
+      try {
+        return JSON.parse(text.slice(from, i + 1)) as Loose;
+      } catch {
+        return null;
+      }
+    }
+  }
+  return null;
+}
+
+function readUsage(usage: Loose): Usage {
+  const inputDetails = (usage.input_tokens_details ?? usage.prompt_tokens_details ?? {}) as Loose;
+  const outputDetails = (usage.output_tokens_details ?? usage.completion_tokens_details ?? {}) as Loose;
+  return {
+    inputTokens: count(usage.input_tokens ?? usage.prompt_tokens),
+    outputTokens: count(usage.output_tokens ?? usage.completion_tokens),
+    cachedTokens: count(inputDetails.cached_tokens),
+    reasoningTokens: count(outputDetails.reasoning_tokens),
+  };
+}
+
+function count(value: unknown): number | null {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
+}

@@ -1,0 +1,251 @@
+import type { IncomingMessage } from 'node:http';
+
+/** Class of traffic; each has its share of the active requests (product sections 2 and 5). */
+export const LANES = ['responses', 'compact', 'standard'] as const;
+export type Lane = (typeof LANES)[number];
+
+/** One surface of the data plane. Auth, limits, metrics, docs and the authorisation matrix derive from this table. */
+export interface Surface {
+  /** Name in metrics and logs. */
+  readonly name: string;
+  /** `any` takes every method. */
+  readonly method: string;
+  /** Exact path, or a pattern with one `{id}`, or a prefix ending in `*`. */
+  readonly path: string;
+  readonly lane: Lane;
+  readonly auth: 'key' | 'key_unless_open' | 'none';
+  /** `json`: read and checked, must name a model. `json_optional`: checked when there is one. `any`: bytes of any type. */
+  readonly body: 'json' | 'json_optional' | 'any' | 'none';
+  /** Who answers: an account, or Switchyard itself. */
+  readonly by: 'account' | 'gateway';
+  /** What the answer is watched for: the id that a conversation goes on with, and where usage stands. */
+  readonly watch: 'responses' | 'chat' | 'none';
+  readonly help: string;
+}
+
+export const SURFACES = [
+  {
+    name: 'responses.create',
+    method: 'POST',
+    path: '/v1/responses',
+    lane: 'responses',
+    auth: 'key',
+    body: 'json',
+    by: 'account',
+    watch: 'responses',
+    help: 'Creates a response; SSE with `stream: true`. Its id is bound to the account that made it.',
+  },
+  {
+    name: 'responses.compact',
+    method: 'POST',
+    path: '/v1/responses/compact',
+    lane: 'compact',
+    auth: 'key',
+    body: 'json',
+    by: 'account',
+    watch: 'none',
+    help: 'Compacts a conversation.',
+  },
+  {
+    name: 'responses.input_tokens',
+    method: 'POST',
+    path: '/v1/responses/input_tokens',
+    lane: 'standard',
+    auth: 'key',
+    body: 'json',
+    by: 'account',
+    watch: 'none',
+    help: 'Counts the tokens of an input.',
+  },
+  {
+    name: 'responses.get',
+    method: 'GET',
+    path: '/v1/responses/{id}',
+    lane: 'standard',
+    auth: 'key',
+    body: 'none',
+    by: 'account',
+    watch: 'none',
+    help: 'Reads a stored response, from the account that owns it.',
+  },
+  {
+    name: 'responses.delete',
+    method: 'DELETE',
+    path: '/v1/responses/{id}',
+    lane: 'standard',
+    auth: 'key',
+    body: 'none',
+    by: 'account',
+    watch: 'none',
+    help: 'Deletes a stored response at its owner.',
+  },
+  {
+    name: 'responses.cancel',
+    method: 'POST',
+    path: '/v1/responses/{id}/cancel',
+    lane: 'standard',
+    auth: 'key',
+    body: 'json_optional',
+    by: 'account',
+    watch: 'none',
+    help: 'Cancels a background response at its owner.',
+  },
+  {
+    name: 'responses.input_items',
+    method: 'GET',
+    path: '/v1/responses/{id}/input_items',
+    lane: 'standard',
+    auth: 'key',
+    body: 'none',
+    by: 'account',
+    watch: 'none',
+    help: 'Lists the input of a stored response.',
+  },
+  {
+    name: 'chat.completions',
+    method: 'POST',
+    path: '/v1/chat/completions',
+    lane: 'responses',
+    auth: 'key',
+    body: 'json',
+    by: 'account',
+    watch: 'chat',
+    help: 'Chat completions; SSE with `stream: true`.',
+  },
+  {
+    name: 'completions',
+    method: 'POST',
+    path: '/v1/completions',
+    lane: 'responses',
+    auth: 'key',
+    body: 'json',
+    by: 'account',
+    watch: 'chat',
+    help: 'Legacy text completions.',
+  },
+  {
+    name: 'embeddings',
+    method: 'POST',
+    path: '/v1/embeddings',
+    lane: 'standard',
+    auth: 'key',
+    body: 'json',
+    by: 'account',
+    watch: 'chat',
+    help: 'Embeddings.',
+  },
+  {
+    name: 'models.list',
+    method: 'GET',
+    path: '/v1/models',
+    lane: 'standard',
+    auth: 'key_unless_open',
+    body: 'none',
+    by: 'gateway',
+    watch: 'none',
+    help: 'The models that the key may use, over all accounts. Open to all when `gateway.protect_models` is false.',
+  },
+  {
+    name: 'models.get',
+    method: 'GET',
+    path: '/v1/models/{id}',
+    lane: 'standard',
+    auth: 'key_unless_open',
+    body: 'none',
+    by: 'gateway',
+    watch: 'none',
+    help: 'One model.',
+  },
+  {
+    name: 'other',
+    method: 'any',
+    path: '/v1/*',
+    lane: 'standard',
+    auth: 'key',
+    body: 'any',
+    by: 'account',
+    watch: 'none',
+    help: 'Every other path below /v1 (files, images, audio, …) goes to an account unchanged.',
+  },
+  { name: 'healthz', method: 'GET', path: '/healthz', lane: 'standard', auth: 'none', body: 'none', by: 'gateway', watch: 'none', help: 'Alive.' },
+  { name: 'livez', method: 'GET', path: '/livez', lane: 'standard', auth: 'none', body: 'none', by: 'gateway', watch: 'none', help: 'Alive.' },
+  {
+    name: 'readyz',
+    method: 'GET',
+    path: '/readyz',
+    lane: 'standard',
+    auth: 'none',
+    body: 'none',
+    by: 'gateway',
+    watch: 'none',
+    help: 'Able to serve; 503 while draining. `degraded` names what is away.',
+  },
+] as const satisfies readonly Surface[];
+
+export type SurfaceName = (typeof SURFACES)[number]['name'];
+
+export interface Match {
+  readonly surface: Surface;
+  /** The `{id}` of the path, percent-decoded, or null. */
+  readonly id: string | null;
+  readonly path: string;
+  /** From `?` on, or the empty string. */
+  readonly query: string;
+}
+
+export type NoMatch = { readonly unroutable: 'bad_path' | 'no_route' } | { readonly allow: string };
+
+const exact = new Map<string, Surface[]>();
+const patterns: { readonly surface: Surface; readonly regex: RegExp }[] = [];
+for (const surface of SURFACES as readonly Surface[]) {
+  if (surface.path.includes('{id}')) patterns.push({ surface, regex: new RegExp(`^${surface.path.replace('{id}', '([^/]+)')}$`) });
+  else if (!surface.path.endsWith('*')) exact.set(surface.path, [...(exact.get(surface.path) ?? []), surface]);
+}
+const other: Surface = SURFACES.find((surface) => surface.name === 'other')!;
+
+// One canonical spelling per path, so that what policy sees is what the upstream gets (fault row B17). Encoded slashes, dots and
+// backslashes, dot segments, empty segments and parameters are all ways to make the two differ.
+const AMBIGUOUS_PATH = /%2e|%2f|%5c|%00|\\|\/\/|\/\.{1,2}(?:\/|$)|;/i;
+
+/** Finds the surface of a request target. The target is taken as sent: nothing is decoded but the `{id}`. */
+export function matchRoute(method: string, target: string): Match | NoMatch {
+  const mark = target.indexOf('?');
+  const path = mark === -1 ? target : target.slice(0, mark);
+  const query = mark === -1 ? '' : target.slice(mark);
+  const fixed = exact.get(path);
+  if (fixed !== undefined) {
+    const surface =
+      fixed.find((candidate) => candidate.method === method) ??
+      (method === 'HEAD' ? fixed.find((candidate) => candidate.method === 'GET' && candidate.by === 'gateway') : undefined);
+    return surface === undefined ? { allow: fixed.map((candidate) => candidate.method).join(', ') } : { surface, id: null, path, query };
+  }
+  if (AMBIGUOUS_PATH.test(path)) return { unroutable: 'bad_path' };
+  let allow = '';
+  for (const { surface, regex } of patterns) {
+    const found = regex.exec(path);
+    if (found === null) continue;
+    if (surface.method !== method) {
+      allow = allow === '' ? surface.method : `${allow}, ${surface.method}`;
+      continue;
+    }
+    const id = decoded(found[1]!);
+    return id === null ? { unroutable: 'bad_path' } : { surface, id, path, query };
+  }
+  if (allow !== '') return { allow };
+  if (path.startsWith('/v1/')) return { surface: other, id: null, path, query };
+  return { unroutable: 'no_route' };
+}
+
+function decoded(segment: string): string | null {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a request is for our own API and its docs rather than for the data plane. */
+export function isAdminPath(request: IncomingMessage): boolean {
+  const target = request.url ?? '';
+  return target.startsWith('/api/') || target === '/api' || target.startsWith('/api?') || target === '/metrics' || target.startsWith('/metrics?');
+}

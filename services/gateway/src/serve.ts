@@ -1,0 +1,177 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SwitchyardError, newId } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/observability';
+import type { Slots } from './admission/slots.ts';
+import { runAttempts } from './attempt/run-attempts.ts';
+import type { AttemptParts } from './attempt/run-attempts.ts';
+import type { Account, Snapshot } from './choice/account.ts';
+import { sendRefusal } from './edge/answer.ts';
+import type { KeyRecord, KeyTable } from './edge/key-table.ts';
+import { bearerToken, readHead, refuseCredentialInQuery } from './edge/read-head.ts';
+import type { RequestHead } from './edge/read-head.ts';
+import { openExchange } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
+import type { BodyLimits } from './intake/read-body.ts';
+import { readFacts } from './intake/read-facts.ts';
+import { relayAnswer } from './relay/relay-answer.ts';
+import type { RelayParts } from './relay/relay-answer.ts';
+import { matchRoute } from './routes.ts';
+import type { Match } from './routes.ts';
+import type { Settler } from './settle/settler.ts';
+
+/** What the pipeline is made of. Everything that changes is asked for, never copied. */
+export interface PipelineParts {
+  readonly keys: KeyTable;
+  readonly snapshot: () => Snapshot;
+  readonly slots: Slots;
+  readonly bodyLimits: BodyLimits;
+  readonly attempts: AttemptParts;
+  readonly relay: RelayParts;
+  readonly settler: Settler;
+  /** Answers of our own on the data plane: models and health. */
+  readonly answerOurselves: (match: Match, key: KeyRecord | null, request: IncomingMessage, response: ServerResponse) => void;
+  /** Says what a browser of another origin may do. @returns true when that was the whole answer (a preflight) */
+  readonly cors: (origin: string, request: IncomingMessage, response: ServerResponse) => boolean;
+  /** Where a request really comes from. */
+  readonly clientAddress: (request: IncomingMessage, head: RequestHead) => string | null;
+  readonly protectModels: boolean;
+  /** True once the server has begun to stop. */
+  readonly isStopping: () => boolean;
+  readonly wallClockMs: () => number;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+}
+
+/**
+ * The life of a request: edge → intake → admission → choice and attempt → relay → settle. One direction; every stage may refuse, and
+ * a refusal is a row of the fault table.
+ * @see product section 2
+ */
+export async function serve(request: IncomingMessage, response: ServerResponse, parts: PipelineParts): Promise<void> {
+  const startedAtMs = parts.wallClockMs();
+  const id = newId('request', startedAtMs);
+  let match: Match;
+  let head: RequestHead;
+  let key: KeyRecord | null;
+  try {
+    head = readHead(request);
+    if (head.origin !== null && parts.cors(head.origin, request, response)) return;
+    match = route(request, response);
+    refuseCredentialInQuery(match.query);
+    key = authenticate(head, match, parts);
+    refuseWhileStopping(match, parts);
+    if (match.surface.by === 'gateway') {
+      response.setHeader('x-request-id', id);
+      parts.answerOurselves(match, key, request, response);
+      parts.settler.answeredOurselves(match.surface.name);
+      return;
+    }
+  } catch (error) {
+    const refusal = asRefusal(error, id, parts.log);
+    parts.settler.refusedAtEdge(refusal.code);
+    sendRefusal(response, refusal, id);
+    return;
+  }
+  const exchange = openExchange({
+    id,
+    request,
+    response,
+    match,
+    head,
+    key: key!,
+    clientAddress: parts.clientAddress(request, head),
+    startedAtMs,
+    startedMs: parts.nowMs(),
+  });
+  parts.settler.open(exchange);
+  try {
+    await pass(exchange, parts);
+  } catch (error) {
+    refuse(exchange, asRefusal(error, id, parts.log), parts.log);
+  }
+}
+
+async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
+  const { request, response, match, head } = exchange;
+  parts.slots.take(match.surface.lane);
+  parts.settler.holdsSlot(exchange);
+  const facts = await readFacts(request, response, match.surface, head, parts.bodyLimits);
+  if (facts === null || !parts.settler.takeFacts(exchange, facts)) return;
+  const snapshot = parts.snapshot();
+  if (facts.model !== null) refuseUnknownModel(facts.model, exchange.key, snapshot);
+  const owner = ownerOf(exchange, snapshot, parts.relay.bindings);
+  const committed = await runAttempts(exchange, snapshot, owner, parts.attempts);
+  if (committed === null) return;
+  parts.settler.holdsAccount(exchange, committed.account);
+  await relayAnswer(exchange, committed, parts.relay);
+}
+
+function route(request: IncomingMessage, response: ServerResponse): Match {
+  const found = matchRoute(request.method!, request.url!);
+  if ('surface' in found) return found;
+  if ('allow' in found) {
+    response.setHeader('allow', found.allow);
+    throw new SwitchyardError('method_not_allowed', `This path does not take ${request.method}; it takes ${found.allow}.`);
+  }
+  if (found.unroutable === 'bad_path')
+    throw new SwitchyardError('bad_framing', 'The path has a spelling that two readers could take differently; send it plain.');
+  throw new SwitchyardError('route_not_found', 'There is nothing at this path.');
+}
+
+function authenticate(head: RequestHead, match: Match, parts: PipelineParts): KeyRecord | null {
+  const { auth } = match.surface;
+  if (auth === 'none') return null;
+  const presented = bearerToken(head.authorization);
+  const key = presented === null ? undefined : parts.keys.find(presented);
+  if (key !== undefined) return key;
+  if (auth === 'key_unless_open' && !parts.protectModels && head.authorization === null) return null;
+  throw new SwitchyardError('invalid_api_key', presented === null ? 'No API key was sent.' : 'This API key is unknown or has been revoked.');
+}
+
+function refuseWhileStopping(match: Match, parts: PipelineParts): void {
+  if (match.surface.by === 'account' && parts.isStopping()) throw new SwitchyardError('shutting_down', 'The server is stopping.');
+}
+
+function refuseUnknownModel(model: string, key: KeyRecord, snapshot: Snapshot): void {
+  if (snapshot.byModel.has(model) && (key.models === null || key.models.has(model))) return;
+  throw new SwitchyardError('model_not_found', `The model \`${model}\` does not exist or this key may not use it.`, { param: 'model' });
+}
+
+/** The account that a conversation belongs to, when the request continues one that we know of. */
+function ownerOf(exchange: Exchange, snapshot: Snapshot, bindings: RelayParts['bindings']): Account | null {
+  const inPath = exchange.match.surface.name.startsWith('responses.') ? exchange.match.id : null;
+  const responseId = inPath ?? exchange.facts!.previousResponseId;
+  if (responseId === null) return null;
+  const binding = bindings.find(responseId);
+  if (binding === undefined) {
+    // Not one of ours, so any account could have it; without one that could, there is nothing to ask.
+    if (inPath !== null && snapshot.general.length === 0) throw new SwitchyardError('not_found', `There is no response with the id \`${responseId}\`.`);
+    return null;
+  }
+  const owner = snapshot.byId.get(binding.accountId);
+  if (owner === undefined) throw new SwitchyardError('owner_unavailable', 'The account that owns this conversation is not available.');
+  if (exchange.key.accounts !== null && !exchange.key.accounts.has(owner.id))
+    throw new SwitchyardError('not_found', `There is no response with the id \`${responseId}\`.`, inPath === null ? { param: 'previous_response_id' } : {});
+  return owner;
+}
+
+function asRefusal(error: unknown, id: string, log: Logger): SwitchyardError {
+  if (error instanceof SwitchyardError) return error;
+  log.error('request.bug', 'A request ended in a fault of ours', { request_id: id, error });
+  return new SwitchyardError('internal_error', 'Switchyard failed to handle this request.', { cause: error });
+}
+
+function refuse(exchange: Exchange, refusal: SwitchyardError, log: Logger): void {
+  exchange.fault = refusal.code;
+  exchange.outcome = 'refused';
+  const { level } = refusal.fault;
+  if (refusal.code !== 'internal_error')
+    log[level]('request.refused', refusal.message, { request_id: exchange.id, key_id: exchange.key.id, code: refusal.code, error: refusal.cause });
+  if (exchange.response.destroyed) return;
+  if (exchange.response.headersSent) {
+    exchange.response.destroy();
+    return;
+  }
+  exchange.status = refusal.fault.status;
+  sendRefusal(exchange.response, refusal, exchange.id);
+}

@@ -1,0 +1,95 @@
+import type { Database, GroupCommit } from '@switchyard/database';
+import { groupCommit } from '@switchyard/database';
+import type { Logger } from '@switchyard/observability';
+import type { Binding, BindingStore } from '../bindings/bindings.ts';
+import type { Exchange } from '../exchange.ts';
+import type { GatewayMetrics } from '../metrics.ts';
+import { writeJournal } from '../store/write-journal.ts';
+import { requestRow } from './request-row.ts';
+import type { RequestRow } from './request-row.ts';
+
+type Item = { readonly exchange: Exchange; ended: RequestRow | null } | Binding;
+
+type JournalDatabase = Pick<Database, 'pool' | 'isAvailable'>;
+
+/** Longest that a row waits for company (architecture 4). */
+const DELAY_MS = 5;
+const MAX_BATCH = 2_000;
+/** About 100 MB of rows; beyond that the newest are dropped and counted. */
+const MAX_QUEUED = 100_000;
+
+/**
+ * Everything that the hot path leaves behind, written in group commits. A request enters when it is taken up; if it has ended by the
+ * time its batch is written there is one row, else an open row first and the whole one at its end.
+ */
+export class Journal implements BindingStore {
+  readonly #database: JournalDatabase;
+  readonly #instanceId: string;
+  readonly #commits: GroupCommit<Item>;
+  /** Requests whose first row has not been written yet: their end goes into that row. */
+  readonly #unwritten = new Map<Exchange, { exchange: Exchange; ended: RequestRow | null }>();
+
+  constructor(database: JournalDatabase, instanceId: string, metrics: GatewayMetrics, log: Logger) {
+    this.#database = database;
+    this.#instanceId = instanceId;
+    this.#commits = groupCommit<Item>({
+      write: (batch) => this.#write(batch),
+      delayMs: DELAY_MS,
+      maxBatch: MAX_BATCH,
+      maxQueued: MAX_QUEUED,
+      onFailure: (error, { queued, backoffMs }) =>
+        log.warn('journal.retry', 'The request log could not be written; it will be tried again', { error, queued, backoff_ms: backoffMs }),
+      onDropped: (item, why, error) => {
+        if ('exchange' in item) this.#unwritten.delete(item.exchange);
+        metrics.switchyard_journal_dropped_total.inc();
+        if (why === 'refused') log.error('journal.refused', 'The database refused a row of the request log; it was dropped', { error });
+      },
+    });
+  }
+
+  get isAvailable(): boolean {
+    return this.#database.isAvailable();
+  }
+
+  /** Notes a request that has been taken up. */
+  opened(exchange: Exchange): void {
+    const item = { exchange, ended: null };
+    this.#unwritten.set(exchange, item);
+    this.#commits.add(item);
+  }
+
+  /** Notes its end. */
+  ended(exchange: Exchange, endedMs: number): void {
+    const row = requestRow(exchange, this.#instanceId, endedMs);
+    const unwritten = this.#unwritten.get(exchange);
+    if (unwritten !== undefined) unwritten.ended = row;
+    else this.#commits.add({ exchange, ended: row });
+  }
+
+  write(binding: Binding): void {
+    this.#commits.add(binding);
+  }
+
+  committed(): Promise<void> {
+    return this.#commits.committed();
+  }
+
+  /** @returns how many rows were lost because the database did not take them in time */
+  close(deadlineMs: number): Promise<number> {
+    return this.#commits.close(deadlineMs);
+  }
+
+  #write(batch: readonly Item[]): Promise<void> {
+    const rows = new Map<string, RequestRow>();
+    const bindings: Binding[] = [];
+    for (const item of batch) {
+      if (!('exchange' in item)) {
+        bindings.push(item);
+        continue;
+      }
+      this.#unwritten.delete(item.exchange);
+      rows.set(item.exchange.id, item.ended ?? requestRow(item.exchange, this.#instanceId, null));
+    }
+    return writeJournal(this.#database.pool, [...rows.values()], bindings);
+  }
+}

@@ -1,0 +1,147 @@
+import type { FaultCode } from '@switchyard/contracts';
+import type { Slots } from '../admission/slots.ts';
+import type { Account } from '../choice/account.ts';
+import type { LiveFigures } from '../choice/live-figures.ts';
+import type { Exchange } from '../exchange.ts';
+import type { BodyMemory } from '../intake/read-body.ts';
+import type { RequestFacts } from '../intake/read-facts.ts';
+import type { GatewayMetrics } from '../metrics.ts';
+import type { SurfaceName } from '../routes.ts';
+import { SURFACES } from '../routes.ts';
+import type { Journal } from './journal.ts';
+import { OUTCOMES } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
+
+export interface SettlerParts {
+  readonly slots: Slots;
+  readonly live: LiveFigures;
+  readonly memory: BodyMemory;
+  readonly journal: Journal;
+  readonly metrics: GatewayMetrics;
+  readonly nowMs: () => number;
+}
+
+/**
+ * Keeps every exchange that is open and ends each exactly once, when its response closes: slots and memory are given back, the
+ * journal and the metrics are told. Whatever a stage took, this gives back; no stage does it on its own.
+ */
+export class Settler {
+  readonly #parts: SettlerParts;
+  readonly #open = new Set<Exchange>();
+  readonly #withSlot = new Set<Exchange>();
+  readonly #withAccount = new Map<Exchange, Account>();
+  readonly #bySurface: ReadonlyMap<string, SurfaceCounters>;
+  readonly #refused: { inc(): void };
+  #idle: (() => void) | null = null;
+
+  constructor(parts: SettlerParts) {
+    this.#parts = parts;
+    this.#bySurface = new Map(SURFACES.map(({ name }) => [name, surfaceCounters(parts.metrics, name)]));
+    this.#refused = parts.metrics.switchyard_requests_total.bind({ surface: 'none', outcome: 'refused' });
+  }
+
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  /** Takes up an exchange. From here on its end is settled, whatever happens. */
+  open(exchange: Exchange): void {
+    this.#open.add(exchange);
+    this.#parts.journal.opened(exchange);
+    exchange.response.once('close', () => this.#settle(exchange));
+  }
+
+  holdsSlot(exchange: Exchange): void {
+    this.#withSlot.add(exchange);
+  }
+
+  /** Gives the exchange what its body said. @returns false when it has ended meanwhile and nothing is left to do */
+  takeFacts(exchange: Exchange, facts: RequestFacts): boolean {
+    if (this.#open.has(exchange)) {
+      exchange.facts = facts;
+      return true;
+    }
+    this.#parts.memory.release(facts.body.length);
+    return false;
+  }
+
+  holdsAccount(exchange: Exchange, account: Account): void {
+    // The client may have left in the very turn in which the answer came.
+    if (this.#open.has(exchange)) this.#withAccount.set(exchange, account);
+    else this.#parts.live.finish(account.slot);
+  }
+
+  answeredOurselves(surface: string): void {
+    this.#bySurface.get(surface)!.completed.inc();
+  }
+
+  refusedAtEdge(_code: FaultCode): void {
+    this.#refused.inc();
+  }
+
+  /** Cuts off clients that have not taken a byte for too long. */
+  cutStalled(beforeMs: number): void {
+    for (const exchange of this.#open) if (exchange.stalledSinceMs !== null && exchange.stalledSinceMs < beforeMs) cut(exchange, 'client_stalled');
+  }
+
+  /** Cuts off everything still running. */
+  cutAll(): void {
+    for (const exchange of this.#open) cut(exchange, 'shut_down');
+  }
+
+  /** Resolves when nothing is open. */
+  async idle(): Promise<void> {
+    if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+  }
+
+  #settle(exchange: Exchange): void {
+    const { slots, live, memory, journal, nowMs } = this.#parts;
+    const endedMs = nowMs();
+    this.#open.delete(exchange);
+    if (!exchange.response.writableFinished && exchange.outcome !== 'upstream_cut') {
+      exchange.cut ??= 'client_left';
+      exchange.outcome = exchange.cut;
+    }
+    // Also after a whole answer: a request body may still be on its way up. Aborting an attempt that has ended does nothing.
+    exchange.abortAttempt?.();
+    if (this.#withSlot.delete(exchange)) slots.release(exchange.match.surface.lane);
+    const account = this.#withAccount.get(exchange);
+    if (account !== undefined) {
+      this.#withAccount.delete(exchange);
+      live.finish(account.slot);
+    }
+    if (exchange.facts !== null) memory.release(exchange.facts.body.length);
+    journal.ended(exchange, endedMs);
+    const counters = this.#bySurface.get(exchange.match.surface.name)!;
+    counters.outcome(exchange.outcome).inc();
+    counters.duration.observe((endedMs - exchange.startedMs) / 1_000);
+    if (exchange.firstByteMs !== null) counters.firstByte.observe(exchange.firstByteMs / 1_000);
+    if (this.#open.size === 0) this.#idle?.();
+  }
+}
+
+function cut(exchange: Exchange, why: NonNullable<Exchange['cut']>): void {
+  exchange.cut ??= why;
+  exchange.response.destroy();
+}
+
+interface SurfaceCounters {
+  readonly completed: { inc(): void };
+  outcome(outcome: Outcome): { inc(): void };
+  readonly duration: { observe(seconds: number): void };
+  readonly firstByte: { observe(seconds: number): void };
+}
+
+/** The metrics of one surface with their labels chosen once: a request then costs four calls and no look-up by label. */
+function surfaceCounters(metrics: GatewayMetrics, surface: SurfaceName): SurfaceCounters {
+  const byOutcome = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, metrics.switchyard_requests_total.bind({ surface, outcome })])) as Record<
+    Outcome,
+    { inc(): void }
+  >;
+  return {
+    completed: byOutcome.completed,
+    outcome: (outcome) => byOutcome[outcome],
+    duration: metrics.switchyard_request_duration_seconds.bind({ surface }),
+    firstByte: metrics.switchyard_first_byte_seconds.bind({ surface }),
+  };
+}

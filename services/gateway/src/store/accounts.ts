@@ -1,0 +1,80 @@
+import { sql } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
+import { SwitchyardError } from '@switchyard/contracts';
+import type { DB } from './schema.gen.ts';
+
+export type AccountRow = Selectable<DB['gateway.account']>;
+
+/** All accounts, oldest first. */
+export function listAccounts(db: Kysely<DB>): Promise<AccountRow[]> {
+  return db.selectFrom('gateway.account').selectAll().orderBy('created_at').orderBy('id').execute();
+}
+
+/** One account by id or by name. */
+export function findAccount(db: Kysely<DB>, idOrName: string): Promise<AccountRow | undefined> {
+  return db
+    .selectFrom('gateway.account')
+    .selectAll()
+    .where((eb) => eb.or([eb('id', '=', idOrName), eb('name', '=', idOrName)]))
+    .executeTakeFirst();
+}
+
+export type NewAccount = Pick<
+  AccountRow,
+  'id' | 'name' | 'kind' | 'source' | 'base_url' | 'models' | 'models_from' | 'priority' | 'organization' | 'project' | 'credential'
+> & { readonly headers: Readonly<Record<string, string>> };
+
+/** @throws SwitchyardError `name_taken` */
+export async function insertAccount(db: Kysely<DB>, account: NewAccount): Promise<void> {
+  const { headers, ...rest } = account;
+  const added = await db
+    .insertInto('gateway.account')
+    .values({ ...rest, headers: JSON.stringify(headers) })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .executeTakeFirst();
+  if (added.numInsertedOrUpdatedRows === 0n) throw new SwitchyardError('name_taken', `There is an account named "${account.name}" already.`, { param: 'name' });
+}
+
+/**
+ * Brings the row of an account that is declared elsewhere (file or built in) up to date, keeping its id.
+ * @throws SwitchyardError `name_taken` when the API made one of that name
+ */
+export async function upsertDeclaredAccount(db: Kysely<DB>, account: Omit<NewAccount, 'models'> & { readonly models: string[] | null }): Promise<void> {
+  const { headers, models, ...rest } = account;
+  const row = await db
+    .insertInto('gateway.account')
+    .values({ ...rest, models: models ?? [], headers: JSON.stringify(headers) })
+    .onConflict((conflict) =>
+      conflict
+        .column('name')
+        .doUpdateSet({
+          kind: rest.kind,
+          base_url: rest.base_url,
+          ...(models === null ? {} : { models }),
+          models_from: rest.models_from,
+          priority: rest.priority,
+          organization: rest.organization,
+          project: rest.project,
+          headers: JSON.stringify(headers),
+          updated_at: sql`now()`,
+        })
+        .where('gateway.account.source', '=', rest.source),
+    )
+    .returning('id')
+    .executeTakeFirst();
+  if (row === undefined)
+    throw new SwitchyardError(
+      'name_taken',
+      `The account "${account.name}" of switchyard.toml has the name of one that was added by command; remove or rename one of them.`,
+      { param: 'name' },
+    );
+}
+
+/** Forgets an account and what was bound to it. @returns whether there was one */
+export async function deleteAccount(db: Kysely<DB>, id: string): Promise<boolean> {
+  return db.transaction().execute(async (transaction) => {
+    await transaction.deleteFrom('gateway.response_binding').where('account_id', '=', id).execute();
+    const { numDeletedRows } = await transaction.deleteFrom('gateway.account').where('id', '=', id).executeTakeFirst();
+    return numDeletedRows > 0n;
+  });
+}

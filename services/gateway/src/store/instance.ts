@@ -1,0 +1,93 @@
+import pg from 'pg';
+import type { Logger } from '@switchyard/observability';
+
+export interface InstanceOptions {
+  readonly pool: pg.Pool;
+  readonly instanceId: string;
+  /** Channel whose notices are passed to `onChange`. */
+  readonly channel: string;
+  readonly onChange: () => void;
+  readonly log: Logger;
+}
+
+/**
+ * Keeps one connection that says "this process is alive" by holding an advisory lock named after it, and listens on it for changes.
+ * Requests that an earlier process left open and whose lock nobody holds are marked `server_lost`. When the connection is lost it is
+ * made again, and since notices may have been missed meanwhile, `onChange` is called.
+ */
+export async function claimInstance(options: InstanceOptions): Promise<{ close(): Promise<void> }> {
+  const { instanceId, channel, onChange, log, pool } = options;
+  let closed = false;
+  let client: pg.PoolClient | null = null;
+  let retry: NodeJS.Timeout | null = null;
+
+  const connect = async (): Promise<void> => {
+    const fresh = await pool.connect();
+    try {
+      await fresh.query('select pg_advisory_lock($1, hashtext($2))', [LOCK_CLASS, instanceId]);
+      await fresh.query(`listen ${pg.escapeIdentifier(channel)}`);
+    } catch (error) {
+      fresh.release(true);
+      throw error;
+    }
+    fresh.on('notification', onChange);
+    fresh.once('error', () => lost(fresh));
+    fresh.once('end', () => lost(fresh));
+    client = fresh;
+  };
+  const lost = (was: pg.PoolClient): void => {
+    if (client !== was) return;
+    client = null;
+    was.release(true);
+    if (closed) return;
+    log.warn('instance.connection', 'The connection that hears of changes was lost; it is made again');
+    again();
+  };
+  const again = (): void => {
+    retry = setTimeout(() => {
+      void connect().then(
+        () => (closed ? undefined : onChange()),
+        () => (closed ? undefined : again()),
+      );
+    }, 500);
+    retry.unref();
+  };
+
+  await connect();
+  const lostRequests = await markLostRequests(pool);
+  if (lostRequests > 0) log.warn('requests.lost', 'Requests that an earlier process had open when it died were marked', { rows: lostRequests });
+  return {
+    async close() {
+      closed = true;
+      if (retry !== null) clearTimeout(retry);
+      const last = client;
+      client = null;
+      last?.removeListener('notification', onChange);
+      last?.release(true);
+    },
+  };
+}
+
+const LOCK_CLASS = 0x5357;
+
+/** Closes the rows of processes that are gone. @returns how many */
+async function markLostRequests(pool: pg.Pool): Promise<number> {
+  const { rows } = await pool.query<{ instance_id: string }>('select distinct instance_id from gateway.request where ended_at is null');
+  let marked = 0;
+  for (const { instance_id: id } of rows) {
+    const client = await pool.connect();
+    try {
+      const { rows: locked } = await client.query<{ free: boolean }>('select pg_try_advisory_lock($1, hashtext($2)) as free', [LOCK_CLASS, id]);
+      if (locked[0]?.free !== true) continue;
+      const { rowCount } = await client.query(
+        "update gateway.request set ended_at = now(), outcome = 'server_lost' where instance_id = $1 and ended_at is null",
+        [id],
+      );
+      marked += rowCount ?? 0;
+    } finally {
+      await client.query('select pg_advisory_unlock($1, hashtext($2))', [LOCK_CLASS, id]).catch(() => {});
+      client.release();
+    }
+  }
+  return marked;
+}

@@ -1,0 +1,163 @@
+import { SwitchyardError, newId } from '@switchyard/contracts';
+import { accountHeaders, basePathOf, checkDraft } from '../accounts/account-draft.ts';
+import type { AccountDraft } from '../accounts/account-draft.ts';
+import { credentialPlace } from '../accounts/account-registry.ts';
+import { HttpUpstream } from '../attempt/http-upstream.ts';
+import { listModels } from '../attempt/list-models.ts';
+import { deleteAccount, findAccount, insertAccount, listAccounts, upsertDeclaredAccount } from '../store/accounts.ts';
+import type { AccountRow } from '../store/accounts.ts';
+import { announceChange } from '../store/announce.ts';
+import type { Control } from './control.ts';
+
+/** An account as our API shows it: everything but its credential. */
+export interface AccountView {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly source: string;
+  readonly base_url: string;
+  readonly models: readonly string[];
+  readonly models_from: string;
+  readonly priority: number;
+  readonly organization: string | null;
+  readonly project: string | null;
+  /** Names of its extra headers; their values may be secret. */
+  readonly header_names: readonly string[];
+  readonly has_credential: boolean;
+  readonly created_at: string;
+}
+
+/**
+ * Adds an account. When it returns, the next request can use it and its models are known.
+ * @throws SwitchyardError `invalid_value`, `name_taken`, `account_refused`
+ */
+export async function addAccount(control: Control, draft: AccountDraft): Promise<AccountView> {
+  checkDraft(draft);
+  if ((await findAccount(control.db, draft.name)) !== undefined)
+    throw new SwitchyardError('name_taken', `There is an account named "${draft.name}" already.`, { param: 'name' });
+  const models = draft.models ?? (await askModels(control, draft));
+  if (models.length === 0) throw new SwitchyardError('account_refused', 'The upstream lists no models; name them yourself.', { param: 'models' });
+  const id = newId('account', control.wallClockMs());
+  await control.db.transaction().execute(async (transaction) => {
+    await insertAccount(transaction, {
+      id,
+      name: draft.name,
+      kind: draft.kind,
+      source: 'api',
+      base_url: draft.baseUrl,
+      models: [...models],
+      models_from: draft.models === null ? 'listed' : 'given',
+      priority: draft.priority,
+      organization: draft.organization,
+      project: draft.project,
+      headers: draft.headers,
+      credential: draft.credential === null ? null : control.vault.seal(draft.credential, credentialPlace(id)),
+    });
+    await announceChange(transaction);
+  });
+  await control.applied();
+  return view((await findAccount(control.db, id))!);
+}
+
+/**
+ * Brings an account that is declared elsewhere (file or built in) up to date.
+ * @param models  What is known of its models; null when the upstream could not be asked: then what was known before stays.
+ */
+export async function declareAccount(control: Control, draft: AccountDraft, source: 'file' | 'builtin', models: readonly string[] | null): Promise<void> {
+  checkDraft(draft);
+  await upsertDeclaredAccount(control.db, {
+    id: newId('account', control.wallClockMs()),
+    name: draft.name,
+    kind: draft.kind,
+    source,
+    base_url: draft.baseUrl,
+    models: models === null ? null : [...models],
+    models_from: draft.models === null ? 'listed' : 'given',
+    priority: draft.priority,
+    organization: draft.organization,
+    project: draft.project,
+    // Values may be secret and come anew from the file at each start; the row keeps none.
+    headers: {},
+    credential: null,
+  });
+}
+
+/** Asks an upstream for the models of an account that is being made. */
+export async function askModels(control: Pick<Control, 'connectTimeoutMs'>, draft: AccountDraft): Promise<string[]> {
+  const upstream = new HttpUpstream({ origin: new URL(draft.baseUrl).origin, connectTimeoutMs: control.connectTimeoutMs });
+  try {
+    return await listModels(upstream, basePathOf(draft.baseUrl), accountHeaders(draft));
+  } finally {
+    await upstream.close();
+  }
+}
+
+export async function showAccounts(control: Pick<Control, 'db'>): Promise<AccountView[]> {
+  return (await listAccounts(control.db)).map(view);
+}
+
+/** @throws SwitchyardError `not_found`, `held_by_file` */
+export async function removeAccount(control: Control, idOrName: string): Promise<AccountView> {
+  const row = await existing(control, idOrName);
+  if (row.source === 'file') throw new SwitchyardError('held_by_file', `The account "${row.name}" is declared in switchyard.toml; remove it there.`);
+  if (row.source === 'builtin') throw new SwitchyardError('held_by_file', 'The sandbox is built in; switch it off with `gateway.sandbox = false`.');
+  await control.db.transaction().execute(async (transaction) => {
+    await deleteAccount(transaction, row.id);
+    await announceChange(transaction);
+  });
+  await control.applied();
+  return view(row);
+}
+
+export interface AccountTest {
+  readonly account: AccountView;
+  readonly models: readonly string[];
+  readonly duration_ms: number;
+}
+
+/**
+ * Asks an account's upstream for its models, with the stored credential. Changes nothing.
+ * @throws SwitchyardError `not_found`, `account_refused`
+ */
+export async function testAccount(control: Control, idOrName: string, nowMs: () => number): Promise<AccountTest> {
+  const row = await existing(control, idOrName);
+  if (row.source !== 'api')
+    throw new SwitchyardError('held_by_file', `The credential of "${row.name}" is not stored; its state is shown by \`accounts list\`.`);
+  const credential = row.credential === null ? null : control.vault.open(row.credential, credentialPlace(row.id));
+  const upstream = new HttpUpstream({ origin: new URL(row.base_url).origin, connectTimeoutMs: control.connectTimeoutMs });
+  const startedMs = nowMs();
+  try {
+    const models = await listModels(
+      upstream,
+      basePathOf(row.base_url),
+      accountHeaders({ credential, organization: row.organization, project: row.project, headers: row.headers as Record<string, string> }),
+    );
+    return { account: view(row), models, duration_ms: Math.round(nowMs() - startedMs) };
+  } finally {
+    await upstream.close();
+  }
+}
+
+async function existing(control: Pick<Control, 'db'>, idOrName: string): Promise<AccountRow> {
+  const row = await findAccount(control.db, idOrName);
+  if (row === undefined) throw new SwitchyardError('not_found', `There is no account "${idOrName}".`);
+  return row;
+}
+
+function view(row: AccountRow): AccountView {
+  return {
+    id: row.id,
+    name: row.name,
+    kind: row.kind,
+    source: row.source,
+    base_url: row.base_url,
+    models: row.models,
+    models_from: row.models_from,
+    priority: row.priority,
+    organization: row.organization,
+    project: row.project,
+    header_names: Object.keys(row.headers as object),
+    has_credential: row.credential !== null,
+    created_at: row.created_at.toISOString(),
+  };
+}

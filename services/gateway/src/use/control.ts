@@ -1,0 +1,13 @@
+import type { Kysely } from 'kysely';
+import type { Vault } from '@switchyard/security';
+import type { DB } from '../store/schema.gen.ts';
+
+/** What a change needs, whether a running server makes it or the command line does with the server stopped. */
+export interface Control {
+  readonly db: Kysely<DB>;
+  readonly vault: Vault;
+  readonly wallClockMs: () => number;
+  readonly connectTimeoutMs: number;
+  /** Makes the change effective in this process before the caller is answered; other processes are told by the database. */
+  readonly applied: () => Promise<void>;
+}
