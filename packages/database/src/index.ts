@@ -1,3 +1,4 @@
+export { isConnectionLoss } from './connection.ts';
 export type { DatabaseConnection, DatabaseTarget } from './connection.ts';
 export { DatabaseRefusal } from './database-refusal.ts';
 export type { RefusalReason } from './database-refusal.ts';

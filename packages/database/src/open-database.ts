@@ -1,14 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import type { Logger } from '@switchyard/observability';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 
 import { watchAvailability } from './availability.ts';
 import type { Availability } from './availability.ts';
-import { clientConfig, describeTarget, isConnectionLoss } from './connection.ts';
+import { clientConfig, isConnectionLoss } from './connection.ts';
 import type { DatabaseTarget } from './connection.ts';
-import { DatabaseRefusal } from './database-refusal.ts';
+import { askOnce, waitForAnswer } from './wait-for-answer.ts';
 
 /** An open database. `pool` is for plain SQL, `kysely` for ordinary queries; both share the same connections. */
 export interface Database<Tables = unknown> extends AsyncDisposable {
@@ -41,7 +39,7 @@ export async function openDatabase<Tables = unknown>(options: OpenDatabaseOption
   const { connection, log, statementTimeoutMs = 30_000, connectTimeoutMs = 10_000, applicationName = 'switchyard' } = options;
   const config = clientConfig(connection, applicationName);
   const ask = (): Promise<void> => askOnce(config);
-  await waitForAnswer(ask, connection, connectTimeoutMs);
+  await waitForAnswer(connection, connectTimeoutMs);
 
   const availability = watchAvailability(ask, log);
   const pool = new WatchedPool({ ...config, max: options.poolSize, statement_timeout: statementTimeoutMs, query_timeout: statementTimeoutMs + 5_000 }, availability);
@@ -88,28 +86,5 @@ class WatchedPool extends pg.Pool {
       this.#judge(error);
       throw error;
     });
-  }
-}
-
-async function askOnce(config: pg.ClientConfig): Promise<void> {
-  const client = new pg.Client({ ...config, connectionTimeoutMillis: 2_000, query_timeout: 2_000 });
-  client.on('error', () => {}); // the connect or the query rejects as well
-  try {
-    await client.connect();
-    await client.query('SELECT 1');
-  } finally {
-    await client.end();
-  }
-}
-
-async function waitForAnswer(ask: () => Promise<void>, target: DatabaseTarget, timeoutMs: number): Promise<void> {
-  for (const deadline = performance.now() + timeoutMs; ; await sleep(100)) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (isConnectionLoss(error) && performance.now() < deadline) continue;
-      const said = error instanceof Error ? error.message : String(error);
-      throw new DatabaseRefusal('unreachable', `The database ${describeTarget(target)} cannot be used: ${said}. Check that the server runs, and its address, user and password.`, { cause: error });
-    }
   }
 }

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { clientConfig } from '../connection.ts';
 import type { DatabaseTarget } from '../connection.ts';
 import { DatabaseRefusal } from '../database-refusal.ts';
+import { waitForAnswer } from '../wait-for-answer.ts';
 import { readMigrationFiles } from './migration-files.ts';
 import type { MigrationFile, MigrationSet } from './migration-files.ts';
 
@@ -11,6 +12,8 @@ export interface MigrateOptions {
   readonly connection: DatabaseTarget;
   readonly sets: readonly MigrationSet[];
   readonly log: Logger;
+  /** How long to wait for a server that does not answer yet. */
+  readonly connectTimeoutMs?: number;
 }
 
 // One number for all that migrate this database: the ASCII of "swyd".
@@ -32,11 +35,12 @@ const PLATFORM = `
  * simply run again; of several processes one works and the others wait for it. Its first file makes the schema, which is named like the service.
  * All files are looked at before the first is applied.
  * @returns how many were applied.
- * @throws DatabaseRefusal `migration_files`, `migration_changed`, `migration_newer`, or `migration_failed` naming the file.
+ * @throws DatabaseRefusal `unreachable`, `migration_files`, `migration_changed`, `migration_newer`, or `migration_failed` naming the file.
  */
 export async function migrate(options: MigrateOptions): Promise<number> {
   const { sets, log } = options;
   const files = sets.map((set) => ({ service: set.service, files: readMigrationFiles(set) }));
+  await waitForAnswer(options.connection, options.connectTimeoutMs ?? 10_000);
   const client = new pg.Client(clientConfig(options.connection, 'switchyard-migrate'));
   client.on('error', () => {}); // the running query rejects as well
   await client.connect();
