@@ -2,7 +2,7 @@ import { bytes, boolean, cidrs, duration, host, integer, listen, oneOf, origins,
 import type { Listen, SettingType } from './setting-type.ts';
 
 /** Another name for a setting, from the programs that Switchyard follows. `values` translates where their words differ from ours. */
-export interface SettingAlias {
+interface SettingAlias {
   readonly env: string;
   readonly values?: Readonly<Record<string, string>>;
 }
@@ -35,7 +35,7 @@ const NEVER = 2 ** 31 - 1; // the longest timer of Node, 24.8 days
 const MIB = 2 ** 20;
 
 /** Every setting of Switchyard, by dotted key: section and name in switchyard.toml (product sections 1, 2, 5, 8, 12, 13). */
-export const SETTINGS = {
+const SETTINGS = {
   home: row({
     type: text('folder'),
     default: '~/.switchyard',

@@ -110,11 +110,13 @@ test('of 200 canary secrets in every shape of input none reaches a line (fault r
     (_, secret) => log.error('e', 'm', { error: Buffer.from(secret) }),
     (text) => log.error(text, 'm'),
   ];
-  canaries.forEach((secret) => {
-    for (const text of texts) for (const place of places) place(text(secret), secret);
+  // Every shape meets every place: each canary takes one shape through all places, and one place through all shapes.
+  canaries.forEach((secret, n) => {
+    for (const place of places) place(texts[n % texts.length]!(secret), secret);
+    for (const text of texts) places[n % places.length]!(text(secret), secret);
   });
   const written = lines.join('');
-  expect(lines.length).toBeGreaterThan(30_000);
+  expect(lines.length).toBeGreaterThan(5_000);
   expect(canaries.filter((secret) => written.includes(secret))).toEqual([]);
   expect(written).not.toContain(Buffer.from(canaries[0]!).toString('base64'));
 });

@@ -41,7 +41,7 @@ function writeDurably(path: string, text: string): void {
 }
 
 /** The text of a secret file, or null when there is none; refuses one that others may read. */
-export function readSecretFile(path: string): string | null {
+function readSecretFile(path: string): string | null {
   let fd: number;
   try {
     fd = openSync(path, 'r');
