@@ -25,7 +25,7 @@ export async function runTask(root, [name = '', ...args]) {
   const { node, mark } = await prepare(root, name, task, progress);
   try {
     const env = { ...process.env, ...nodeFirst(node, process.env), NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(root, '.cache/compile') };
-    if (task.codex) Object.assign(env, await codexFor(root, progress));
+    if (task.codex?.(args)) Object.assign(env, await codexFor(root, progress));
     progress.note(`running ${name}`);
     return await runProgram(node, commandOf(root, task, args), { cwd: root, env, onSpawn: (pid) => mark?.addChild(pid) });
   } finally {
