@@ -1,0 +1,35 @@
+/** The load generator, a process of its own: the parent forks it, sends one job at a time and gets its result. */
+import { runEvents } from './event-load.ts';
+import type { EventJob, EventResult } from './event-load.ts';
+import { runFirstByte } from './first-byte.ts';
+import type { FirstByteJob, FirstByteResult } from './first-byte.ts';
+import { runOpenStreams } from './open-streams.ts';
+import type { OpenStreamsJob, OpenStreamsResult } from './open-streams.ts';
+import { runRequests } from './request-load.ts';
+import type { RequestJob, RequestResult } from './request-load.ts';
+
+/** What the generator can be asked to do. */
+export type Job = RequestJob | EventJob | FirstByteJob | OpenStreamsJob;
+/** What it answers. */
+export type JobResult = RequestResult | EventResult | FirstByteResult | OpenStreamsResult;
+
+function run(job: Job): Promise<JobResult> {
+  switch (job.kind) {
+    case 'requests':
+      return runRequests(job);
+    case 'events':
+      return runEvents(job);
+    case 'first-byte':
+      return runFirstByte(job);
+    case 'open-streams':
+      return runOpenStreams(job);
+  }
+}
+
+process.on('message', (job: Job) => {
+  run(job).then(
+    (result) => process.send?.(result),
+    (error: unknown) => process.send?.({ kind: 'failed', message: (error as Error).message }),
+  );
+});
+process.on('disconnect', () => process.exit(0));

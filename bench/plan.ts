@@ -1,0 +1,85 @@
+/** What can be measured. Each name is what `--only` takes. */
+export const MEASURES = ['unary', 'rejected', 'healthz', 'bodies', 'events', 'flood', 'first-byte', 'paced', 'open-streams', 'start'] as const;
+export type Measure = (typeof MEASURES)[number];
+
+/** How much of it, and for how long. All times in milliseconds. */
+export interface Plan {
+  readonly measures: readonly Measure[];
+  /** Names of subjects, in the order of the first round. */
+  readonly subjects: readonly string[];
+  /** Rounds that count; one more comes first and is thrown away. */
+  readonly rounds: number;
+  readonly settleMs: number;
+  readonly windowMs: number;
+  /** Streams of each subject that one round of first bytes counts. */
+  readonly firstByteStreams: number;
+  /** How many streams are held open, and how often with each fresh process. */
+  readonly openStreams: readonly { readonly streams: number; readonly rounds: number }[];
+  readonly holdMs: number;
+}
+
+/** Everything, five times. */
+export const FULL_PLAN: Plan = {
+  measures: MEASURES,
+  subjects: ['nginx', 'haproxy', 'bare-node', 'portkey', 'switchyard'],
+  rounds: 5,
+  settleMs: 700,
+  windowMs: 3000,
+  firstByteStreams: 1000,
+  openStreams: [
+    { streams: 1000, rounds: 3 },
+    { streams: 9000, rounds: 3 },
+  ],
+  holdMs: 5000,
+};
+
+/** A look that ends within three minutes: for work on the code, not for the board. */
+export const QUICK_PLAN: Plan = {
+  ...FULL_PLAN,
+  subjects: ['bare-node', 'portkey', 'switchyard'],
+  rounds: 2,
+  settleMs: 300,
+  windowMs: 1200,
+  firstByteStreams: 300,
+  openStreams: [{ streams: 1000, rounds: 1 }],
+  holdMs: 2500,
+};
+
+/** @throws Error naming the argument and what it may be. */
+export function readPlan(args: readonly string[]): Plan {
+  let plan: Plan = args.includes('--quick') ? QUICK_PLAN : FULL_PLAN;
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] as string;
+    const value = args[i + 1];
+    switch (arg) {
+      case '--quick':
+        break;
+      case '--only':
+        plan = { ...plan, measures: names(arg, value, MEASURES) };
+        i++;
+        break;
+      case '--subjects':
+        plan = { ...plan, subjects: names(arg, value, FULL_PLAN.subjects) };
+        i++;
+        break;
+      case '--rounds': {
+        const rounds = Number(value);
+        if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100)
+          throw new Error(`--rounds takes a whole number from 1 to 100, not ${JSON.stringify(value)}.`);
+        plan = { ...plan, rounds, openStreams: plan.openStreams.map(({ streams }) => ({ streams, rounds: Math.min(rounds, 3) })) };
+        i++;
+        break;
+      }
+      default:
+        throw new Error(`Unknown argument ${JSON.stringify(arg)}. Usage: npm run bench -- [--quick] [--rounds N] [--only A,B] [--subjects A,B]`);
+    }
+  }
+  return plan;
+}
+
+function names<T extends string>(arg: string, value: string | undefined, known: readonly T[]): T[] {
+  const asked = (value ?? '').split(',');
+  const unknown = asked.find((name) => !known.includes(name as T));
+  if (unknown !== undefined) throw new Error(`${arg} does not know ${JSON.stringify(unknown)}. It takes, with commas between: ${known.join(', ')}.`);
+  return asked as T[];
+}
