@@ -8,7 +8,7 @@ const DOOR = new URL('./index.ts', import.meta.url).href;
 
 function run(program: string): ReturnType<typeof spawn> {
   const source = `import { createLogger } from ${JSON.stringify(DOOR)}; const log = createLogger({ level: 'info', component: 'child' }); ${program}`;
-  return spawn(process.execPath, ['--input-type=module-typescript', '-e', source], { stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawn(process.execPath, ['--input-type=module-typescript', '-e', source], { stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 test.each([
@@ -26,11 +26,37 @@ test.each([
 
 test('a process whose stderr nobody reads any more goes on', async () => {
   const child = run(`
-    process.stdin; let n = 0;
+    let n = 0;
     const more = () => { log.info('again', 'x'.repeat(1000)); if (++n < 500) setImmediate(more); else process.stdout.write('done'); };
     setImmediate(more);`);
   child.stderr!.destroy();
   const [stdout, [exitCode]] = await Promise.all([text(child.stdout!), once(child, 'exit')]);
   expect(stdout).toBe('done');
   expect(exitCode).toBe(0);
+});
+
+test('a reader that stands still costs bounded memory and no time, and is told what it missed', async () => {
+  const lines = 10_000;
+  const child = run(`
+    for (let n = 0; n < ${lines}; n++) log.info('big', 'x '.repeat(500), { count: n });
+    process.stdout.write('written');
+    setInterval(() => {}, 1000); // alive until it is told to end
+    process.stdin.once('data', () => process.exit(0));`);
+  await once(child.stdout!, 'data'); // everything was logged while nobody read stderr
+  const chunks: string[] = [];
+  for await (const chunk of child.stderr!.setEncoding('utf8')) {
+    chunks.push(String(chunk));
+    if (chunks.slice(-2).join('').includes('log_lines_dropped') && String(chunk).endsWith('\n')) break;
+  }
+  child.stdin!.end('end');
+  await once(child, 'exit');
+  const parsed = chunks
+    .join('')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { event: string; dropped?: number });
+  const missed = parsed.find((line) => line.event === 'log_lines_dropped')?.dropped ?? 0;
+  const kept = parsed.filter((line) => line.event === 'big').length;
+  expect(missed).toBeGreaterThan(0);
+  expect(kept + missed).toBe(lines);
 });

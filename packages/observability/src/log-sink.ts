@@ -10,7 +10,10 @@ const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
 
 let opened: LogSink | undefined;
 
-/** The process's stderr: written behind, flushed when the process exits, silent once its reader has gone. One per process. */
+/**
+ * The process's stderr: written behind, flushed when the process exits, silent once its reader has gone. Lines dropped while the reader stood still are
+ * counted in a line of their own once it reads again. One sink per process.
+ */
 export function openLogSink(): LogSink {
   opened ??= openStderr();
   return opened;
@@ -19,6 +22,13 @@ export function openLogSink(): LogSink {
 function openStderr(): LogSink {
   const sink = pino.destination({ fd: 2, sync: false, maxLength: MAX_QUEUED_BYTES });
   let gone = false;
+  let dropped = 0;
+  sink.on('drop', () => dropped++);
+  sink.on('drain', () => {
+    if (dropped === 0 || gone) return;
+    sink.write(droppedLine(dropped));
+    dropped = 0;
+  });
   sink.on('error', () => {
     gone = true; // EPIPE: nobody reads, and there is nowhere left to say so
   });
@@ -35,4 +45,9 @@ function openStderr(): LogSink {
       if (!gone) sink.write(line);
     },
   };
+}
+
+function droppedLine(dropped: number): string {
+  const msg = 'lines of this log were dropped, because nobody read it in time';
+  return `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), component: 'log', event: 'log_lines_dropped', dropped, msg })}\n`;
 }
