@@ -21,7 +21,10 @@ export function clientConfig(target: DatabaseTarget, applicationName: string): p
     application_name: applicationName,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
-    types: { getTypeParser: ((oid: number, format?: 'text') => (oid === INT8 && format !== ('binary' as string) ? BigInt : pg.types.getTypeParser(oid, format))) as typeof pg.types.getTypeParser },
+    types: {
+      getTypeParser: ((oid: number, format?: 'text') =>
+        oid === INT8 && format !== ('binary' as string) ? BigInt : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+    },
   };
 }
 
@@ -36,10 +39,12 @@ export function describeTarget(target: DatabaseTarget): string {
   }
 }
 
+// What the driver says without a code: a connection that ended, could not be had in time, or did not answer.
+const DRIVER_LOSS = /^(?:Connection terminated|timeout e|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after)/;
+
 /** Whether an error says that the connection or the server is gone, rather than that a statement was wrong. */
 export function isConnectionLoss(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  // Without a code it is the driver's own: connection ended, time-out.
-  if (typeof code !== 'string') return true;
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  if (typeof code !== 'string') return typeof message === 'string' && DRIVER_LOSS.test(message);
   return /^(08...|57P0[1-5]|53300|E[A-Z]+)$/.test(code);
 }

@@ -36,8 +36,16 @@ export class DatabaseRefusal extends SwitchyardError {
 export function refusalOfFileFault(error: unknown, place: string): unknown {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new DatabaseRefusal('no_space', `No disk space is left for ${place}. Free at least 200 MB there, or set SWITCHYARD_HOME to a folder on another disk.`, { cause: error });
+    return new DatabaseRefusal(
+      'no_space',
+      `No disk space is left for ${place}. Free at least 200 MB there, or set SWITCHYARD_HOME to a folder on another disk.`,
+      { cause: error },
+    );
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-    return new DatabaseRefusal('no_permission', `${place} cannot be written (${code}). Make it writable for the user who runs Switchyard, or set SWITCHYARD_HOME to a folder that is.`, { cause: error });
+    return new DatabaseRefusal(
+      'no_permission',
+      `${place} cannot be written (${code}). Make it writable for the user who runs Switchyard, or set SWITCHYARD_HOME to a folder that is.`,
+      { cause: error },
+    );
   return error;
 }

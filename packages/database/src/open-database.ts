@@ -42,14 +42,24 @@ export async function openDatabase<Tables = unknown>(options: OpenDatabaseOption
   await waitForAnswer(connection, connectTimeoutMs);
 
   const availability = watchAvailability(ask, log);
-  const pool = new WatchedPool({ ...config, max: options.poolSize, statement_timeout: statementTimeoutMs, query_timeout: statementTimeoutMs + 5_000 }, availability);
+  const pool = new WatchedPool(
+    { ...config, max: options.poolSize, statement_timeout: statementTimeoutMs, query_timeout: statementTimeoutMs + 5_000 },
+    availability,
+  );
   const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
     availability.close();
     return (closing ??= pool.end());
   };
-  return { pool, kysely, isAvailable: availability.isAvailable, onAvailability: availability.onChange, close, [Symbol.asyncDispose]: close };
+  return {
+    pool,
+    kysely,
+    isAvailable: () => availability.isAvailable(),
+    onAvailability: (listener) => availability.onChange(listener),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 /** A pool that tells what its connections learn. */
@@ -75,8 +85,10 @@ class WatchedPool extends pg.Pool {
   };
 
   override connect(): Promise<pg.PoolClient>;
-  override connect(callback: (err: Error | undefined, client: pg.PoolClient | undefined, done: (release?: any) => void) => void): void;
-  override connect(callback?: (err: Error | undefined, client: pg.PoolClient | undefined, done: (release?: any) => void) => void): Promise<pg.PoolClient> | void {
+  override connect(callback: (err: Error | undefined, client: pg.PoolClient | undefined, done: (release?: unknown) => void) => void): void;
+  override connect(
+    callback?: (err: Error | undefined, client: pg.PoolClient | undefined, done: (release?: unknown) => void) => void,
+  ): Promise<pg.PoolClient> | void {
     if (callback)
       return super.connect((error, client, done) => {
         if (error) this.#judge(error);

@@ -30,7 +30,11 @@ export async function waitForAnswer(target: DatabaseTarget, timeoutMs: number): 
     } catch (error) {
       if (isConnectionLoss(error) && performance.now() < deadline) continue;
       const said = error instanceof Error && error.message !== '' ? error.message : String((error as { code?: unknown }).code ?? error);
-      throw new DatabaseRefusal('unreachable', `The database ${describeTarget(target)} cannot be used: ${said}. Check that the server runs, and its address, user and password.`, { cause: error });
+      throw new DatabaseRefusal(
+        'unreachable',
+        `The database ${describeTarget(target)} cannot be used: ${said}. Check that the server runs, and its address, user and password.`,
+        { cause: error },
+      );
     }
   }
 }

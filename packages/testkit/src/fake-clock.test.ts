@@ -12,7 +12,10 @@ test('what falls due runs in order of time, then of asking, each at its own time
   const cancel = clock.after(15, note('called off'));
   cancel();
   await clock.advance(19);
-  expect(ran).toEqual([['early', 1_010], ['early too', 1_010]]);
+  expect(ran).toEqual([
+    ['early', 1_010],
+    ['early too', 1_010],
+  ]);
   await clock.advance(1);
   expect(ran.at(-1)).toEqual(['late', 1_020]);
   expect(clock.pending).toBe(0);

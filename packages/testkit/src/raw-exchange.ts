@@ -27,7 +27,9 @@ export async function rawExchange(port: number, parts: RawPart | readonly RawPar
   const over = new AbortController();
 
   const ended = new Promise<RawExchange['endedBy']>((resolve, reject) => {
-    socket.setTimeout(silenceMs, () => reject(new Error(`nothing came for ${silenceMs} ms; so far ${JSON.stringify(Buffer.concat(chunks).toString('latin1').slice(0, 500))}`)));
+    socket.setTimeout(silenceMs, () =>
+      reject(new Error(`nothing came for ${silenceMs} ms; so far ${JSON.stringify(Buffer.concat(chunks).toString('latin1').slice(0, 500))}`)),
+    );
     socket.on('data', (chunk) => {
       chunks.push(chunk);
       if (until?.(Buffer.concat(chunks))) resolve('until');

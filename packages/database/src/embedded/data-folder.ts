@@ -21,7 +21,8 @@ const DRAFT = 'postgres.new-';
 export async function ensureDataFolder(launcher: Launcher, major: string): Promise<boolean> {
   const folder = join(launcher.root, 'postgres');
   try {
-    for (const name of readdirSync(launcher.root)) if (name.startsWith(DRAFT)) rmSync(join(launcher.root, name), { recursive: true, force: true, maxRetries: 3 });
+    for (const name of readdirSync(launcher.root))
+      if (name.startsWith(DRAFT)) rmSync(join(launcher.root, name), { recursive: true, force: true, maxRetries: 3 });
     if (isServable(folder, launcher, major)) return false;
     const draft = join(launcher.root, DRAFT + randomBytes(6).toString('hex'));
     await initialise(launcher, draft);
@@ -42,10 +43,16 @@ function isServable(folder: string, launcher: Launcher, major: string): boolean 
   }
   const uid = launcher.owner?.uid ?? process.getuid?.();
   if (found.uid !== uid)
-    throw new DatabaseRefusal('other_owner', `The data folder ${folder} belongs to uid ${found.uid}, but PostgreSQL would run as uid ${uid}. Run Switchyard as the user who made the folder, or change the owner of all that is in it.`);
+    throw new DatabaseRefusal(
+      'other_owner',
+      `The data folder ${folder} belongs to uid ${found.uid}, but PostgreSQL would run as uid ${uid}. Run Switchyard as the user who made the folder, or change the owner of all that is in it.`,
+    );
   const version = versionIn(folder);
   if (version === null)
-    throw new DatabaseRefusal('not_a_data_folder', `${folder} is not a PostgreSQL data folder: it has no PG_VERSION. Move it away, or restore it whole from a backup.`);
+    throw new DatabaseRefusal(
+      'not_a_data_folder',
+      `${folder} is not a PostgreSQL data folder: it has no PG_VERSION. Move it away, or restore it whole from a backup.`,
+    );
   if (version !== major)
     throw new DatabaseRefusal(
       'other_version',
@@ -67,12 +74,9 @@ function versionIn(folder: string): string | null {
 
 /** The locale is PostgreSQL's own, so that an upgrade of the system's C library cannot disorder an index. */
 async function initialise(launcher: Launcher, folder: string): Promise<void> {
-  const words = [
-    ...launcher.prefix,
-    join(launcher.bin, 'initdb'),
-    ...['-D', folder, '-U', POSTGRES_USER, '--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
-    ...['--data-checksums', '--auth-local=trust', '--auth-host=reject', '--no-instructions'],
-  ];
+  const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+  const access = ['-U', POSTGRES_USER, '--auth-local=trust', '--auth-host=reject'];
+  const words = [...launcher.prefix, join(launcher.bin, 'initdb'), '-D', folder, ...locale, ...access, '--data-checksums', '--no-instructions'];
   const child = spawn(words[0]!, words.slice(1), { env: launcher.env, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'], detached: true, ...launcher.owner });
   let output = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-4_096)));

@@ -27,13 +27,16 @@ export async function endOrphan(dataFolder: string, log: Logger): Promise<void> 
   log.warn('database_orphan_found', 'a PostgreSQL server left by an earlier process is being stopped', { pid: postmaster ?? left[0], directory: dataFolder });
   for (const { signal, toAll, waitMs } of STEPS) {
     for (const pid of left) if (toAll || pid === postmaster) send(pid, signal);
-    for (const deadline = performance.now() + waitMs; left.length > 0 && performance.now() < deadline; ) {
+    for (const deadline = performance.now() + waitMs; left.length > 0 && performance.now() < deadline;) {
       await sleep(POLL_MS);
       left = processesIn(dataFolder, postmaster);
     }
     if (left.length === 0) return clearLockFile(dataFolder, postmaster);
   }
-  throw new DatabaseRefusal('orphan_stuck', `An earlier PostgreSQL server (pid ${left.join(', ')}) still works on ${dataFolder} and does not end. Look at the disk, end the process, then start again.`);
+  throw new DatabaseRefusal(
+    'orphan_stuck',
+    `An earlier PostgreSQL server (pid ${left.join(', ')}) still works on ${dataFolder} and does not end. Look at the disk, end the process, then start again.`,
+  );
 }
 
 /** The pid in the folder's lock file; it may be of a dead process, or of another program's by now. */

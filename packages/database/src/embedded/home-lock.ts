@@ -42,7 +42,10 @@ function take(home: string, folder: string): HomeLock {
       const mine = join(folder, `${PREFIX}${number}`);
       if (!linked(draft, mine)) continue;
       try {
-        refuseLiving(home, holders(folder).filter((holder) => holder.number !== number));
+        refuseLiving(
+          home,
+          holders(folder).filter((holder) => holder.number !== number),
+        );
       } catch (error) {
         rmSync(mine, { force: true });
         throw error;

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 
 import { DatabaseRefusal, refusalOfFileFault } from '../database-refusal.ts';
@@ -34,7 +35,6 @@ export interface LauncherOptions {
 
 const NOBODY = { uid: 65_534, gid: 65_534 } as const;
 const SHARED_STATE = '/var/lib/switchyard';
-const NAMESPACE = ['unshare', '--user', '--map-user=1000', '--map-group=1000', '--'];
 // The kernel asks the server to stop when our process dies, however it dies. Where setpriv is missing, the next start ends the orphan.
 const ENDS_WITH_US = ['setpriv', '--pdeathsig', 'INT', '--'];
 
@@ -46,11 +46,37 @@ export function chooseLauncher(options: LauncherOptions): Launcher {
   const runs = (words: readonly string[]): boolean => spawnSync(words[0]!, [...words.slice(1), 'true'], { env, stdio: 'ignore' }).status === 0;
   const last = process.platform === 'linux' && runs(ENDS_WITH_US) ? ENDS_WITH_US : [];
   const inHome = { owner: null, root: home, bin: join(binaries.root, 'bin'), env };
-  if (process.getuid?.() !== 0) return { ...inHome, prefix: last };
+  const uid = namedUid();
+  const namespace = ['unshare', '--user', `--map-user=${uid}`, `--map-group=${uid}`, '--'];
+  const inNamespace = { ...inHome, prefix: [...namespace, ...last] };
+  if (process.getuid?.() !== 0) {
+    if (hasName()) return { ...inHome, prefix: last };
+    if (runs(namespace)) return inNamespace;
+    throw new DatabaseRefusal(
+      'no_ordinary_user',
+      `PostgreSQL needs a name for the user that it runs as, and uid ${process.getuid?.()} has none in /etc/passwd. Add a line for it, run Switchyard as a user who has one, or set DATABASE_URL to a PostgreSQL server.`,
+    );
+  }
 
   const shared = sharedFolderOf(home, options.sharedState ?? SHARED_STATE);
-  if (rootWayOf(home, shared, options.rootWay, () => runs(NAMESPACE)) === 'namespace') return { ...inHome, prefix: [...NAMESPACE, ...last] };
+  if (rootWayOf(home, shared, options.rootWay, () => runs(namespace)) === 'namespace') return inNamespace;
   return { prefix: last, owner: NOBODY, root: shared, bin: join(placeBinaries(shared, binaries), 'bin'), env };
+}
+
+function hasName(): boolean {
+  try {
+    userInfo();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** An ordinary uid that has a name on this machine, which `initdb` asks for: 65534 nearly everywhere. */
+function namedUid(): number {
+  const passwd = existsSync('/etc/passwd') ? readFileSync('/etc/passwd', 'utf8') : '';
+  const uids = passwd.split('\n').map((line) => Number(line.split(':')[2]));
+  return uids.includes(NOBODY.uid) ? NOBODY.uid : (uids.find((uid) => uid > 0) ?? NOBODY.uid);
 }
 
 // Data stays where it was first made: a kernel setting that changes must not show an empty database.

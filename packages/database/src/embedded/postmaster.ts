@@ -62,7 +62,12 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   const what = 'PostgreSQL did not start';
   for (const deadline = performance.now() + options.startTimeoutMs; ; await sleep(POLL_MS)) {
     if (ended) {
-      if (ended.cause) throw new DatabaseRefusal('did_not_start', `${what}: ${words[0]} cannot be run. Set DATABASE_URL to a PostgreSQL server to go on without the embedded one.`, { cause: ended.cause });
+      if (ended.cause)
+        throw new DatabaseRefusal(
+          'did_not_start',
+          `${what}: ${words[0]} cannot be run. Set DATABASE_URL to a PostgreSQL server to go on without the embedded one.`,
+          { cause: ended.cause },
+        );
       throw refusalOfServerOutput(what, dataFolder, readLogSince(logPath, logOffset));
     }
     if (await answers(socketFolder)) return { pid: child.pid!, exited, stop };

@@ -2,7 +2,7 @@
  * How the embedded server is set, given on its command line so that the running settings are always those of this version.
  * Sized for a laptop (architecture 1); whoever needs more gives a server of their own in DATABASE_URL.
  */
-export const POSTGRES_SETTINGS = {
+const POSTGRES_SETTINGS = {
   // Nothing listens on the network: the socket folder, mode 0700, is the whole access control.
   listen_addresses: '',
   port: '5432',

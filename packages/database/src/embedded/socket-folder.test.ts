@@ -8,7 +8,9 @@ import { expect, test } from 'vitest';
 import { MAX_SOCKET_PATH_BYTES, prepareSocketFolder, socketFolderOf } from './socket-folder.ts';
 
 test('the path of the socket is short enough whatever the home is called, and its own for each home', () => {
-  const path = fc.array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 8 }).map((names) => `/${names.map((name) => name.replaceAll(/[/\0]/g, '_')).join('/')}`);
+  const path = fc
+    .array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 8 })
+    .map((names) => `/${names.map((name) => name.replaceAll(/[/\0]/g, '_')).join('/')}`);
   fc.assert(
     fc.property(path, path, (one, other) => {
       expect(Buffer.byteLength(join(socketFolderOf(one), '.s.PGSQL.5432'))).toBeLessThanOrEqual(MAX_SOCKET_PATH_BYTES);

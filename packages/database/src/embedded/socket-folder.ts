@@ -27,7 +27,10 @@ export function prepareSocketFolder(folder: string, owner: { uid: number; gid: n
     const allowed = [process.getuid?.() ?? 0, owner?.uid];
     // /tmp is everybody's: a folder put there by someone else would let them stand between us and the server.
     if (!found.isDirectory() || !allowed.includes(found.uid))
-      throw new DatabaseRefusal('socket_folder', `${folder} must be a folder of our own for the database's socket, but it belongs to uid ${found.uid}. Remove it, or set SWITCHYARD_HOME to a path shorter than 60 characters.`);
+      throw new DatabaseRefusal(
+        'socket_folder',
+        `${folder} must be a folder of our own for the database's socket, but it belongs to uid ${found.uid}. Remove it, or set SWITCHYARD_HOME to a path shorter than 60 characters.`,
+      );
     chmodSync(folder, 0o700);
     if (owner) chownSync(folder, owner.uid, owner.gid);
     rmSync(join(folder, SOCKET), { force: true });

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, mkdir, mkdtemp, readFile, readdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,6 +16,7 @@ import type { EmbeddedPostgres } from './start-embedded-postgres.ts';
 
 const log = silentLogger();
 const asRoot = process.getuid?.() === 0;
+const namespaces = spawnSync('unshare', ['--user', 'true']).status === 0;
 
 // One home for all that does not spoil it: making a data folder is the slow part.
 let home: string;
@@ -35,7 +36,18 @@ test('a first start makes a data folder with checksums, UTF-8 and a locale of it
   await using fresh = await temporaryHome();
   await using postgres = await startEmbeddedPostgres({ home: join(fresh.path, 'not', 'there', 'yet'), log });
   expect(postgres.created).toBe(true);
-  expect(await settings(postgres, ['data_checksums', 'fsync', 'full_page_writes', 'synchronous_commit', 'listen_addresses', 'server_encoding', 'TimeZone', 'unix_socket_permissions'])).toEqual({
+  expect(
+    await settings(postgres, [
+      'data_checksums',
+      'fsync',
+      'full_page_writes',
+      'synchronous_commit',
+      'listen_addresses',
+      'server_encoding',
+      'TimeZone',
+      'unix_socket_permissions',
+    ]),
+  ).toEqual({
     data_checksums: 'on',
     fsync: 'on',
     full_page_writes: 'on',
@@ -173,12 +185,18 @@ test('a home of 120 characters works, with its socket under /tmp for as long as 
   await expect(stat(socketFolder)).rejects.toThrow('ENOENT');
 });
 
-test.runIf(asRoot)('as root, the server runs in a user namespace as an ordinary user, with its files in a home of mode 0700', async () => {
+test.runIf(asRoot && namespaces)('as root, the server runs in a user namespace as an ordinary user, with its files in a home of mode 0700', async () => {
   await using postgres = await startEmbeddedPostgres({ home, log, rootWay: 'namespace' });
   expect((await stat(home)).mode & 0o777).toBe(0o700);
   expect(await readlink(`/proc/${postgres.pid}/ns/user`)).not.toBe(await readlink('/proc/self/ns/user'));
-  expect(await readFile(`/proc/${postgres.pid}/uid_map`, 'utf8')).toMatch(/^\s*1000\s+0\s+1\s*$/);
+  expect(await readFile(`/proc/${postgres.pid}/uid_map`, 'utf8')).toMatch(/^\s*[1-9]\d*\s+0\s+1\s*$/);
   expect(await capabilities(postgres.pid!)).toBe(0n);
+});
+
+test.runIf(namespaces)('a user without a name in /etc/passwd, as in many containers, gets a first start too', async () => {
+  await using fresh = await temporaryHome();
+  await using first = await holdHome(fresh.path, {}, ['unshare', '--user', '--map-user=54321', '--map-group=54321', '--']);
+  expect(identifyProcess(first.postmaster)).not.toBeNull();
 });
 
 test.runIf(asRoot)('as root without user namespaces, the server runs as uid 65534 on folders of its own, and stays with them', async () => {
@@ -201,9 +219,11 @@ test.runIf(asRoot)('as root without user namespaces, the server runs as uid 6553
   }
 });
 
-test.runIf(asRoot)('data made in a user namespace is not left behind for an empty database when namespaces are refused', async () => {
+test.runIf(asRoot && namespaces)('data made in a user namespace is not left behind for an empty database when namespaces are refused', async () => {
   await using path = await pathWithout('unshare');
-  await expect(startEmbeddedPostgres({ home, log, env: { PATH: path.path }, sharedState: join(home, 'none') })).rejects.toMatchObject({ reason: 'no_ordinary_user' });
+  await expect(startEmbeddedPostgres({ home, log, env: { PATH: path.path }, sharedState: join(home, 'none') })).rejects.toMatchObject({
+    reason: 'no_ordinary_user',
+  });
 });
 
 interface HeldHome extends AsyncDisposable {
@@ -212,10 +232,13 @@ interface HeldHome extends AsyncDisposable {
 }
 
 /** Another process that holds the home; disposing it is kill -9. */
-async function holdHome(path: string, env: NodeJS.ProcessEnv = {}): Promise<HeldHome> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'fixtures', 'hold-home.ts'), path], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
+async function holdHome(path: string, env: NodeJS.ProcessEnv = {}, prefix: readonly string[] = []): Promise<HeldHome> {
+  const words = [...prefix, process.execPath, join(import.meta.dirname, 'fixtures', 'hold-home.ts'), path];
+  const child = spawn(words[0]!, words.slice(1), { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
   const exited = once(child, 'exit');
-  const [line] = (await Promise.race([once(createInterface(child.stdout), 'line'), exited.then(() => Promise.reject(new Error('the fixture ended')))])) as [string];
+  const [line] = (await Promise.race([once(createInterface(child.stdout), 'line'), exited.then(() => Promise.reject(new Error('the fixture ended')))])) as [
+    string,
+  ];
   const { postmaster } = JSON.parse(line) as { postmaster: number };
   return {
     pid: child.pid!,
@@ -231,8 +254,7 @@ async function holdHome(path: string, env: NodeJS.ProcessEnv = {}): Promise<Held
 async function pathWithout(program: string): Promise<AsyncDisposable & { readonly path: string }> {
   const folder = await temporaryHome();
   for (const source of (process.env['PATH'] ?? '').split(delimiter))
-    for (const name of await readdir(source).catch(() => []))
-      if (name !== program) await symlink(join(source, name), join(folder.path, name)).catch(() => {}); // the first on the path counts
+    for (const name of await readdir(source).catch(() => [])) if (name !== program) await symlink(join(source, name), join(folder.path, name)).catch(() => {}); // the first on the path counts
   return folder;
 }
 

@@ -83,10 +83,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       },
       version: binaries.packageVersion,
       created,
-      [Symbol.asyncDispose]: () => (closing ??= server.stop().finally(() => {
-        rmSync(socketFolder, { recursive: true, force: true });
-        lock.release();
-      })),
+      [Symbol.asyncDispose]: () =>
+        (closing ??= server.stop().finally(() => {
+          rmSync(socketFolder, { recursive: true, force: true });
+          lock.release();
+        })),
     };
   } catch (error) {
     lock.release();

@@ -61,7 +61,10 @@ test('a failing migration leaves nothing of itself, keeps those before it, and i
   await using shop = await openShop();
   await shop.write('0001-shelf.sql', 'CREATE SCHEMA shop; CREATE TABLE shop.shelf (id int);');
   await shop.write('0002-broken.sql', 'CREATE TABLE shop.half (id int);\n\nALTER TABLE shop.shelf ADD CONSTRAIN x;');
-  await expect(shop.run()).rejects.toMatchObject({ reason: 'migration_failed', message: expect.stringMatching(/0002-broken\.sql failed at line 3: type "x" does not exist/) });
+  await expect(shop.run()).rejects.toMatchObject({
+    reason: 'migration_failed',
+    message: expect.stringMatching(/0002-broken\.sql failed at line 3: type "x" does not exist/),
+  });
   expect(await shop.tables()).toEqual(['shelf']);
   await shop.write('0002-broken.sql', 'CREATE TABLE shop.half (id int);');
   expect(await shop.run()).toBe(1);
@@ -72,7 +75,9 @@ test('a migration that was killed half-way is simply run again', async () => {
   await shop.write('0001-shelf.sql', 'CREATE SCHEMA shop; CREATE TABLE shop.shelf (id int);');
   await shop.write('0002-slow.sql', 'CREATE TABLE shop.slow (id int); SELECT pg_sleep(600);');
   const program = join(import.meta.dirname, 'fixtures', 'migrate-once.ts');
-  const child = spawn(process.execPath, [program, JSON.stringify({ connection: shop.database.connection, sets: shop.sets })], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, [program, JSON.stringify({ connection: shop.database.connection, sets: shop.sets })], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const exited = once(child, 'exit');
   await until(async () => (await sleeping(shop)) === 1);
   child.kill('SIGKILL');

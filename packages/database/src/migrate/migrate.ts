@@ -52,7 +52,11 @@ export async function migrate(options: MigrateOptions): Promise<number> {
     for (const { service, file } of pending) {
       const began = performance.now();
       await apply(client, service, file);
-      log.info('migration_applied', 'the database was brought one step further', { service, migration: file.name, duration_ms: Math.round(performance.now() - began) });
+      log.info('migration_applied', 'the database was brought one step further', {
+        service,
+        migration: file.name,
+        duration_ms: Math.round(performance.now() - began),
+      });
     }
     return pending.length;
   } finally {
@@ -90,7 +94,10 @@ function pendingOf(service: string, files: readonly MigrationFile[], applied: re
         `The database holds ${service} migration ${row.name}, which this version of Switchyard does not know: a newer one has used it. Start that version, or restore a backup made before the upgrade; migrations are not undone.`,
       );
     if (file.checksum !== row.checksum)
-      throw new DatabaseRefusal('migration_changed', `${file.path} differs from what was applied to this database as ${row.name}. Restore the file as it was, and put the change into a new migration.`);
+      throw new DatabaseRefusal(
+        'migration_changed',
+        `${file.path} differs from what was applied to this database as ${row.name}. Restore the file as it was, and put the change into a new migration.`,
+      );
   }
   return files.slice(applied.length);
 }
@@ -102,15 +109,27 @@ async function apply(client: pg.Client, service: string, file: MigrationFile): P
     const before = await transactionId(client);
     await client.query(file.sql);
     if ((await transactionId(client)) !== before)
-      throw new DatabaseRefusal('migration_failed', `The migration ${file.path} ends the transaction that it runs in, so part of it may be kept. Take COMMIT and ROLLBACK out of it, and restore the database from a backup.`);
-    await client.query('INSERT INTO platform.migration (service, number, name, checksum) VALUES ($1, $2, $3, $4)', [service, file.number, file.name, file.checksum]);
+      throw new DatabaseRefusal(
+        'migration_failed',
+        `The migration ${file.path} ends the transaction that it runs in, so part of it may be kept. Take COMMIT and ROLLBACK out of it, and restore the database from a backup.`,
+      );
+    await client.query('INSERT INTO platform.migration (service, number, name, checksum) VALUES ($1, $2, $3, $4)', [
+      service,
+      file.number,
+      file.name,
+      file.checksum,
+    ]);
     await client.query('COMMIT');
   } catch (cause) {
     await client.query('ROLLBACK').catch(() => {}); // the connection may be what failed
     if (cause instanceof DatabaseRefusal) throw cause;
     const { message, position } = cause as { message: string; position?: string };
     const line = position === undefined ? '' : ` at line ${file.sql.slice(0, Number(position) - 1).split('\n').length}`;
-    throw new DatabaseRefusal('migration_failed', `The migration ${file.path} failed${line}: ${message}. Nothing of it was kept; mend the cause and start again.`, { cause });
+    throw new DatabaseRefusal(
+      'migration_failed',
+      `The migration ${file.path} failed${line}: ${message}. Nothing of it was kept; mend the cause and start again.`,
+      { cause },
+    );
   }
 }
 

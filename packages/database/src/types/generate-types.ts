@@ -65,7 +65,10 @@ export async function generateTypes(options: { readonly connection: DatabaseTarg
   await client.connect();
   try {
     const { rows } = await client.query<Column>(COLUMNS, [schema]);
-    return print(schema, Map.groupBy(rows, (column) => column.table));
+    return print(
+      schema,
+      Map.groupBy(rows, (column) => column.table),
+    );
   } finally {
     await client.end();
   }

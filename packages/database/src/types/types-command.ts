@@ -15,7 +15,11 @@ const check = process.argv.includes('--check');
 const log = createLogger({ level: 'warn', component: 'types' });
 
 const sets = readdirSync(join(root, 'services'))
-  .map((name) => ({ service: name.replaceAll('-', '_'), directory: join(root, 'services', name, 'migrations'), file: join(root, 'services', name, 'src', 'store', 'schema.gen.ts') }))
+  .map((name) => ({
+    service: name.replaceAll('-', '_'),
+    directory: join(root, 'services', name, 'migrations'),
+    file: join(root, 'services', name, 'src', 'store', 'schema.gen.ts'),
+  }))
   .filter(({ directory }) => existsSync(directory));
 
 const home = mkdtempSync(join(tmpdir(), 'swyd-types-'));
