@@ -187,7 +187,8 @@ describe('the way the bytes travel', () => {
     const raw = send('/v1/responses', responses, '');
     expect(await raw.ended).toBe('end');
     expect(raw.text()).toBe('HTTP/1.1 200 Fine\r\nx-odd: \x01\r\n\r\nbody');
-    await simulator.until(({ completed }) => completed === 2);
+    await simulator[Symbol.asyncDispose]();
+    expect(simulator.counters()).toMatchObject({ received: 2, open: 0, completed: 2, aborted: 0, cut: 0 });
   });
 
   test('slices cut the same bytes at other places', async () => {
