@@ -6,7 +6,6 @@ import type { Logger, Metrics } from '@switchyard/observability';
 import { sameSecret } from '@switchyard/security';
 import { bearerToken, isFromLoopback, readHead, sendRefusal } from '@switchyard/service-gateway';
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { bodyLimit } from 'hono/body-limit';
 
 export interface AdminParts {
   readonly api: OpenAPIHono;
@@ -28,11 +27,12 @@ export function adminHandler(parts: AdminParts): (request: IncomingMessage, resp
   return (request, response) => {
     const id = newId('request', Date.now());
     try {
-      const { authorization } = readHead(request);
+      const { authorization, contentLength, isChunked } = readHead(request);
       const isMetrics = request.url!.startsWith('/metrics');
       if (!(isMetrics && parts.metricsOnLoopback && isFromLoopback(request)) && !isAdmin(authorization, parts.token)) {
         throw new SwitchyardError('admin_token_required', 'This needs the admin token.');
       }
+      if (isChunked || (contentLength ?? 0) > MAX_BODY) throw new SwitchyardError('body_too_large', `A body here must declare its length, and be no longer than ${MAX_BODY} bytes.`);
     } catch (error) {
       if (!(error instanceof SwitchyardError)) throw error;
       parts.log[error.fault.level]('admin.refused', error.message, { request_id: id, code: error.code });
@@ -51,14 +51,6 @@ function isAdmin(authorization: string | null, token: string): boolean {
 
 function adminApp({ api, metrics, log }: AdminParts): OpenAPIHono {
   const app = new OpenAPIHono();
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY,
-      onError: () => {
-        throw new SwitchyardError('body_too_large', `The body is larger than ${MAX_BODY} bytes.`);
-      },
-    }),
-  );
   app.get('/metrics', async (c) => c.body(await metrics.render(), 200, { 'content-type': metrics.registry.contentType }));
   app.route('/', api);
   app.notFound(() => {

@@ -172,6 +172,7 @@ class Relay implements BodySink {
     const { response, request } = this.#exchange;
     if (this.#exchange.cut === null) this.#exchange.outcome = 'upstream_cut';
     const { socket } = response;
+    response.flushHeaders();
     if (socket === null) response.destroy();
     // For HTTP/1.0 without a length a plain close would look like a proper end.
     else if (request.httpVersionMinor === 0 && this.#contentLength === null) socket.resetAndDestroy();
