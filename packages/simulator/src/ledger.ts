@@ -1,6 +1,7 @@
 import type { Counters, Entry, Outcome, Received, Tally } from './received.ts';
 
 const KEPT_BODY_BYTES = 64 * 1024 * 1024;
+const MOST_ROUTES = 200;
 
 type Figures = { -readonly [Name in keyof Tally]: Tally[Name] };
 const COLUMN = { open: 'open', completed: 'completed', aborted_by_client: 'aborted', cut: 'cut' } as const satisfies Record<Outcome, keyof Tally>;
@@ -41,14 +42,16 @@ export class Ledger {
   }
 
   open(entry: Entry): void {
+    if (!this.#byRoute.has(entry.route) && this.#byRoute.size >= MOST_ROUTES) entry.route = 'other';
     for (const figures of this.#figuresOf(entry.route)) {
       figures.received += 1;
       figures.open += 1;
     }
-    if (this.#keep === 0) return;
-    this.#entries.push(entry);
+    if (this.#keep > 0) this.#entries.push(entry);
     // Trimmed in blocks, so that a long run does not shift the whole list for every request.
-    if (this.#entries.length >= 2 * this.#keep) this.#entries = this.#entries.slice(-this.#keep);
+    if (this.#entries.length > 2 * this.#keep) {
+      for (const old of this.#entries.splice(0, this.#entries.length - this.#keep)) this.#dropBody(old);
+    }
     this.#changed();
   }
 
@@ -58,8 +61,7 @@ export class Ledger {
     this.#bodyBytes += body.length;
     for (const old of this.#entries) {
       if (this.#bodyBytes <= KEPT_BODY_BYTES) break;
-      this.#bodyBytes -= old.body?.length ?? 0;
-      old.body = null;
+      this.#dropBody(old);
     }
     this.#changed();
   }
@@ -98,6 +100,11 @@ export class Ledger {
     };
     this.#watchers.add(watch);
     await promise;
+  }
+
+  #dropBody(entry: Entry): void {
+    this.#bodyBytes -= entry.body?.length ?? 0;
+    entry.body = null;
   }
 
   #changed(): void {

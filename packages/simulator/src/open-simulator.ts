@@ -39,7 +39,7 @@ export interface SimulatorOptions {
   readonly script?: Script;
 }
 
-/** A running upstream on loopback. Disposing it breaks off what is open and closes the port. */
+/** A running upstream on loopback. Disposing it breaks off what is open and closes the port; the counters are final then. */
 export interface Simulator {
   /** `http://HOST:PORT`, without `/v1`. */
   readonly url: string;
@@ -160,6 +160,7 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
       server.close(() => resolve());
       server.closeAllConnections();
       await promise;
+      await ledger.until(() => ledger.counters().open === 0);
     },
   };
   if (options.script !== undefined) simulator.script(options.script);
