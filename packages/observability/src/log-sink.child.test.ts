@@ -24,6 +24,18 @@ test.each([
   expect(counted.map((line) => (JSON.parse(line) as { count: number }).count)).toEqual(Array.from({ length: 2_000 }, (_unused, n) => n));
 });
 
+test.each(['', 'process.exit(0);'])('a line of an exit handler is the last on stderr (%j)', async (ending) => {
+  const child = run(`process.on('exit', () => log.info('last', 'bye')); log.info('first', 'hello'); ${ending}`);
+  const [stderr, [exitCode]] = await Promise.all([text(child.stderr!), once(child, 'exit')]);
+  expect(exitCode).toBe(0);
+  expect(
+    stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { event: string }).event),
+  ).toEqual(['first', 'last']);
+});
+
 test('a process whose stderr nobody reads any more goes on', async () => {
   const child = run(`
     let n = 0;

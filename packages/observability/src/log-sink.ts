@@ -1,3 +1,5 @@
+import { writeSync } from 'node:fs';
+
 import pino from 'pino';
 
 /** Where finished lines go; each ends in a line feed. */
@@ -20,6 +22,7 @@ export function openLogSink(): LogSink {
 }
 
 function openStderr(): LogSink {
+  // pino flushes and closes it when the process has nothing left to do, and flushes it when the process exits.
   const sink = pino.destination({ fd: 2, sync: false, maxLength: MAX_QUEUED_BYTES });
   let gone = false;
   let dropped = 0;
@@ -32,19 +35,28 @@ function openStderr(): LogSink {
   sink.on('error', () => {
     gone = true; // EPIPE: nobody reads, and there is nowhere left to say so
   });
-  process.once('exit', () => {
-    if (gone) return;
-    try {
-      sink.flushSync();
-    } catch {
-      // the descriptor closed under us at the very end
-    }
-  });
+  let closed = false;
+  const close = (): void => {
+    closed = true;
+  };
+  sink.on('close', close);
+  process.once('exit', close); // after pino's own handler, which has flushed by then
   return {
     write: (line) => {
-      if (!gone) sink.write(line);
+      if (gone) return;
+      if (closed) writeLast(line);
+      else sink.write(line);
     },
   };
+}
+
+/** A line of an exit handler, after everything else was closed. */
+function writeLast(line: string): void {
+  try {
+    writeSync(2, line);
+  } catch {
+    // nobody reads any more
+  }
 }
 
 function droppedLine(dropped: number): string {

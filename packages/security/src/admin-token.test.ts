@@ -28,6 +28,8 @@ test('a token that others may read, or that is too short to guard anything, is r
   const path = join(home, 'admin.token');
   writeFileSync(path, 'short', { mode: 0o600 });
   expect(() => readAdminToken({ home })).toThrow(/damaged/);
-  chmodSync(path, 0o604);
-  expect(() => readAdminToken({ home })).toThrow(/chmod 600/);
+  for (const mode of [0o604, 0o640, 0o620]) {
+    chmodSync(path, mode);
+    expect(() => readAdminToken({ home })).toThrow(`mode ${mode.toString(8)}`);
+  }
 });
