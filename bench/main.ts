@@ -28,7 +28,6 @@ import type { Place, Subject } from './subjects/subject.ts';
 import { switchyard } from './subjects/switchyard.ts';
 
 const SUBJECTS: readonly Subject[] = [nginx, haproxy, bareNode, portkey, switchyard];
-const RESULTS = join(import.meta.dirname, 'results');
 
 const startedAt = new Date();
 const elapsed = (): number => (Date.now() - startedAt.getTime()) / 1000;
@@ -63,6 +62,11 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
   const bench: Bench = { plan, mock, load, progress };
   const place = (subject: Subject): Place => ({ upstreamPort: mock.port, core: subjectCore, folder: join(folder, subject.name) });
 
+  const enough = (mayStop: boolean): boolean => {
+    if (!mayStop || plan.enoughSeconds === undefined || elapsed() < plan.enoughSeconds) return false;
+    skipped['further rounds'] = `${plan.enoughSeconds} s were over`;
+    return true;
+  };
   const readings: Reading[] = [];
   {
     await using together = new AsyncDisposableStack();
@@ -73,7 +77,7 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
       together.defer(() => running.end());
       entrants.push({ subject, running });
     }
-    for (let round = 0; round <= plan.rounds; round++) {
+    for (let round = 0; round <= plan.rounds && !enough(round > 1); round++) {
       const shift = round % entrants.length;
       const seen = await measureLoad(bench, [...entrants.slice(shift), ...entrants.slice(0, shift)], round);
       if (round > 0) readings.push(...seen);
@@ -83,6 +87,7 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
   if (plan.measures.includes('open-streams') || plan.measures.includes('start')) {
     for (const { streams, rounds } of plan.openStreams) {
       for (let round = 1; round <= rounds; round++) {
+        if (enough(true)) break;
         for (const subject of present) readings.push(...(await measureFresh(bench, subject, place(subject), streams, round)));
       }
     }
@@ -119,19 +124,23 @@ try {
   process.stderr.write(`${(error as Error).message}\n`);
   process.exit(2);
 }
+const folder = mkdtempSync(join(tmpdir(), 'switchyard-bench-'));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     progress('stopped: ending what was started');
-    void endChildren().finally(() => process.exit(130));
+    void endChildren().finally(() => {
+      rmSync(folder, { recursive: true, force: true });
+      process.exit(130);
+    });
   });
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'switchyard-bench-'));
 try {
   const document = await run(plan, folder);
   const page = renderMarkdown(document);
-  mkdirSync(RESULTS, { recursive: true });
-  const file = join(RESULTS, `${document.startedAt.slice(0, 10)}-${document.commit}`);
+  const results = plan.results ?? join(import.meta.dirname, 'results');
+  mkdirSync(results, { recursive: true });
+  const file = join(results, `${document.startedAt.slice(0, 10)}-${document.commit}`);
   writeFileSync(`${file}.json`, `${JSON.stringify(document, null, 1)}\n`);
   writeFileSync(`${file}.md`, page);
   process.stdout.write(page);

@@ -16,6 +16,10 @@ export interface Plan {
   /** How many streams are held open, and how often with each fresh process. */
   readonly openStreams: readonly { readonly streams: number; readonly rounds: number }[];
   readonly holdMs: number;
+  /** No round and no fresh process is begun after this many seconds; undefined takes the time it needs. */
+  readonly enoughSeconds?: number;
+  /** The folder of the result files; undefined is `bench/results`. */
+  readonly results?: string;
 }
 
 /** Everything, five times. */
@@ -36,13 +40,15 @@ export const FULL_PLAN: Plan = {
 /** A look that ends within three minutes: for work on the code, not for the board. */
 export const QUICK_PLAN: Plan = {
   ...FULL_PLAN,
+  measures: MEASURES.filter((measure) => measure !== 'flood' && measure !== 'paced'),
   subjects: ['bare-node', 'portkey', 'switchyard'],
   rounds: 2,
   settleMs: 300,
-  windowMs: 1200,
+  windowMs: 1000,
   firstByteStreams: 300,
   openStreams: [{ streams: 1000, rounds: 1 }],
   holdMs: 2500,
+  enoughSeconds: 140,
 };
 
 /** @throws Error naming the argument and what it may be. */
@@ -62,6 +68,11 @@ export function readPlan(args: readonly string[]): Plan {
         plan = { ...plan, subjects: names(arg, value, FULL_PLAN.subjects) };
         i++;
         break;
+      case '--results':
+        if (value === undefined) throw new Error('--results takes a folder.');
+        plan = { ...plan, results: value };
+        i++;
+        break;
       case '--rounds': {
         const rounds = Number(value);
         if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100)
@@ -71,7 +82,9 @@ export function readPlan(args: readonly string[]): Plan {
         break;
       }
       default:
-        throw new Error(`Unknown argument ${JSON.stringify(arg)}. Usage: npm run bench -- [--quick] [--rounds N] [--only A,B] [--subjects A,B]`);
+        throw new Error(
+          `Unknown argument ${JSON.stringify(arg)}. Usage: npm run bench -- [--quick] [--rounds N] [--only A,B] [--subjects A,B] [--results FOLDER]`,
+        );
     }
   }
   return plan;
