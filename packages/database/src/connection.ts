@@ -40,11 +40,16 @@ export function describeTarget(target: DatabaseTarget): string {
 }
 
 // What the driver says without a code: a connection that ended, could not be had in time, or did not answer.
-const DRIVER_LOSS = /^(?:Connection terminated|timeout e|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after)/;
+const DRIVER_LOSS =
+  /^(?:Connection terminated|timeout e|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after)/;
+const NETWORK_LOSS = /^(ECONN[A-Z]+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/;
+// Connection exceptions, a server that is closing, crashed or starting, and one with no connection to spare.
+const STATE_LOSS = /^(08...|57P0[1-5]|53300)$/;
 
-/** Whether an error says that the connection or the server is gone, rather than that a statement was wrong. */
+/** Whether an error says that the connection or the server is gone, rather than that a statement, or the program, was wrong. */
 export function isConnectionLoss(error: unknown): boolean {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  if (typeof code !== 'string') return typeof message === 'string' && DRIVER_LOSS.test(message);
-  return /^(08...|57P0[1-5]|53300|E[A-Z]+)$/.test(code);
+  if (!(error instanceof Error)) return false;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined) return DRIVER_LOSS.test(error.message);
+  return STATE_LOSS.test(code) || NETWORK_LOSS.test(code) || (code === 'ENOENT' && syscall === 'connect');
 }
