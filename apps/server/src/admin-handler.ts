@@ -32,7 +32,8 @@ export function adminHandler(parts: AdminParts): (request: IncomingMessage, resp
       if (!(isMetrics && parts.metricsOnLoopback && isFromLoopback(request)) && !isAdmin(authorization, parts.token)) {
         throw new SwitchyardError('admin_token_required', 'This needs the admin token.');
       }
-      if (isChunked || (contentLength ?? 0) > MAX_BODY) throw new SwitchyardError('body_too_large', `A body here must declare its length, and be no longer than ${MAX_BODY} bytes.`);
+      if (isChunked || (contentLength ?? 0) > MAX_BODY)
+        throw new SwitchyardError('body_too_large', `A body here must declare its length, and be no longer than ${MAX_BODY} bytes.`);
     } catch (error) {
       if (!(error instanceof SwitchyardError)) throw error;
       parts.log[error.fault.level]('admin.refused', error.message, { request_id: id, code: error.code });

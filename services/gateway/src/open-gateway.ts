@@ -53,6 +53,8 @@ export interface Gateway extends AsyncDisposable {
   /** Serves one data-plane request to its end. Never throws. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   readonly adminApi: OpenAPIHono;
+  /** For changes made in this process. */
+  readonly control: Control;
   /** The text of the first key, when this start made one; it is shown once. */
   readonly firstKey: string | null;
   /** Refuses new work from now on, waits for what is running, then cuts off the rest. @returns how many were cut off */
@@ -128,7 +130,13 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     snapshot: () => registry.snapshot,
     slots,
     bodyLimits: { maxBytes: config['limits.body_bytes'], memory },
-    attempts: { live, metrics, nowMs, limits: { headTimeoutMs: config['upstream.request_timeout_ms'], idleTimeoutMs: config['upstream.idle_timeout_ms'] } },
+    attempts: {
+      live,
+      metrics,
+      nowMs,
+      wallClockMs,
+      limits: { headTimeoutMs: config['upstream.request_timeout_ms'], idleTimeoutMs: config['upstream.idle_timeout_ms'] },
+    },
     relay: { bindings, nowMs, showAccount: config['gateway.account_header'], onBound: (result) => metrics.switchyard_binding_waits_total.inc({ result }) },
     settler,
     answerOurselves: ownAnswers(
@@ -177,6 +185,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   return {
     handle: (request, response) => void serve(request, response, pipeline),
     adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs }),
+    control,
     firstKey,
     async drain(timeoutMs) {
       stopping = true;

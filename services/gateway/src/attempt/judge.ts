@@ -32,15 +32,16 @@ export function needsBody(status: number): boolean {
 
 /**
  * Judges a whole answer. Everything not named here passes through unchanged: it is between the client and the upstream.
- * @param body  The first 64 KiB of it, when `needsBody` says so; else null.
+ * @param body         The first 64 KiB of it, when `needsBody` says so; else null.
+ * @param wallClockMs  Epoch milliseconds; some upstreams name the moment at which they serve again.
  * @see product section 2, "What happens before commit"
  */
-export function judgeAnswer(answer: Pick<UpstreamAnswer, 'status' | 'headers'>, body: Buffer | null): Judgement {
+export function judgeAnswer(answer: Pick<UpstreamAnswer, 'status' | 'headers'>, body: Buffer | null, wallClockMs: number): Judgement {
   const { status } = answer;
   if (status === 401) return { verdict: 'next', backoff: 'auth', retryAfterS: null, code: null };
   if (!needsBody(status)) return { verdict: 'relay', backoff: null, retryAfterS: null, code: null };
-  const { code, type, resetsInS } = readError(body);
-  const retryAfterS = resetsInS ?? retryAfter(answer.headers);
+  const { code, type, resetsInS, resetsAtS } = readError(body);
+  const retryAfterS = bounded(resetsInS ?? (resetsAtS === null ? null : resetsAtS - wallClockMs / 1_000) ?? retryAfter(answer.headers));
   const named = code ?? type;
   if (status >= 500) return { verdict: 'next', backoff: has(OVERLOAD, code, type) ? 'overload' : 'server_error', retryAfterS, code: named };
   if (has(QUOTA, code, type)) return { verdict: 'next', backoff: 'quota', retryAfterS, code: named };
@@ -57,21 +58,43 @@ function has(set: ReadonlySet<string>, code: string | null, type: string | null)
   return (code !== null && set.has(code)) || (type !== null && set.has(type));
 }
 
-function readError(body: Buffer | null): { code: string | null; type: string | null; resetsInS: number | null } {
-  const none = { code: null, type: null, resetsInS: null };
-  if (body === null || body.length === 0) return none;
+interface ErrorFacts {
+  readonly code: string | null;
+  readonly type: string | null;
+  readonly resetsInS: number | null;
+  readonly resetsAtS: number | null;
+}
+
+type Loose = Readonly<Record<string, unknown>>;
+
+/** Reads `{error: {…}}`, and the `{detail: {…}}` of the ChatGPT backend. */
+function readError(body: Buffer | null): ErrorFacts {
+  const error = errorObject(body);
+  return { code: text(error.code), type: text(error.type), resetsInS: amount(error.resets_in_seconds), resetsAtS: amount(error.resets_at) };
+}
+
+function errorObject(body: Buffer | null): Loose {
+  if (body === null || body.length === 0) return {};
   try {
-    const parsed = JSON.parse(body.toString()) as { error?: { code?: unknown; type?: unknown; resets_in_seconds?: unknown } } | null;
-    const error = parsed?.error;
-    if (typeof error !== 'object' || error === null) return none;
-    return {
-      code: typeof error.code === 'string' ? error.code : null,
-      type: typeof error.type === 'string' ? error.type : null,
-      resetsInS: typeof error.resets_in_seconds === 'number' && error.resets_in_seconds > 0 ? error.resets_in_seconds : null,
-    };
+    const parsed = JSON.parse(body.toString()) as { error?: unknown; detail?: unknown } | null;
+    const found = parsed?.error ?? parsed?.detail;
+    return typeof found === 'object' && found !== null ? (found as Loose) : {};
   } catch {
-    return none;
+    return {};
   }
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function amount(value: unknown): number | null {
+  return typeof value === 'number' && value > 0 ? value : null;
+}
+
+/** A wait is believed up to the longest quota window, a month. */
+function bounded(seconds: number | null): number | null {
+  return seconds === null || seconds < 0 ? null : Math.min(seconds, 31 * 86_400);
 }
 
 /** `Retry-After` in seconds; the date form is ignored because it depends on a clock that is not ours. */
@@ -79,7 +102,7 @@ function retryAfter(headers: readonly string[]): number | null {
   for (let i = 0; i < headers.length; i += 2) {
     if (headers[i]!.toLowerCase() !== 'retry-after') continue;
     const seconds = Number(headers[i + 1]);
-    return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds, 7 * 86_400) : null;
+    return Number.isFinite(seconds) ? seconds : null;
   }
   return null;
 }

@@ -23,6 +23,7 @@ export interface AttemptParts {
   readonly live: LiveFigures;
   readonly metrics: GatewayMetrics;
   readonly nowMs: () => number;
+  readonly wallClockMs: () => number;
   readonly limits: { readonly headTimeoutMs: number; readonly idleTimeoutMs: number };
 }
 
@@ -135,7 +136,7 @@ async function attempt(exchange: Exchange, account: Account, parts: AttemptParts
   try {
     const answer = await call.answer;
     const collected = needsBody(answer.status) ? await collectBody(answer, JUDGED_BYTES) : null;
-    return { answer, collected, failure: null, judgement: judgeAnswer(answer, collected?.front ?? null) };
+    return { answer, collected, failure: null, judgement: judgeAnswer(answer, collected?.front ?? null, parts.wallClockMs()) };
   } catch (error) {
     if (!(error instanceof UpstreamFailure)) throw error;
     return { answer: null, collected: null, failure: error, judgement: judgeFailure(error.reason) };

@@ -71,7 +71,10 @@ interface Plan {
 
 const account = { id: 'acct_test', name: 'test' } as Account;
 const bound: string[] = [];
-const bindings = new Bindings({ isAvailable: true, write: (binding) => void bound.push(binding.responseId), committed: () => new Promise((resolve) => setImmediate(resolve)) }, 1_000);
+const bindings = new Bindings(
+  { isAvailable: true, write: (binding) => void bound.push(binding.responseId), committed: () => new Promise((resolve) => setImmediate(resolve)) },
+  1_000,
+);
 let server: Server;
 let agent: Agent;
 let plan: Plan;
@@ -84,7 +87,17 @@ function exchangeOf(request: IncomingMessage, response: ServerResponse): Exchang
     request,
     response,
     match: { surface, id: null, path: surface.path, query: '' },
-    head: { authorization: null, contentType: null, contentLength: null, isChunked: false, expectsContinue: false, origin: null, forwardedFor: null, forward: [], clientRequestId: null },
+    head: {
+      authorization: null,
+      contentType: null,
+      contentLength: null,
+      isChunked: false,
+      expectsContinue: false,
+      origin: null,
+      forwardedFor: null,
+      forward: [],
+      clientRequestId: null,
+    },
     key: { id: 'key_test', name: 'test', models: null, accounts: null },
     clientAddress: null,
     startedAtMs: 0,
@@ -98,7 +111,11 @@ beforeAll(async () => {
   agent = new Agent({ keepAlive: true, maxSockets: 1 });
   server = createServer((request, response) => {
     last = exchangeOf(request, response);
-    void relayAnswer(last, { account, answer: { status: 200, headers: [...plan.headers], body: plan.body }, collected: null }, { bindings, nowMs: () => 0, showAccount: true, onBound: () => {} });
+    void relayAnswer(
+      last,
+      { account, answer: { status: 200, headers: [...plan.headers], body: plan.body }, collected: null },
+      { bindings, nowMs: () => 0, showAccount: true, onBound: () => {} },
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
@@ -134,12 +151,37 @@ function cutAt(text: Buffer, cuts: readonly number[]): Buffer[] {
 // Pieces in which every kind of split hurts somebody: UTF-8 of two to four bytes, all line ends, field names, terminal events.
 const piece = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 12 }),
-  fc.constantFrom('é', '€', '😀', '\r\n', '\n', '\r', '\n\n', '\r\n\r\n', ': ping\n\n', 'data: ', 'data:{}\n\n', 'event: x\n', '\0', '\ufeff', 'data: [DONE]\n\n'),
-  fc.constantFrom('completed', 'failed', 'incomplete').map((end) => `event: response.${end}\ndata: {"type":"response.${end}","response":{"id":"resp_1","usage":{"total_tokens":1}}}\n\n`),
+  fc.constantFrom(
+    'é',
+    '€',
+    '😀',
+    '\r\n',
+    '\n',
+    '\r',
+    '\n\n',
+    '\r\n\r\n',
+    ': ping\n\n',
+    'data: ',
+    'data:{}\n\n',
+    'event: x\n',
+    '\0',
+    '\ufeff',
+    'data: [DONE]\n\n',
+  ),
+  fc
+    .constantFrom('completed', 'failed', 'incomplete')
+    .map((end) => `event: response.${end}\ndata: {"type":"response.${end}","response":{"id":"resp_1","usage":{"total_tokens":1}}}\n\n`),
   fc.constant('event: response.created\ndata: {"type":"response.created","response":{"id":"resp_1"}}\n\n'),
 );
-const stream = fc.tuple(fc.array(piece, { maxLength: 10 }).map((pieces) => Buffer.from(pieces.join(''))), fc.uint8Array({ maxLength: 6 })).map(([text, junk]) => Buffer.concat([text, junk]));
-const chunked = stream.chain((text) => fc.tuple(fc.constant(text), fc.oneof(fc.array(fc.nat(text.length), { maxLength: 10 }), fc.constant(Array.from(text.keys())))));
+const stream = fc
+  .tuple(
+    fc.array(piece, { maxLength: 10 }).map((pieces) => Buffer.from(pieces.join(''))),
+    fc.uint8Array({ maxLength: 6 }),
+  )
+  .map(([text, junk]) => Buffer.concat([text, junk]));
+const chunked = stream.chain((text) =>
+  fc.tuple(fc.constant(text), fc.oneof(fc.array(fc.nat(text.length), { maxLength: 10 }), fc.constant(Array.from(text.keys())))),
+);
 
 test('every byte of a stream arrives as it was sent, in any chunking, and the end only if there was one', async () => {
   await fc.assert(
@@ -164,7 +206,11 @@ test('an answer of known length arrives whole in one piece, also when its last p
   const text = Buffer.from('{"id":"resp_whole","object":"response","usage":{"input_tokens":1,"output_tokens":2}}');
   for (const cuts of [[], [1], [10, 20, text.length - 1]]) {
     bound.length = 0;
-    const { body, ended } = await ask({ surface: 'responses.create', headers: ['content-type', 'application/json', 'content-length', String(text.length)], body: new ScriptedBody(cutAt(text, cuts), 'end', true) });
+    const { body, ended } = await ask({
+      surface: 'responses.create',
+      headers: ['content-type', 'application/json', 'content-length', String(text.length)],
+      body: new ScriptedBody(cutAt(text, cuts), 'end', true),
+    });
     expect(body.equals(text)).toBe(true);
     expect(ended).toBe(true);
     expect(bound).toEqual(['resp_whole']);
@@ -175,7 +221,11 @@ test('an answer of known length arrives whole in one piece, also when its last p
 test('a stream that breaks off before its terminal event binds nothing', async () => {
   bound.length = 0;
   const begun = Buffer.from('event: response.created\ndata: {"type":"response.created","response":{"id":"resp_cut"}}\n\n');
-  const { body, ended } = await ask({ surface: 'responses.create', headers: ['content-type', 'text/event-stream'], body: new ScriptedBody([begun], 'fail', false) });
+  const { body, ended } = await ask({
+    surface: 'responses.create',
+    headers: ['content-type', 'text/event-stream'],
+    body: new ScriptedBody([begun], 'fail', false),
+  });
   expect(body.equals(begun)).toBe(true);
   expect(ended).toBe(false);
   expect(bound).toEqual([]);

@@ -1,0 +1,243 @@
+import { request as httpRequest } from 'node:http';
+import { afterEach, expect, test } from 'vitest';
+import { endKey, createKey } from '@switchyard/service-gateway';
+import { KEY, openTestGateway, untilRows } from './open-test-gateway.ts';
+import type { TestGateway } from './open-test-gateway.ts';
+
+let gateway: TestGateway;
+afterEach(() => gateway[Symbol.asyncDispose]());
+
+const chat = { model: 'm', messages: [{ role: 'user', content: 'hello' }] };
+
+test('a request is answered by its account, with the credential of the account and not the client’s', async () => {
+  gateway = await openTestGateway();
+  const response = await gateway.ask('/v1/chat/completions', chat, {
+    headers: { cookie: 'c=1', 'x-forwarded-for': '9.9.9.9', 'x-codex-thing': 'kept', 'x-random': 'dropped', 'accept-encoding': 'gzip, br' },
+  });
+  expect(response.status).toBe(200);
+  expect(response.headers.get('x-switchyard-account')).toBe('a');
+  const [received] = gateway.upstreams[0]!.received({ full: true });
+  expect(received!.body).toEqual(chat);
+  expect(received!.headers['authorization']).toBe('Bearer sk-test-account-0-not-a-secret');
+  expect(received!.headers['accept-encoding']).toBe('identity');
+  expect(received!.headers['x-codex-thing']).toBe('kept');
+  expect(Object.keys(received!.headers).filter((name) => /cookie|forwarded|random|switchyard/.test(name))).toEqual([]);
+});
+
+test('quota and server errors move on to the next account, and the last refusal comes through unchanged', async () => {
+  gateway = await openTestGateway(3);
+  const [a, b, c] = gateway.upstreams;
+  a!.script({ rules: [{ answer: { preset: 'usage_limit_reached' }, times: 'always' }] });
+  b!.script({ rules: [{ answer: { preset: '500' }, times: 'always' }] });
+  const answered = await gateway.ask('/v1/chat/completions', chat);
+  expect(answered.headers.get('x-switchyard-account')).toBe('c');
+  expect([a, b, c].map((upstream) => upstream!.counters().received)).toEqual([1, 1, 1]);
+
+  c!.script({
+    rules: [
+      {
+        answer: { status: 503, headers: { 'retry-after': '9', 'x-upstream': 'c' }, body: { error: { code: 'slow_down', message: 'later' } } },
+        times: 'always',
+      },
+    ],
+  });
+  const refused = await gateway.ask('/v1/chat/completions', chat);
+  // The accounts in back-off come last, soonest back first: c is fresh, then b, then a.
+  expect(refused.status).toBe(429);
+  expect(refused.headers.get('x-switchyard-account')).toBe('a');
+  expect(await refused.json()).toMatchObject({ error: { type: 'usage_limit_reached' } });
+
+  const id = refused.headers.get('x-switchyard-request-id')!;
+  const [row] = await untilRows<{
+    outcome: string;
+    attempts: number;
+    decision: { attempts: { account: string; verdict: string; status: number; backoff: string; least_bad: boolean }[] };
+  }>(gateway.pool, `select outcome, attempts, decision from gateway.request where id = '${id}' and ended_at is not null`, (rows) => rows.length === 1);
+  expect(row).toMatchObject({ outcome: 'upstream_error', attempts: 3 });
+  expect(row!.decision.attempts).toMatchObject([
+    { account: 'c', verdict: 'next_account', status: 503, backoff: 'overload', least_bad: false },
+    { account: 'b', verdict: 'next_account', status: 500, backoff: 'server_error', least_bad: true },
+    { account: 'a', verdict: 'relayed', status: 429, backoff: 'quota', least_bad: true },
+  ]);
+});
+
+test('what is between the client and the upstream passes through at the first attempt', async () => {
+  gateway = await openTestGateway(2);
+  for (const upstream of gateway.upstreams) upstream.script({ rules: [{ answer: { preset: 'rate_limit_plain' }, times: 'always' }] });
+  const response = await gateway.ask('/v1/chat/completions', chat);
+  expect(response.status).toBe(429);
+  expect(await response.text()).toBe('Too many requests');
+  expect(gateway.upstreams.map((upstream) => upstream.counters().received).reduce((sum, n) => sum + n)).toBe(1);
+});
+
+test('an upstream that breaks off before it answers costs the client nothing while another account is left', async () => {
+  gateway = await openTestGateway(2);
+  gateway.upstreams[0]!.script({ rules: [{ answer: { cut: { at: 'before_head', how: 'reset' } }, times: 'always' }] });
+  const response = await gateway.ask('/v1/chat/completions', chat);
+  expect(response.status).toBe(200);
+  expect(response.headers.get('x-switchyard-account')).toBe('b');
+});
+
+test('nothing answering at all is 502 upstream_unreachable, and says so in our envelope', async () => {
+  gateway = await openTestGateway(2);
+  for (const upstream of gateway.upstreams) upstream.script({ rules: [{ answer: { cut: { at: 'before_head', how: 'reset' } }, times: 'always' }] });
+  const response = await gateway.ask('/v1/chat/completions', chat);
+  expect(response.status).toBe(502);
+  expect(await response.json()).toMatchObject({
+    error: { code: 'upstream_unreachable', type: 'server_error', retryable: true, request_id: response.headers.get('x-request-id') },
+  });
+});
+
+test('a response is continued, read and deleted at the account that made it, also after a restart', async () => {
+  gateway = await openTestGateway(3);
+  const made = await Promise.all(
+    Array.from({ length: 9 }, async (_, i) => {
+      const response = await gateway.ask('/v1/responses', { model: 'm', input: `turn ${i}`, stream: i % 2 === 0 });
+      const text = await response.text();
+      return { account: response.headers.get('x-switchyard-account'), id: /"id":"(resp_[^"]+)"/.exec(text)![1]! };
+    }),
+  );
+  expect(new Set(made.map(({ account }) => account)).size).toBe(3);
+  await using again = await gateway.reopen();
+  for (const url of [gateway.url, again.url]) {
+    for (const { account, id } of made) {
+      const read = await fetch(`${url}/v1/responses/${id}`, { headers: { authorization: `Bearer ${KEY}` } });
+      expect([read.status, read.headers.get('x-switchyard-account')]).toEqual([200, account]);
+      const next = await fetch(`${url}/v1/responses`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ model: 'm', input: 'more', previous_response_id: id }),
+      });
+      expect([next.status, next.headers.get('x-switchyard-account')]).toEqual([200, account]);
+      await next.text();
+    }
+  }
+});
+
+test('a response that is not stored binds nothing', async () => {
+  gateway = await openTestGateway(1);
+  await (await gateway.ask('/v1/responses', { model: 'm', input: 'x', store: false, stream: true })).text();
+  await untilRows(gateway.pool, 'select 1 from gateway.request where ended_at is not null', (rows) => rows.length === 1);
+  expect((await gateway.pool.query('select 1 from gateway.response_binding')).rowCount).toBe(0);
+});
+
+test('a client that leaves takes its upstream request with it, and the log says who left', async () => {
+  gateway = await openTestGateway(1);
+  const [upstream] = gateway.upstreams;
+  upstream!.script({ rules: [{ answer: { stream: { events: 1_000, bytes: 100 }, hold: { at: 5 } } }] });
+  const leaving = new AbortController();
+  const response = await gateway.ask('/v1/chat/completions', { ...chat, stream: true }, { signal: leaving.signal });
+  await response.body!.getReader().read();
+  const [open] = await untilRows<{ outcome: string; ended_at: null }>(
+    gateway.pool,
+    'select outcome, ended_at from gateway.request',
+    (rows) => rows.length === 1,
+  );
+  expect(open).toEqual({ outcome: 'open', ended_at: null });
+  leaving.abort();
+  await upstream!.until(({ aborted }) => aborted === 1);
+  const [row] = await untilRows<{ outcome: string }>(
+    gateway.pool,
+    'select outcome from gateway.request where ended_at is not null',
+    (rows) => rows.length === 1,
+  );
+  expect(row!.outcome).toBe('client_left');
+  expect(await gateway.metric('switchyard_upstream_in_flight')).toBe(0);
+  expect(await gateway.metric('switchyard_requests_in_flight{lane="responses"}')).toBe(0);
+  expect(await gateway.metric('switchyard_request_body_bytes')).toBe(0);
+});
+
+test('a client that leaves while its account has not answered yet ends the attempt, and no other account is tried', async () => {
+  gateway = await openTestGateway(2);
+  for (const upstream of gateway.upstreams) upstream.script({ rules: [{ answer: { hold: { at: 'before_head' } }, times: 'always' }] });
+  const leaving = new AbortController();
+  const asked = gateway.ask('/v1/chat/completions', chat, { signal: leaving.signal });
+  await Promise.race(gateway.upstreams.map((upstream) => upstream.until(({ open }) => open === 1)));
+  leaving.abort();
+  await expect(asked).rejects.toThrow();
+  await Promise.race(gateway.upstreams.map((upstream) => upstream.until(({ aborted }) => aborted === 1)));
+  await untilRows(gateway.pool, "select 1 from gateway.request where outcome = 'client_left'", (rows) => rows.length === 1);
+  expect(gateway.upstreams.map((upstream) => upstream.counters().received).reduce((sum, n) => sum + n)).toBe(1);
+  expect(await gateway.metric('switchyard_upstream_in_flight')).toBe(0);
+});
+
+test('a key sees and uses only its models and accounts, and a revoked one nothing', async () => {
+  gateway = await openTestGateway(2);
+  const { control } = gateway.gateway;
+  const scoped = await createKey(control, { name: 'scoped', models: ['m'], accounts: ['b'] });
+  const blind = await createKey(control, { name: 'blind', models: ['other'], accounts: null });
+  const as = (key: string, path: string, body?: unknown): Promise<Response> => gateway.ask(path, body, { headers: { authorization: `Bearer ${key}` } });
+  for (let i = 0; i < 3; i++) {
+    const response = await as(scoped.key, '/v1/chat/completions', chat);
+    expect(response.headers.get('x-switchyard-account')).toBe('b');
+  }
+  expect(await (await as(blind.key, '/v1/models')).json()).toEqual({ object: 'list', data: [] });
+  const refused = await as(blind.key, '/v1/chat/completions', chat);
+  expect([refused.status, ((await refused.json()) as { error: { code: string } }).error.code]).toEqual([404, 'model_not_found']);
+  await endKey(control, scoped.id);
+  expect((await as(scoped.key, '/v1/models')).status).toBe(401);
+});
+
+test('a change made by another process is heard of', async () => {
+  gateway = await openTestGateway(1);
+  await using other = await gateway.reopen();
+  const { key, id } = await createKey(gateway.gateway.control, { name: 'late', models: null, accounts: null });
+  const status = async (): Promise<number> => (await fetch(`${other.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } })).status;
+  while ((await status()) !== 200);
+  await endKey(gateway.gateway.control, id);
+  while ((await status()) !== 401);
+});
+
+test('requests that a dead process left open are marked when the next one starts', async () => {
+  gateway = await openTestGateway(1);
+  await gateway.pool.query(
+    "insert into gateway.request (id, started_at, instance_id, surface, lane, stream, outcome) values ('req_dead', now(), 'inst_dead', 'chat.completions', 'responses', true, 'open')",
+  );
+  await using again = await gateway.reopen();
+  expect(again.url).toContain('http');
+  const { rows } = await gateway.pool.query('select outcome from gateway.request where id = $1 and ended_at is not null', ['req_dead']);
+  expect(rows).toEqual([{ outcome: 'server_lost' }]);
+});
+
+test('draining refuses new work, lets running answers end, and cuts off what does not end in time', async () => {
+  gateway = await openTestGateway(1);
+  const [upstream] = gateway.upstreams;
+  upstream!.script({ rules: [{ answer: { hold: { at: 'before_head', gate: 'go' } } }, { answer: { stream: { events: 100, bytes: 100 }, hold: { at: 5 } } }] });
+  const ending = gateway.ask('/v1/chat/completions', chat);
+  await upstream!.until(({ open }) => open === 1);
+  const endless = await gateway.ask('/v1/chat/completions', { ...chat, stream: true });
+  const drained = gateway.gateway.drain(400);
+  const late = await gateway.ask('/v1/chat/completions', chat);
+  expect([late.status, late.headers.get('retry-after')]).toEqual([503, '3']);
+  expect((await gateway.ask('/readyz')).status).toBe(503);
+  expect((await gateway.ask('/healthz')).status).toBe(200);
+  upstream!.release('go');
+  expect((await ending).status).toBe(200);
+  expect(await drained).toBe(1);
+  await expect(endless.text()).rejects.toThrow();
+  await untilRows(gateway.pool, "select 1 from gateway.request where outcome = 'shut_down'", (rows) => rows.length === 1);
+});
+
+test('an upstream that dies in the middle of a stream gives the client a transport failure and no made-up ending', async () => {
+  gateway = await openTestGateway(2);
+  for (const upstream of gateway.upstreams)
+    upstream.script({ rules: [{ answer: { stream: { events: 50, bytes: 100 }, cut: { at: { units: 10 }, how: 'reset' } }, times: 'always' }] });
+  const text = await new Promise<{ body: string; complete: boolean }>((resolve, reject) => {
+    const request = httpRequest(
+      `${gateway.url}/v1/chat/completions`,
+      { method: 'POST', headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' } },
+      (response) => {
+        let body = '';
+        response.on('data', (chunk: Buffer) => (body += chunk.toString())).on('error', () => {});
+        response.on('close', () => resolve({ body, complete: response.complete }));
+      },
+    );
+    request.on('error', reject);
+    request.end(JSON.stringify({ ...chat, stream: true }));
+  });
+  expect(text.complete).toBe(false);
+  expect(text.body).not.toContain('[DONE]');
+  expect(text.body).not.toContain('"error"');
+  expect(text.body.match(/^data: /gm)!.length).toBe(10);
+  expect(gateway.upstreams.map((upstream) => upstream.counters().received).reduce((sum, n) => sum + n)).toBe(1);
+});

@@ -1,0 +1,119 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { loadConfig } from '@switchyard/config';
+import { openDatabase } from '@switchyard/database';
+import { createMetrics } from '@switchyard/observability';
+import { openVault } from '@switchyard/security';
+import { GATEWAY_MIGRATIONS, addAccount, openGateway } from '@switchyard/service-gateway';
+import type { Gateway, GatewayTables } from '@switchyard/service-gateway';
+import { openSimulator } from '@switchyard/simulator';
+import type { Simulator } from '@switchyard/simulator';
+import { recordingLogger, temporaryHome, testDatabase } from '@switchyard/testkit';
+import type { LogRecord } from '@switchyard/testkit';
+import type pg from 'pg';
+
+export const KEY = 'sk-test-bootstrap-not-a-secret';
+
+/** A gateway on a database of its own behind a plain listener, with simulators as accounts. */
+export interface TestGateway extends AsyncDisposable {
+  readonly url: string;
+  readonly gateway: Gateway;
+  readonly pool: pg.Pool;
+  readonly log: readonly LogRecord[];
+  /** The upstreams of the accounts `a`, `b`, … */
+  readonly upstreams: readonly Simulator[];
+  /** Sends a request with the first key. */
+  ask(path: string, body?: unknown, init?: RequestInit): Promise<Response>;
+  /** A figure of the metrics, such as `switchyard_upstream_in_flight`. */
+  metric(name: string): Promise<number>;
+  /** Opens another gateway on the same database, as another process would. */
+  reopen(): Promise<{ readonly url: string } & AsyncDisposable>;
+}
+
+/** @param accounts  How many simulators, each an account named a, b, … that serves the model `m`. */
+export async function openTestGateway(accounts = 1, settings: Readonly<Record<string, string>> = {}): Promise<TestGateway> {
+  await using opened = new AsyncDisposableStack();
+  const home = opened.use(await temporaryHome());
+  const { connection, pool } = opened.use(await testDatabase({ sets: [GATEWAY_MIGRATIONS] }));
+  const log = recordingLogger();
+  const metrics = createMetrics({ process: false });
+  const { config } = loadConfig({ env: { SWITCHYARD_HOME: home.path, SWITCHYARD_BOOTSTRAP_KEY: KEY, ...settings } });
+  const vault = openVault({ home: home.path, loopback: true, log });
+  const open = async (registry = metrics): Promise<{ gateway: Gateway; url: string } & AsyncDisposable> => {
+    await using parts = new AsyncDisposableStack();
+    const database = parts.use(await openDatabase<GatewayTables>({ connection, poolSize: 4, log }));
+    const gateway = parts.use(
+      await openGateway({
+        config,
+        database,
+        vault,
+        log,
+        metrics: registry,
+        wallClockMs: Date.now,
+        nowMs: () => performance.now(),
+        sandboxUrl: null,
+        maxActive: 1_000,
+      }),
+    );
+    const server = createServer((request, response) => gateway.handle(request, response));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    parts.defer(async () => {
+      await gateway.drain(0);
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    const owned = parts.move();
+    return { gateway, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  };
+  const upstreams: Simulator[] = [];
+  for (let i = 0; i < accounts; i++) upstreams.push(opened.use(await openSimulator({ mode: 'scriptable', port: 0 })));
+  const { gateway, url } = opened.use(await open());
+  for (const [i, { url: upstream }] of upstreams.entries()) {
+    const draft = {
+      name: 'abcdefgh'[i]!,
+      kind: 'openai-compatible',
+      baseUrl: `${upstream}/v1`,
+      credential: `sk-test-account-${i}-not-a-secret`,
+      models: ['m'],
+      priority: 100,
+      organization: null,
+      project: null,
+      headers: {},
+    } as const;
+    await addAccount(gateway.control, draft);
+  }
+  const owned = opened.move();
+  return {
+    url,
+    gateway,
+    pool,
+    log: log.records,
+    upstreams,
+    ask: (path, body, init = {}) =>
+      fetch(url + path, {
+        ...init,
+        method: init.method ?? (body === undefined ? 'GET' : 'POST'),
+        headers: {
+          authorization: `Bearer ${KEY}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(init.headers as Record<string, string>),
+        },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      }),
+    async metric(name) {
+      const line = (await metrics.render()).split('\n').find((candidate) => candidate.startsWith(`${name} `) || candidate.startsWith(`${name}{`));
+      return Number(line?.slice(line.lastIndexOf(' ') + 1));
+    },
+    reopen: () => open(createMetrics({ process: false })),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Waits until a question of the database has the wanted answer; the rows are written behind, a few milliseconds after the answer. */
+export async function untilRows<R extends pg.QueryResultRow>(pool: pg.Pool, sql: string, holds: (rows: R[]) => boolean): Promise<R[]> {
+  for (;;) {
+    const { rows } = await pool.query<R>(sql);
+    if (holds(rows)) return rows;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
