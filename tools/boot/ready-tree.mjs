@@ -1,8 +1,13 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { linkPostgresLibraries } from './link-postgres-libraries.mjs';
 import { missingPackages } from './missing-packages.mjs';
 import { npmCi } from './npm-ci.mjs';
 import { readLock, readRecord } from './read-lock.mjs';
 import { Refusal } from './refusal.mjs';
+
+/** Where Node keeps compiled forms of our sources: a third less work at each start. */
+export const COMPILED = '.cache/compile';
 
 /** Megabytes on disk, with room for npm to unpack beside them. */
 const RUNTIME_MB = 200;
@@ -25,6 +30,7 @@ export async function readyTree({ root, needs, node, host, env, progress, before
     const development = needs === 'complete' || Object.values(record).some(({ dev }) => dev === true);
     const text = development ? 'Installing all packages' : 'Installing the packages that the server needs';
     await progress.slow(text, () => npmCi({ at: root, mb: development ? COMPLETE_MB : RUNTIME_MB, development }, { node, env, onSpawn: onInstall }));
+    rmSync(join(root, COMPILED), { recursive: true, force: true }); // of the packages that were replaced; it would only grow
     const still = lacks(missingPackages(locked, readRecord(root), host), needs);
     if (still.length > 0) {
       throw new Refusal(

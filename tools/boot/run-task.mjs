@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { shareBootLock, takeBootLock } from './boot-lock.mjs';
 import { createProgress } from './progress.mjs';
 import { readyNode } from './ready-node.mjs';
-import { readyTree } from './ready-tree.mjs';
+import { COMPILED, readyTree } from './ready-tree.mjs';
 import { Interrupted, Refusal } from './refusal.mjs';
 import { runProgram } from './run-program.mjs';
 import { commandOf, TASKS } from './tasks.mjs';
@@ -24,7 +24,7 @@ export async function runTask(root, [name = '', ...args]) {
   const progress = createProgress({ write: (line) => process.stderr.write(line), now: () => performance.now(), quiet: task.quiet === true });
   const { node, mark } = await prepare(root, name, task, progress);
   try {
-    const env = { ...process.env, ...nodeFirst(node, process.env), NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(root, '.cache/compile') };
+    const env = { ...process.env, ...nodeFirst(node, process.env), NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(root, COMPILED) };
     if (task.codex?.(args)) Object.assign(env, await codexFor(root, progress));
     progress.note(`running ${name}`);
     return await runProgram(node, commandOf(root, task, args), { cwd: root, env, onSpawn: (pid) => mark?.addChild(pid) });
