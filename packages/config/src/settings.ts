@@ -10,7 +10,7 @@ interface SettingAlias {
 /** One setting: everything that is said about it anywhere is said here. */
 export interface Setting<T> {
   readonly type: SettingType<T>;
-  readonly default: T;
+  readonly default: NoInfer<T>;
   /** What the default does where the value alone does not say it (`0`, empty). */
   readonly defaultMeans?: string;
   /** Environment name; `SWITCHYARD_<KEY>` with dots as underscores when absent. */

@@ -1,3 +1,4 @@
+// Generated from the migrated database by packages/database/src/types/types-command.ts; a test compares the two.
 import type { ColumnType, Generated } from 'kysely';
 
 export interface DB {
@@ -15,7 +16,7 @@ export interface DB {
     headers: ColumnType<unknown, string | undefined, string>;
     credential: Buffer | null;
     created_at: Generated<Date>;
-    updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+    updated_at: Generated<Date>;
   };
   'gateway.key': {
     id: string;
@@ -26,6 +27,35 @@ export interface DB {
     accounts: string[] | null;
     created_at: Generated<Date>;
     revoked_at: Date | null;
+  };
+  'gateway.request': {
+    id: string;
+    started_at: Date;
+    ended_at: Date | null;
+    instance_id: string;
+    key_id: string | null;
+    account_id: string | null;
+    surface: string;
+    lane: string;
+    model: string | null;
+    stream: boolean;
+    status: number | null;
+    outcome: string;
+    fault: string | null;
+    attempts: Generated<number>;
+    duration_ms: number | null;
+    first_byte_ms: number | null;
+    bytes_in: ColumnType<bigint, bigint | number | undefined, bigint | number>;
+    bytes_out: ColumnType<bigint, bigint | number | undefined, bigint | number>;
+    input_tokens: ColumnType<bigint | null, bigint | number | null, bigint | number | null>;
+    output_tokens: ColumnType<bigint | null, bigint | number | null, bigint | number | null>;
+    cached_tokens: ColumnType<bigint | null, bigint | number | null, bigint | number | null>;
+    reasoning_tokens: ColumnType<bigint | null, bigint | number | null, bigint | number | null>;
+    response_id: string | null;
+    client_address: string | null;
+    client_request_id: string | null;
+    upstream_request_id: string | null;
+    decision: ColumnType<unknown, string | null, string | null>;
   };
   'gateway.response_binding': {
     response_id: string;
