@@ -1,0 +1,186 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+// Acceptance looks at the product from outside: processes, HTTP and files. Nothing of the product's own code is imported.
+
+const MAIN = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
+export const KEY = 'sk-test-bootstrap-not-a-secret';
+
+export type Env = Readonly<Record<string, string>>;
+
+/** The environment of a child: what programs need to run, and nothing that could steer Switchyard by accident. */
+function childEnv(env: Env): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of ['PATH', 'HOME', 'LANG', 'TMPDIR', 'CI', 'NODE_COMPILE_CACHE']) if (process.env[name] !== undefined) kept[name] = process.env[name];
+  return { ...kept, ...env };
+}
+
+/** A child process that says `ready http://…` on stdout when it can serve. */
+export interface Service extends AsyncDisposable {
+  readonly url: string;
+  readonly child: ChildProcess;
+  /** Milliseconds from the spawn to the ready line. */
+  readonly readyMs: number;
+  stderr(): string;
+  stdout(): string;
+  /** Ends it with a signal. @returns its exit code and signal */
+  end(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+async function startService(args: readonly string[], env: Env): Promise<Service> {
+  const startedMs = performance.now();
+  const child = spawn(process.execPath, [MAIN, ...args], { env: childEnv(env), stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
+    child.once('exit', (code, signal) => resolve({ code, signal })),
+  );
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout!.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+      const ready = /^ready (http:\S+)$/m.exec(stdout);
+      if (ready !== null) resolve(ready[1]!);
+    });
+    void exited.then(({ code }) => reject(new Error(`${args[0]} ended with code ${code} before it was ready:\n${stderr}`)));
+  });
+  const end = (signal: NodeJS.Signals = 'SIGTERM') => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    return exited;
+  };
+  return {
+    url,
+    child,
+    readyMs: performance.now() - startedMs,
+    stderr: () => stderr,
+    stdout: () => stdout,
+    end,
+    [Symbol.asyncDispose]: async () => void (await end()),
+  };
+}
+
+/** A running server on a free port with a home of its own. */
+export interface Server extends Service {
+  readonly home: string;
+  readonly adminToken: string;
+  /** Calls the data plane with the first key. */
+  ask(path: string, body?: unknown, init?: RequestInit): Promise<Response>;
+  /** Calls our own API with the admin token. */
+  admin(path: string, init?: RequestInit): Promise<Response>;
+  /** A figure of /metrics by its whole name with labels; NaN when there is none. */
+  metric(name: string): Promise<number>;
+}
+
+/** An empty home, gone when disposed. */
+export async function makeHome(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'swyd-acceptance-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };
+}
+
+/** Starts `switchyard serve`; with a home that is passed in, that home is kept. */
+export async function startServer(home: string, env: Env = {}): Promise<Server> {
+  const service = await startService(['serve'], { SWITCHYARD_HOME: home, SWITCHYARD_PORT: '0', SWITCHYARD_BOOTSTRAP_KEY: KEY, ...env });
+  const adminToken = readFileSync(join(home, 'admin.token'), 'utf8').trim();
+  const call = (token: string, path: string, body: unknown, init: RequestInit): Promise<Response> =>
+    fetch(service.url + path, {
+      ...init,
+      method: init.method ?? (body === undefined ? 'GET' : 'POST'),
+      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...(init.headers as Env) },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+  return {
+    ...service,
+    home,
+    adminToken,
+    ask: (path, body, init = {}) => call(KEY, path, body, init),
+    admin: (path, init = {}) => call(adminToken, path, undefined, init),
+    async metric(name) {
+      const text = await (await call(adminToken, '/metrics', undefined, {})).text();
+      const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
+      return line === undefined ? Number.NaN : Number(line.slice(name.length + 1));
+    },
+  };
+}
+
+/** A scriptable upstream in a process of its own, steered over HTTP. */
+export interface Upstream extends Service {
+  script(script: unknown): Promise<void>;
+  counters(): Promise<{ received: number; open: number; completed: number; aborted: number; cut: number }>;
+  received(): Promise<{ method: string; path: string; headers: Record<string, string>; body: unknown; outcome: string; status: number | null }[]>;
+  release(gate: string): Promise<void>;
+  reset(): Promise<void>;
+}
+
+export async function startUpstream(): Promise<Upstream> {
+  const service = await startService(['simulate', '--port', '0'], {});
+  const control = async (method: string, path: string, body?: unknown): Promise<Response> => {
+    const response = await fetch(`${service.url}/_control/${path}`, {
+      method,
+      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`the upstream refused ${path}: ${await response.text()}`);
+    return response;
+  };
+  return {
+    ...service,
+    script: async (script) => void (await control('POST', 'script', script)),
+    counters: async () => (await control('GET', 'counters')).json() as never,
+    received: async () => (await control('GET', 'received')).json() as never,
+    release: async (gate) => void (await control('POST', 'release', { gate })),
+    reset: async () => void (await control('POST', 'reset')),
+  };
+}
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs one command of the command line to its end. */
+export function cli(home: string, args: readonly string[], env: Env = {}): Promise<CliResult> {
+  const child = spawn(process.execPath, [MAIN, ...args], { env: childEnv({ SWITCHYARD_HOME: home, ...env }), stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })));
+}
+
+/** Links an upstream as an account that serves the named models, by the command line. */
+export async function addAccount(server: { readonly home: string }, upstream: { readonly url: string }, name = 'a1', models?: string): Promise<void> {
+  const result = await cli(
+    server.home,
+    [
+      'accounts',
+      'add',
+      '--name',
+      name,
+      '--kind',
+      'openai',
+      '--base-url',
+      `${upstream.url}/v1`,
+      '--key-env',
+      'UPSTREAM_KEY',
+      ...(models === undefined ? [] : ['--models', models]),
+    ],
+    {
+      UPSTREAM_KEY: `sk-test-${name}-not-a-secret`,
+    },
+  );
+  if (result.code !== 0) throw new Error(`accounts add failed:\n${result.stderr}`);
+}
+
+/** Asks again until the answer is the wanted one. */
+export async function until<T>(ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<T> {
+  for (;;) {
+    const answer = await ask();
+    if (holds(answer)) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
