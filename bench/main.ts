@@ -85,10 +85,11 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
   }
 
   if (plan.measures.includes('open-streams') || plan.measures.includes('start')) {
-    for (const { streams, rounds } of plan.openStreams) {
+    for (const { streams, rounds, peers } of plan.openStreams) {
       for (let round = 1; round <= rounds; round++) {
         if (enough(true)) break;
-        for (const subject of present) readings.push(...(await measureFresh(bench, subject, place(subject), streams, round)));
+        for (const subject of present.filter(({ role }) => peers || role !== 'peer'))
+          readings.push(...(await measureFresh(bench, subject, place(subject), streams, round)));
       }
     }
   }

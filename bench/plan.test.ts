@@ -8,7 +8,13 @@ test('without arguments the whole board is measured, in at least five rounds', (
 
 test('arguments narrow the plan', () => {
   const plan = readPlan(['--quick', '--rounds', '7', '--only', 'unary,events', '--subjects', 'switchyard']);
-  expect(plan).toEqual({ ...QUICK_PLAN, rounds: 7, measures: ['unary', 'events'], subjects: ['switchyard'], openStreams: [{ streams: 1000, rounds: 3 }] });
+  expect(plan).toEqual({
+    ...QUICK_PLAN,
+    rounds: 7,
+    measures: ['unary', 'events'],
+    subjects: ['switchyard'],
+    openStreams: [{ streams: 1000, rounds: 3, peers: true }],
+  });
 });
 
 test('what is not understood is refused by name, with what it may be', () => {
