@@ -36,7 +36,7 @@ export function adminHandler(parts: AdminParts): (request: IncomingMessage, resp
         throw new SwitchyardError('body_too_large', `A body here must declare its length, and be no longer than ${MAX_BODY} bytes.`);
     } catch (error) {
       if (!(error instanceof SwitchyardError)) throw error;
-      parts.log[error.fault.level]('admin.refused', error.message, { request_id: id, code: error.code });
+      parts.log[error.fault.level]('admin_request_refused', error.message, { request_id: id, code: error.code });
       sendRefusal(response, error, id);
       return;
     }
@@ -60,7 +60,7 @@ function adminApp({ api, metrics, log }: AdminParts): OpenAPIHono {
   app.onError((thrown, c) => {
     const error = faultOf(thrown);
     const id = c.res.headers.get('x-request-id') ?? newId('request', Date.now());
-    log[error.fault.level](error.code === 'internal_error' ? 'admin.bug' : 'admin.refused', error.message, {
+    log[error.fault.level](error.code === 'internal_error' ? 'admin_request_failed' : 'admin_request_refused', error.message, {
       request_id: id,
       code: error.code,
       path: c.req.path,

@@ -76,7 +76,7 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
   opened.defer(async () => {
     for (const listener of listeners) listener.stopAccepting();
     const cut = await gateway.drain(config['server.drain_timeout_secs'] * 1_000);
-    if (cut > 0) log.warn('server.cut', 'Requests that did not end within the drain were cut off', { count: cut });
+    if (cut > 0) log.warn('requests_cut_off', 'Requests that did not end within the drain were cut off', { count: cut });
   });
   const owned = opened.move();
   return { address: main.address, adminAddress: adminListener.address, firstKey: gateway.firstKey, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -19,19 +19,19 @@ export interface ProcessIo {
 export async function runServer(loaded: LoadedConfig, io: ProcessIo = { out: process.stdout, err: process.stderr, signals: process }): Promise<number> {
   const { config, warnings } = loaded;
   const log = createLogger({ level: config['log.level'], component: 'server' });
-  for (const warning of warnings) log.warn('config.warning', warning);
+  for (const warning of warnings) log.warn('config_warning', warning);
   const stop = stopSignal(io.signals, log);
   try {
     const startedMs = performance.now();
     const server = await openServer(config, log);
     try {
-      log.info('server.ready', 'The server can serve', { address: server.address, version: VERSION, duration_ms: Math.round(performance.now() - startedMs) });
+      log.info('server_ready', 'The server can serve', { address: server.address, version: VERSION, duration_ms: Math.round(performance.now() - startedMs) });
       io.err.write(greeting(server, config.home, config['gateway.sandbox']));
       io.out.write(`ready ${server.address}\n`);
       return await stop.asked;
     } finally {
       await server[Symbol.asyncDispose]();
-      log.info('server.stopped', 'The server has stopped');
+      log.info('server_stopped', 'The server has stopped');
     }
   } finally {
     stop.forget();
@@ -44,11 +44,11 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 function stopSignal(signals: ProcessIo['signals'], log: Logger): { readonly asked: Promise<number>; forget(): void } {
   const { promise, resolve } = Promise.withResolvers<number>();
   const onSignal = (signal: string): void => {
-    log.info('server.stopping', 'The server was asked to stop; running requests may end', { signal });
+    log.info('server_stopping', 'The server was asked to stop; running requests may end', { signal });
     resolve(0);
   };
   const onBug = (error: unknown): void => {
-    log.critical('server.bug', 'A fault that nobody caught; the server stops so that it can be started fresh', { error });
+    log.critical('server_failed', 'A fault that nobody caught; the server stops so that it can be started fresh', { error });
     resolve(1);
   };
   for (const signal of SIGNALS) signals.on(signal, onSignal);

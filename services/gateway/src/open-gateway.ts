@@ -86,7 +86,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const journal = new Journal(database, instanceId, metrics, log);
   opened.defer(async () => {
     const lost = await journal.close(2_000);
-    if (lost > 0) log.error('journal.lost', 'The database did not take the last rows of the request log in time', { rows: lost });
+    if (lost > 0) log.error('journal_rows_lost', 'The database did not take the last rows of the request log in time', { rows: lost });
   });
   const bindings = new Bindings(journal, MAX_BINDINGS);
   bindings.load(await loadBindings(database.pool, MAX_BINDINGS));
@@ -111,7 +111,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     pool: database.pool,
     instanceId,
     channel: CHANGES_CHANNEL,
-    onChange: () => reload().catch((error: unknown) => log.error('gateway.reload', 'Accounts and keys could not be read anew', { error })),
+    onChange: () => reload().catch((error: unknown) => log.error('reload_failed', 'Accounts and keys could not be read anew', { error })),
     log,
   });
   opened.defer(() => instance.close());
@@ -133,6 +133,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     attempts: {
       live,
       metrics,
+      log,
       nowMs,
       wallClockMs,
       limits: { headTimeoutMs: config['upstream.request_timeout_ms'], idleTimeoutMs: config['upstream.idle_timeout_ms'] },
@@ -170,11 +171,12 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const upkeep = async (): Promise<void> => {
     await makePartitions(database.pool, wallClockMs(), 3);
     const days = await dropOldPartitions(database.pool, wallClockMs(), { keepDays: config['requests.keep_days'], keepRows: config['requests.keep_rows'] });
-    if (days.length > 0) log.info('requests.dropped', 'Old days of the request log were dropped', { names: days });
+    if (days.length > 0) log.info('request_days_dropped', 'Old days of the request log were dropped', { names: days });
     await pruneBindings(database.pool, MAX_BINDINGS);
   };
   const hourly = setInterval(
-    () => void upkeep().catch((error: unknown) => log.warn('requests.upkeep', 'The upkeep of the request log failed; it runs again in an hour', { error })),
+    () =>
+      void upkeep().catch((error: unknown) => log.warn('request_upkeep_failed', 'The upkeep of the request log failed; it runs again in an hour', { error })),
     HOUR_MS,
   );
   hourly.unref();
@@ -228,7 +230,7 @@ async function declareAll(control: Control, drafts: readonly AccountDraft[], log
     const models =
       draft.models ??
       (await askModels(control, draft).catch((error: unknown) => {
-        log.warn('account.models', 'The models of an account could not be asked for; those known from before are served, and it is asked again', {
+        log.warn('account_models_unknown', 'The models of an account could not be asked for; those known from before are served, and it is asked again', {
           account: draft.name,
           error,
         });
@@ -255,7 +257,7 @@ function keepAsking(control: Control, unknown: readonly AccountDraft[], log: Log
       left = left.filter((draft) => !learnt.includes(draft));
       if (learnt.length > 0) await control.applied();
       if (left.length === 0) clearInterval(timer);
-    })().catch((error: unknown) => log.warn('account.models', 'Models could not be stored; it will be tried again', { error }));
+    })().catch((error: unknown) => log.warn('account_models_unknown', 'Models could not be stored; it will be tried again', { error }));
   }, MODEL_RETRY_MS);
   timer.unref();
   return () => clearInterval(timer);

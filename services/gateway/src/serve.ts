@@ -157,16 +157,15 @@ function ownerOf(exchange: Exchange, snapshot: Snapshot, bindings: RelayParts['b
 
 function asRefusal(error: unknown, id: string, log: Logger): SwitchyardError {
   if (error instanceof SwitchyardError) return error;
-  log.error('request.bug', 'A request ended in a fault of ours', { request_id: id, error });
+  log.error('request_failed', 'A request ended in a fault of ours', { request_id: id, error });
   return new SwitchyardError('internal_error', 'Switchyard failed to handle this request.', { cause: error });
 }
 
 function refuse(exchange: Exchange, refusal: SwitchyardError, log: Logger): void {
   exchange.fault = refusal.code;
   exchange.outcome = 'refused';
-  const { level } = refusal.fault;
-  if (refusal.code !== 'internal_error')
-    log[level]('request.refused', refusal.message, { request_id: exchange.id, key_id: exchange.key.id, code: refusal.code, error: refusal.cause });
+  // One line per request would flood the log exactly when an upstream is down; the accounts' back-offs are logged instead.
+  log.debug('request_refused', refusal.message, { request_id: exchange.id, key_id: exchange.key.id, code: refusal.code });
   if (exchange.response.destroyed) return;
   if (exchange.response.headersSent) {
     exchange.response.destroy();

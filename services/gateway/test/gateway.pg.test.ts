@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
-import { endKey, createKey } from '@switchyard/service-gateway';
+import { endKey, createKey } from '../src/index.ts';
 import { KEY, openTestGateway, untilRows } from './open-test-gateway.ts';
 import type { TestGateway } from './open-test-gateway.ts';
 
@@ -186,6 +186,7 @@ test('a change made by another process is heard of', async () => {
   while ((await status()) !== 200);
   await endKey(gateway.gateway.control, id);
   while ((await status()) !== 401);
+  expect((await gateway.ask('/v1/models', undefined, { headers: { authorization: `Bearer ${key}` } })).status).toBe(401);
 });
 
 test('requests that a dead process left open are marked when the next one starts', async () => {

@@ -107,7 +107,7 @@ export class AccountRegistry {
       };
     } catch (error) {
       this.#parts.log.error(
-        'account.sealed',
+        'account_credential_unreadable',
         'The credential of an account cannot be read; the account is left out until ENCRYPTION_KEY is the one it was stored with',
         { account: row.name, account_id: row.id, error },
       );

@@ -1,9 +1,10 @@
 import { SwitchyardError, UpstreamFailure } from '@switchyard/contracts';
 import type { UpstreamAnswer } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/observability';
 import type { Account, Snapshot } from '../choice/account.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
 import type { Choice } from '../choice/choose-account.ts';
-import type { BackoffReason, LiveFigures } from '../choice/live-figures.ts';
+import type { LiveFigures } from '../choice/live-figures.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
@@ -22,6 +23,7 @@ const JUDGED_BYTES = 65_536;
 export interface AttemptParts {
   readonly live: LiveFigures;
   readonly metrics: GatewayMetrics;
+  readonly log: Logger;
   readonly nowMs: () => number;
   readonly wallClockMs: () => number;
   readonly limits: { readonly headTimeoutMs: number; readonly idleTimeoutMs: number };
@@ -144,7 +146,8 @@ async function attempt(exchange: Exchange, account: Account, parts: AttemptParts
 }
 
 /** Writes down what an attempt showed: in the decision, in the account's health, in the metrics. */
-function note(record: AttemptRecord, result: AttemptResult, account: Account, { live, metrics, nowMs }: AttemptParts): void {
+function note(record: AttemptRecord, result: AttemptResult, account: Account, parts: AttemptParts): void {
+  const { metrics } = parts;
   const { judgement, answer, failure } = result;
   record.status = answer?.status ?? null;
   record.failure = failure?.reason ?? null;
@@ -153,20 +156,25 @@ function note(record: AttemptRecord, result: AttemptResult, account: Account, { 
   record.backoff = judgement.backoff;
   if (failure !== null) metrics.switchyard_upstream_failures_total.inc({ reason: failure.reason });
   else metrics.switchyard_upstream_attempts_total.inc({ class: CLASSES[Math.floor(answer!.status / 100)] ?? '5xx' });
-  setBackoff(account, judgement.backoff, judgement.retryAfterS, { live, metrics, nowMs });
+  setBackoff(account, result, parts);
 }
 
 const CLASSES = ['', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
-function setBackoff(
-  account: Account,
-  reason: BackoffReason | null,
-  retryAfterS: number | null,
-  { live, metrics, nowMs }: Pick<AttemptParts, 'live' | 'metrics' | 'nowMs'>,
-): void {
+/** Puts the account aside after a failure of its own, and takes it back after anything else. */
+function setBackoff(account: Account, { judgement, failure }: AttemptResult, { live, metrics, log, nowMs }: AttemptParts): void {
+  const { backoff: reason, retryAfterS } = judgement;
   if (reason === null) {
     live.succeeded(account.slot);
     return;
+  }
+  if (live.backoffUntil(account.slot) <= nowMs()) {
+    log.warn('account_backing_off', 'An account is put aside for a while', {
+      account: account.name,
+      account_id: account.id,
+      reason,
+      ...(failure === null ? {} : { error: failure }),
+    });
   }
   live.failed(account.slot, reason, nowMs(), retryAfterS === null ? null : nowMs() + retryAfterS * 1_000);
   metrics.switchyard_backoffs_total.inc({ reason });

@@ -99,9 +99,13 @@ test('a choice is one of the lawful candidates, is the same when repeated, and e
         for (const { who, what, reason } of steps) {
           const at = who % accounts.length;
           const { slot } = accounts[at]!;
-          if (what === 'begin') (live.begin(slot), open[at]!++);
-          else if (what === 'finish' && open[at]! > 0) (live.finish(slot), open[at]!--);
-          else if (what === 'fail') live.failed(slot, reason, who * 1_000, null);
+          if (what === 'begin') {
+            live.begin(slot);
+            open[at]!++;
+          } else if (what === 'finish' && open[at]! > 0) {
+            live.finish(slot);
+            open[at]!--;
+          } else if (what === 'fail') live.failed(slot, reason, who * 1_000, null);
           else if (what === 'succeed') live.succeeded(slot);
         }
         const snapshot = makeSnapshot(1, accounts);

@@ -3,7 +3,7 @@ export const BACKOFF_REASONS = ['transport', 'server_error', 'overload', 'quota'
 export type BackoffReason = (typeof BACKOFF_REASONS)[number];
 
 /** First wait and longest wait of each reason, milliseconds; doubled with each failure in a row (product section 3). */
-export const BACKOFF_MS: Readonly<Record<BackoffReason, { readonly first: number; readonly most: number }>> = {
+const BACKOFF_MS: Readonly<Record<BackoffReason, { readonly first: number; readonly most: number }>> = {
   transport: { first: 15_000, most: 120_000 },
   server_error: { first: 20_000, most: 120_000 },
   overload: { first: 3_000, most: 48_000 },

@@ -1,8 +1,8 @@
 import { SwitchyardError } from '@switchyard/contracts';
 
 /** Deepest nesting and largest number of keys that a body may have (product section 13). */
-export const MAX_JSON_DEPTH = 64;
-export const MAX_JSON_KEYS = 100_000;
+const MAX_JSON_DEPTH = 64;
+const MAX_JSON_KEYS = 100_000;
 
 /** Where the value of a wanted top-level field lies, as absolute byte offsets; `kind` is its first byte's meaning. */
 export interface FieldSpan {

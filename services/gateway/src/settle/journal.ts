@@ -38,11 +38,11 @@ export class Journal implements BindingStore {
       maxBatch: MAX_BATCH,
       maxQueued: MAX_QUEUED,
       onFailure: (error, { queued, backoffMs }) =>
-        log.warn('journal.retry', 'The request log could not be written; it will be tried again', { error, queued, backoff_ms: backoffMs }),
+        log.warn('journal_retried', 'The request log could not be written; it will be tried again', { error, queued, backoff_ms: backoffMs }),
       onDropped: (item, why, error) => {
         if ('exchange' in item) this.#unwritten.delete(item.exchange);
         metrics.switchyard_journal_dropped_total.inc();
-        if (why === 'refused') log.error('journal.refused', 'The database refused a row of the request log; it was dropped', { error });
+        if (why === 'refused') log.error('journal_row_refused', 'The database refused a row of the request log; it was dropped', { error });
       },
     });
   }

@@ -40,7 +40,7 @@ export async function claimInstance(options: InstanceOptions): Promise<{ close()
     client = null;
     was.release(true);
     if (closed) return;
-    log.warn('instance.connection', 'The connection that hears of changes was lost; it is made again');
+    log.warn('instance_connection_lost', 'The connection that hears of changes was lost; it is made again');
     again();
   };
   const again = (): void => {
@@ -55,7 +55,7 @@ export async function claimInstance(options: InstanceOptions): Promise<{ close()
 
   await connect();
   const lostRequests = await markLostRequests(pool);
-  if (lostRequests > 0) log.warn('requests.lost', 'Requests that an earlier process had open when it died were marked', { rows: lostRequests });
+  if (lostRequests > 0) log.warn('requests_lost', 'Requests that an earlier process had open when it died were marked', { rows: lostRequests });
   return {
     async close() {
       closed = true;

@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { SwitchyardError, isId } from '@switchyard/contracts';
 
 /** The time that an id carries (UUIDv7), so that only the partitions of that day are searched. */
-export function idTimeMs(id: string): number {
+function idTimeMs(id: string): number {
   const digits = id.slice(id.indexOf('_') + 1);
   let time = 0;
   // 26 base32 digits hold 130 bits: two zeros, then 48 bits of milliseconds = the first ten digits.
