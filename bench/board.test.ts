@@ -16,6 +16,7 @@ const health = (rate: number, wrongStatus = 0): Reading => ({
     latencyMs: { count: 0, p50: 0, p90: 0, p99: 0, max: 0 },
     wrongStatus,
     lostConnections: 0,
+    reopened: 0,
     sampled: 0,
     identical: 0,
   },

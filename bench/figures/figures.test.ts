@@ -11,6 +11,7 @@ function unary(round: number, subject: string, cpuUs: number, requests = 1000): 
     latencyMs: { count: requests, p50: 1, p90: 2, p99: 3, max: 4 },
     wrongStatus: 0,
     lostConnections: 0,
+    reopened: 0,
     sampled: 0,
     identical: 0,
   };

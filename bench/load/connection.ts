@@ -5,7 +5,10 @@ import type { MessageSink } from '../wire/message-reader.ts';
 
 /** One keep-alive connection of the load generator. */
 export interface Connection {
+  /** Sends a request. Where the last answer announced that it closes the connection, a new one is opened first, as a client has to. */
   send(request: Buffer): void;
+  /** How often a new one had to be opened. */
+  readonly reopened: number;
   /** Closes without waiting for anything; `lost` is not called. */
   end(): void;
 }
@@ -15,16 +18,57 @@ const readInto = Buffer.allocUnsafe(65_536);
 
 /**
  * Opens a connection to a server on loopback.
- * @param lost  Called once when the server closes or resets the connection; the error says where in a message it was.
+ * @param lost  Called once when the server closes or resets the connection without having said so; the error says where in a message it was.
  */
-export function openConnection(port: number, sink: MessageSink, lost: (error: Error) => void): Promise<Connection> {
+export async function openConnection(port: number, sink: MessageSink, lost: (error: Error) => void): Promise<Connection> {
+  let over = false;
+  let reopened = 0;
+  const onLost = (error: Error): void => {
+    if (!over) lost(error);
+    over = true;
+  };
+  let line = await openLine(port, sink, onLost);
+  return {
+    send: (request) => {
+      if (!line.reader.closing) {
+        line.socket.write(request);
+        return;
+      }
+      reopened++;
+      line.end();
+      openLine(port, sink, onLost).then((opened) => {
+        line = opened;
+        if (over) line.end();
+        else line.socket.write(request);
+      }, onLost);
+    },
+    get reopened() {
+      return reopened;
+    },
+    end: () => {
+      over = true;
+      line.end();
+    },
+  };
+}
+
+interface Line {
+  readonly socket: Socket;
+  readonly reader: MessageReader;
+  end(): void;
+}
+
+function openLine(port: number, sink: MessageSink, lost: (error: Error) => void): Promise<Line> {
   return new Promise((resolve, reject) => {
     const reader = new MessageReader('response', sink);
     let failed: ((error: Error) => void) | undefined = reject;
-    const fail = (error: Error): void => {
-      const report = failed;
+    const end = (): void => {
       failed = undefined;
       socket.destroy();
+    };
+    const fail = (error: Error): void => {
+      const report = failed;
+      end();
       report?.(error);
     };
     const socket: Socket = connect({
@@ -45,17 +89,13 @@ export function openConnection(port: number, sink: MessageSink, lost: (error: Er
     });
     socket.on('error', fail);
     socket.on('end', () => {
-      fail(new Error(reader.close() ? 'The server closed the connection between two answers.' : 'The server cut an answer.'));
+      const whole = reader.close();
+      if (whole && reader.closing) end();
+      else fail(new Error(whole ? 'The server closed the connection between two answers.' : 'The server cut an answer.'));
     });
     socket.on('connect', () => {
       failed = lost;
-      resolve({
-        send: (request) => socket.write(request),
-        end: () => {
-          failed = undefined;
-          socket.destroy();
-        },
-      });
+      resolve({ socket, reader, end });
     });
   });
 }

@@ -32,6 +32,8 @@ export interface RequestResult {
   readonly latencyMs: Summary;
   readonly wrongStatus: number;
   readonly lostConnections: number;
+  /** Connections that the server closed after an answer that said so, up to the end of the window. */
+  readonly reopened: number;
   /** Sampled 200 answers of a POST, and those of them that were byte for byte what the mock sent. */
   readonly sampled: number;
   readonly identical: number;
@@ -96,9 +98,10 @@ export async function runRequests(job: RequestJob): Promise<RequestResult> {
   const seen = { ...counts };
   const window = close();
   const latencyMs = latency.summary();
+  const reopened = connections.reduce((sum, connection) => sum + connection.reopened, 0);
   running = false;
   for (const connection of connections) connection.end();
-  return { kind: 'requests', window, latencyMs, ...seen };
+  return { kind: 'requests', window, latencyMs, reopened, ...seen };
 }
 
 const UNARY_TEXT = UNARY_BODY.toString('latin1');

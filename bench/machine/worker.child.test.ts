@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,4 +112,18 @@ test('a job that cannot be done is refused with the reason', async () => {
   await expect(
     load.run({ kind: 'requests', target: nowhere, method: 'GET', connections: 1, expectStatus: 200, settleMs: 0, windowMs: 1, watched: watched() }),
   ).rejects.toThrow(/The requests load failed: connect ECONNREFUSED/);
+});
+
+test('a server that closes after each answer, and says so, loses nothing', async () => {
+  const closer = createServer((request, response) => {
+    request.resume();
+    request.on('end', () => response.writeHead(200, { connection: 'close', 'content-length': '2' }).end('ok'));
+  });
+  await new Promise<void>((resolve) => closer.listen(0, '127.0.0.1', resolve));
+  const target = { port: (closer.address() as AddressInfo).port, path: '/', headers: {} };
+  const result = await load.run({ kind: 'requests', target, method: 'GET', connections: 2, expectStatus: 200, settleMs: 0, windowMs: 200, watched: watched() });
+  await new Promise((resolve) => closer.close(resolve));
+  expect(result).toMatchObject({ wrongStatus: 0, lostConnections: 0 });
+  expect(result.requests).toBeGreaterThan(2);
+  expect(result.reopened).toBeGreaterThan(0);
 });

@@ -89,3 +89,11 @@ test('bytes past the given length are not read', () => {
   expect(seen).toHaveLength(1);
   expect(reader.idle).toBe(true);
 });
+
+test('a peer that announces to close is believed', () => {
+  const { reader } = collect('response');
+  reader.push(Buffer.from('HTTP/1.1 200 OK\r\nConnection: keep-alive\r\ncontent-length: 0\r\n\r\n'));
+  expect(reader.closing).toBe(false);
+  reader.push(Buffer.from('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\ncontent-length: 0\r\n\r\n'));
+  expect(reader.closing).toBe(true);
+});

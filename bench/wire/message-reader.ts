@@ -14,6 +14,7 @@ type State = 'head' | 'fixed' | 'chunk-size' | 'chunk-data' | 'chunk-end' | 'tra
 const LF = 10;
 const COLON = 58;
 const CONTENT_LENGTH = 'content-length';
+const CONNECTION = 'connection';
 const TRANSFER_ENCODING = 'transfer-encoding';
 
 /**
@@ -28,6 +29,7 @@ export class MessageReader {
   #state: State = 'head';
   #left = 0;
   #carry: Buffer | undefined;
+  #closing = false;
 
   constructor(side: 'request' | 'response', sink: MessageSink) {
     this.#side = side;
@@ -37,6 +39,11 @@ export class MessageReader {
   /** True between two messages, when closing the connection loses nothing. */
   get idle(): boolean {
     return this.#state === 'head' && this.#carry === undefined;
+  }
+
+  /** True once the peer has said that it closes the connection after its message. */
+  get closing(): boolean {
+    return this.#closing;
   }
 
   /** The peer closed: ends a response that is framed by the end of its connection. Returns whether nothing was cut. */
@@ -121,15 +128,9 @@ export class MessageReader {
       }
       if (!first && colon > 0) {
         const nameLength = colon - lineStart;
-        if (nameLength === CONTENT_LENGTH.length && sameName(bytes, lineStart, CONTENT_LENGTH)) {
-          contentLength = Number(bytes.toString('latin1', colon + 1, at).trim());
-        } else if (nameLength === TRANSFER_ENCODING.length && sameName(bytes, lineStart, TRANSFER_ENCODING)) {
-          chunked =
-            bytes
-              .toString('latin1', colon + 1, at)
-              .trim()
-              .toLowerCase() === 'chunked';
-        }
+        if (nameLength === CONTENT_LENGTH.length && sameName(bytes, lineStart, CONTENT_LENGTH)) contentLength = Number(textOf(bytes, colon, at));
+        else if (nameLength === TRANSFER_ENCODING.length && sameName(bytes, lineStart, TRANSFER_ENCODING)) chunked = textOf(bytes, colon, at) === 'chunked';
+        else if (nameLength === CONNECTION.length && sameName(bytes, lineStart, CONNECTION)) this.#closing = textOf(bytes, colon, at) === 'close';
       }
       first = false;
       colon = -1;
@@ -180,6 +181,14 @@ export class MessageReader {
     this.#state = 'head';
     this.#sink.end();
   }
+}
+
+/** The value of a header, between its colon and its line's end, in lower case. */
+function textOf(bytes: Buffer, colon: number, end: number): string {
+  return bytes
+    .toString('latin1', colon + 1, end)
+    .trim()
+    .toLowerCase();
 }
 
 /** Compares a header name with a lower-case one, ignoring case. */
