@@ -1,0 +1,109 @@
+import { CommanderError } from 'commander';
+import { FAULTS, SwitchyardError } from '@switchyard/contracts';
+import type { FaultCode } from '@switchyard/contracts';
+import { scrubText } from '@switchyard/observability';
+import { CommandRefusal, UsageError } from './refusals.ts';
+
+export interface Explained {
+  readonly exitCode: 1 | 2;
+  /** Whole lines for stderr. */
+  readonly text: string;
+}
+
+interface Facts {
+  readonly exitCode: 1 | 2;
+  readonly code: string;
+  readonly type: string;
+  readonly message: string;
+  readonly remedy: string | null;
+  readonly param: string | null;
+  readonly retryable: boolean;
+}
+
+/** What a person at a shell does about a fault, where the table's own advice speaks to the writer of an HTTP client. */
+const SHELL_REMEDIES: Partial<Record<FaultCode, string>> = {
+  admin_token_required:
+    'The server was started with another admin token than this shell knows: set SWITCHYARD_ADMIN_TOKEN to it, or unset it to use the file in SWITCHYARD_HOME.',
+  not_found: 'See `switchyard accounts list`, `switchyard keys list` or `switchyard logs` for what there is.',
+  missing_required_parameter: 'Add the option that the message names.',
+  route_not_found: 'The running server is of another version than this command; restart it.',
+  internal_error: "The server's log has the cause. Please report it.",
+};
+
+/** The option behind a field of our API. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  base_url: '--base-url',
+  credential: 'the variable that --key-env names',
+  name: '--name',
+  models: '--models',
+  accounts: '--accounts',
+  priority: '--priority',
+  organization: '--organization',
+  project: '--project',
+  headers: '--header',
+};
+
+// Errors whose message is whole and fit for people. By name: their classes live in packages that take long to load.
+const WHOLE: Readonly<Record<string, string>> = {
+  ConfigError: 'configuration_refused',
+  SecurityRefusal: 'security_refused',
+  StartRefusal: 'start_refused',
+  VaultError: 'secret_unreadable',
+};
+
+/**
+ * Says what went wrong, and what to do next. What was foreseen never shows a stack.
+ * @param asked.command  Whose help a usage error points to.
+ * @param asked.json     Whether the caller is a script: then the error is the envelope of product section 1, on one line.
+ */
+export function explainError(error: unknown, asked: { readonly command: string; readonly json: boolean }): Explained {
+  const facts = factsOf(error, asked.command);
+  if (asked.json) {
+    const { code, type, param, retryable } = facts;
+    const message = facts.remedy === null ? facts.message : `${facts.message} ${facts.remedy}`;
+    return { exitCode: facts.exitCode, text: `${JSON.stringify({ error: { message, type, param, code, retryable, request_id: null } })}\n` };
+  }
+  return { exitCode: facts.exitCode, text: `error: ${facts.message}\n${facts.remedy === null ? '' : `  ${facts.remedy}\n`}` };
+}
+
+function factsOf(error: unknown, command: string): Facts {
+  const refused = { exitCode: 1, type: 'invalid_request_error', param: null, remedy: null, retryable: false } as const;
+  if (error instanceof CommanderError || error instanceof UsageError) {
+    const see = `See: ${command} --help`;
+    return { ...refused, exitCode: 2, code: 'usage', message: usageMessage(error.message), remedy: see };
+  }
+  if (error instanceof CommandRefusal) return { ...refused, code: error.code, message: error.message, remedy: error.remedy };
+  if (error instanceof SwitchyardError) {
+    const { type, retry } = error.fault;
+    return { exitCode: 1, code: error.code, type, param: error.param, message: error.message, remedy: remedyOf(error), retryable: retry !== 'never' };
+  }
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+  const code = WHOLE[name];
+  if (code !== undefined) return { ...refused, code, message };
+  return {
+    ...refused,
+    type: FAULTS.internal_error.type,
+    code: 'internal_error',
+    message: `A fault of Switchyard itself: ${scrubText(stack ?? message)}`,
+    remedy: 'Please report it with the lines above.',
+  };
+}
+
+/** Commander's own sentence without its prefix, and without a value that may have been a secret. */
+function usageMessage(message: string): string {
+  const said = message
+    .replace(/^error: /, '')
+    .replaceAll('\n', '. ')
+    .replace(/(unknown option '--?[^'=]+)=[^']*'/, "$1'");
+  const sentence = said.charAt(0).toUpperCase() + said.slice(1);
+  return /unknown option '--?(api-?)?key'/i.test(said)
+    ? 'A key is never taken on the command line, where other users of this machine can read it. Put it in a variable and name that with --key-env, or pipe it in with --key-stdin.'
+    : sentence.replace(/([^.?!)])$/, '$1.');
+}
+
+function remedyOf(error: SwitchyardError): string | null {
+  // Its message says what to do already.
+  if (error.name === 'DatabaseRefusal') return null;
+  if (error.code === 'invalid_value' && error.param !== null) return `Correct ${OPTIONS[error.param] ?? error.param}.`;
+  return SHELL_REMEDIES[error.code] ?? error.fault.remedy;
+}

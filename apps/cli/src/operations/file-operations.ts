@@ -1,0 +1,58 @@
+import { openControl } from '@switchyard/app-server';
+import type { Config } from '@switchyard/config';
+import { addAccount, createKey, endKey, findRequest, listRequests, removeAccount, showAccounts, showKeys, testAccount } from '@switchyard/service-gateway';
+import type { Cli } from '../cli.ts';
+import { closeOnSignal } from '../close-on-signal.ts';
+import { plainLogger } from '../plain-logger.ts';
+import type { Operations } from './operations.ts';
+
+const NOT_RUNNING = { state: null, backoff_reason: null, backoff_ms: null, in_flight: null } as const;
+
+/**
+ * The operations on the files of a stopped server: its database runs while this is open.
+ * @throws DatabaseRefusal `home_in_use` when another process has the home; SecurityRefusal
+ */
+export async function openFileOperations(config: Config, cli: Cli): Promise<Operations> {
+  const opening = openControl(config, plainLogger(cli.err));
+  const forget = closeOnSignal(opening, cli);
+  const { control, pool, ...opened } = await opening.catch((error: unknown) => {
+    forget();
+    throw error;
+  });
+  return {
+    listAccounts: async () => (await showAccounts(control)).map((account) => ({ ...asWire(account), ...NOT_RUNNING })),
+    addAccount: async (asked) =>
+      asWire(
+        await addAccount(control, {
+          name: asked.name,
+          kind: asked.kind,
+          baseUrl: asked.base_url,
+          credential: asked.credential ?? null,
+          models: asked.models ?? null,
+          priority: asked.priority ?? 100,
+          organization: asked.organization ?? null,
+          project: asked.project ?? null,
+          headers: asked.headers ?? {},
+        }),
+      ),
+    removeAccount: async (idOrName) => asWire(await removeAccount(control, idOrName)),
+    testAccount: async (idOrName) => asWire(await testAccount(control, idOrName, () => performance.now())),
+    listKeys: async () => asWire(await showKeys(control)),
+    createKey: async ({ name, models, accounts }) => asWire(await createKey(control, { name, models: models ?? null, accounts: accounts ?? null })),
+    revokeKey: async (id) => asWire(await endKey(control, id)),
+    findRequest: async (id) => asWire(await findRequest(pool, id)),
+    async listRequests({ limit, after }) {
+      const { rows, hasMore } = await listRequests(pool, { limit, after: after ?? null });
+      return asWire({ data: rows, has_more: hasMore, last_id: rows.at(-1)?.['id'] ?? null });
+    },
+    async [Symbol.asyncDispose]() {
+      await opened[Symbol.asyncDispose]();
+      forget();
+    },
+  };
+}
+
+/** A value as the API would give it: times as text, so that both ways answer alike. */
+function asWire<T>(value: unknown): T {
+  return JSON.parse(JSON.stringify(value)) as T;
+}

@@ -1,0 +1,29 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findRunningServer } from '@switchyard/app-server';
+import { loadConfig } from '@switchyard/config';
+import { readAdminToken } from '@switchyard/security';
+import type { Cli } from '../cli.ts';
+import { withProgress } from '../with-progress.ts';
+import { chooseOperations } from './choose-operations.ts';
+import { openFileOperations } from './file-operations.ts';
+import type { Operations } from './operations.ts';
+import { serverOperations } from './server-operations.ts';
+
+/**
+ * Opens the way to this home's Switchyard: the running server, or else its files.
+ * @throws ConfigError, DatabaseRefusal, SecurityRefusal
+ */
+export async function openOperations(cli: Cli): Promise<Operations> {
+  const { config, warnings } = loadConfig({ env: cli.env });
+  for (const warning of warnings) cli.err.write(`warning: ${warning}\n`);
+  return chooseOperations({
+    findServer: async () => {
+      const server = await findRunningServer(config.home);
+      if (server === null) return null;
+      return serverOperations(server.adminAddress, readAdminToken({ home: config.home, fromSetting: config['admin.token'] }));
+    },
+    openFiles: () => withProgress(cli, 'No server is running here; starting its database for this command …', openFileOperations(config, cli)),
+    waiting: () => cli.err.write('Another process has this home: a server on its way up or down, or another command. Waiting for it …\n'),
+    sleep,
+  });
+}

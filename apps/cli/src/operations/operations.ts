@@ -1,0 +1,38 @@
+import type { GatewayAnswer, NewAccount, NewKey } from '@switchyard/contracts/api';
+
+export type Account = GatewayAnswer<'removeAccount'>;
+export type AccountTest = GatewayAnswer<'testAccount'>;
+export type Key = GatewayAnswer<'revokeKey'>;
+export type MadeKey = GatewayAnswer<'createKey'>;
+export type LoggedRequest = GatewayAnswer<'getDecision'>;
+export type RequestPage = GatewayAnswer<'listRequests'>;
+
+type AccountState = GatewayAnswer<'listAccounts'>['data'][number];
+/** What only a running server knows of an account. */
+type Live = Pick<AccountState, 'state' | 'backoff_reason' | 'backoff_ms' | 'in_flight'>;
+/** An account as it is listed; how it is doing is null while no server runs. */
+export type ListedAccount = Account & (Live | { readonly [K in keyof Live]: null });
+
+/**
+ * Everything the command line asks of Switchyard. There are two ways to it: the API of a running server, and the files of a stopped
+ * one; a command does not know which it has.
+ * @see architecture 8, "Files a process leaves"
+ */
+export interface Operations extends AsyncDisposable {
+  listAccounts(): Promise<readonly ListedAccount[]>;
+  /** @throws SwitchyardError `invalid_value`, `name_taken`, `account_refused` */
+  addAccount(draft: NewAccount): Promise<Account>;
+  /** @throws SwitchyardError `not_found`, `held_by_file` */
+  removeAccount(idOrName: string): Promise<Account>;
+  /** @throws SwitchyardError `not_found`, `held_by_file`, `account_refused` */
+  testAccount(idOrName: string): Promise<AccountTest>;
+  listKeys(): Promise<readonly Key[]>;
+  /** @throws SwitchyardError `invalid_value`, `name_taken` */
+  createKey(draft: NewKey): Promise<MadeKey>;
+  /** @throws SwitchyardError `not_found` */
+  revokeKey(id: string): Promise<Key>;
+  /** @throws SwitchyardError `not_found` */
+  findRequest(id: string): Promise<LoggedRequest>;
+  /** Newest first, below `after` if it is given. */
+  listRequests(page: { readonly limit: number; readonly after?: string }): Promise<RequestPage>;
+}

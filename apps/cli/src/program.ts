@@ -1,0 +1,178 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Cli } from './cli.ts';
+import { readVersion } from './version.ts';
+
+const EXAMPLES = `
+Examples:
+  switchyard serve                                   start the server
+  switchyard accounts add --name openai --key-env OPENAI_API_KEY
+  switchyard keys create --name laptop               make a key for a client
+  switchyard why REQUEST_ID                          why did that request go there?
+
+Settings come from the environment and $SWITCHYARD_HOME/switchyard.toml; \`switchyard config show\` lists them all.
+Exit codes: 0 done, 1 refused or failed, 2 written wrongly.`;
+
+const JSON_OPTION = ['--json', 'print one line of JSON, also for errors'] as const;
+
+/**
+ * The command line: its words, options and help. What a command does is loaded only when it is called, so that help is fast.
+ * @param ended  Is told the exit code of the command that ran.
+ */
+export function makeProgram(cli: Cli, ended: (code: number) => void): Command {
+  const program = new Command('switchyard')
+    .description('One OpenAI-compatible gateway over your own accounts.')
+    .version(readVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help of a command')
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void cli.out.write(text),
+      writeErr: (text) => void cli.err.write(text),
+      // Said once for all kinds of error, where they are caught.
+      outputError: () => {},
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+
+  program
+    .command('serve')
+    .description('run the server until SIGTERM or SIGINT; stdout gets one line `ready http://HOST:PORT`')
+    .option('--host <address>', 'address to listen on (else SWITCHYARD_HOST, 127.0.0.1)')
+    .option('--port <number>', 'port to listen on, 0 for a free one (else SWITCHYARD_PORT, 4700)')
+    .action(async (options) => ended(await (await import('./commands/serve.ts')).serve(options, cli)));
+
+  addAccounts(program.command('accounts').description('the upstream accounts that requests are sent to'), cli, ended);
+  addKeys(program.command('keys').description('the keys that clients present'), cli, ended);
+
+  program
+    .command('why')
+    .description('explain where a request went, and why')
+    .argument('<request-id>', 'its id, from the header x-switchyard-request-id or from `switchyard logs`')
+    .option(...JSON_OPTION)
+    .action(async (id: string, options) => ended(await (await import('./commands/why.ts')).why(id, options, cli)));
+
+  program
+    .command('logs')
+    .description('list the newest requests')
+    .option('--limit <n>', 'how many, 1 to 500', whole(1, 500), 20)
+    .option('--after <request-id>', 'go on below this one')
+    .option(...JSON_OPTION)
+    .action(async (options) => ended(await (await import('./commands/logs.ts')).logs(options, cli)));
+
+  addConfig(program.command('config').description('the settings, and where each comes from'), cli, ended);
+
+  program
+    .command('simulate')
+    .description('run a scriptable upstream on its own; stdout gets one line `ready http://HOST:PORT`')
+    .option('--port <number>', 'port to listen on, 0 for a free one', whole(0, 65_535), 0)
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--script <file>', 'JSON file that says how it answers')
+    .addHelpText(
+      'after',
+      '\nExample:\n  switchyard simulate --port 9100\n  switchyard accounts add --name sim --kind openai-compatible --base-url http://127.0.0.1:9100/v1',
+    )
+    .action(async (options) => ended(await (await import('./commands/simulate.ts')).simulate(options, cli)));
+
+  return program;
+}
+
+function addAccounts(accounts: Command, cli: Cli, ended: (code: number) => void): void {
+  accounts
+    .command('add')
+    .description('add an account; done when the next request can use it')
+    .requiredOption('--name <name>', 'a name of your choice')
+    .addOption(new Option('--kind <kind>', 'what it speaks').choices(['openai', 'openai-compatible']).default('openai'))
+    .option('--base-url <url>', 'its address with /v1 (for openai: https://api.openai.com/v1)')
+    .addOption(new Option('--key-env <variable>', 'environment variable that holds its key').conflicts('keyStdin'))
+    .option('--key-stdin', 'read its key from standard input')
+    .option('--models <names>', 'names it serves, separated by commas; left out, the upstream is asked', names)
+    .option('--priority <n>', 'lower is asked first', whole(0, 1_000_000), 100)
+    .option('--organization <id>', 'sent as openai-organization')
+    .option('--project <id>', 'sent as openai-project')
+    .option('--header <line>', "extra header 'Name: value', may be repeated; the value may be env:VARIABLE", collect, [])
+    .option(...JSON_OPTION)
+    .addHelpText(
+      'after',
+      `
+The key is read here, sealed, and stored; the server never needs the variable.
+
+Examples:
+  switchyard accounts add --name openai --key-env OPENAI_API_KEY
+  switchyard accounts add --name local --kind openai-compatible --base-url http://127.0.0.1:8000/v1
+  pass show openai | switchyard accounts add --name openai --key-stdin`,
+    )
+    .action(async (options) => ended(await (await import('./commands/add-account.ts')).addAccount(options, cli)));
+  accounts
+    .command('list')
+    .description('list all accounts and how they are')
+    .option(...JSON_OPTION)
+    .action(async (options) => ended(await (await import('./commands/accounts.ts')).listAccounts(options, cli)));
+  accounts
+    .command('remove')
+    .description('remove an account; its running requests are cut')
+    .argument('<name>', 'name or id')
+    .option(...JSON_OPTION)
+    .action(async (name: string, options) => ended(await (await import('./commands/accounts.ts')).removeAccount(name, options, cli)));
+  accounts
+    .command('test')
+    .description('ask the upstream of an account for its models, with the stored key')
+    .argument('<name>', 'name or id')
+    .option(...JSON_OPTION)
+    .action(async (name: string, options) => ended(await (await import('./commands/accounts.ts')).testAccount(name, options, cli)));
+}
+
+function addKeys(keys: Command, cli: Cli, ended: (code: number) => void): void {
+  keys
+    .command('create')
+    .description('make a key; its text is shown once')
+    .requiredOption('--name <name>', 'who or what uses it')
+    .option('--models <names>', 'only these models, separated by commas', names)
+    .option('--accounts <names>', 'only these accounts, separated by commas', names)
+    .option(...JSON_OPTION)
+    .addHelpText('after', '\nExamples:\n  switchyard keys create --name laptop\n  KEY=$(switchyard keys create --name ci --models gpt-5 --json | jq -r .key)')
+    .action(async (options) => ended(await (await import('./commands/keys.ts')).createKey(options, cli)));
+  keys
+    .command('list')
+    .description('list all keys, without their text')
+    .option(...JSON_OPTION)
+    .action(async (options) => ended(await (await import('./commands/keys.ts')).listKeys(options, cli)));
+  keys
+    .command('revoke')
+    .description('make a key worthless, at once')
+    .argument('<id>', 'its id, from `switchyard keys list`')
+    .option(...JSON_OPTION)
+    .action(async (id: string, options) => ended(await (await import('./commands/keys.ts')).revokeKey(id, options, cli)));
+}
+
+function addConfig(config: Command, cli: Cli, ended: (code: number) => void): void {
+  config
+    .command('show')
+    .description('print every setting, its value and its origin; secrets stay hidden')
+    .option(...JSON_OPTION)
+    .action(async (options) => ended(await (await import('./commands/config.ts')).showSettings(options, cli)));
+  config
+    .command('check')
+    .description('say whether a start would accept the settings; 1 when not')
+    .option(...JSON_OPTION)
+    .action(async (options) => ended(await (await import('./commands/config.ts')).checkSettings(options, cli)));
+}
+
+function whole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > most) throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+    return value;
+  };
+}
+
+/** `a,b` and a repeated option mean the same. */
+function names(text: string, before: readonly string[] | undefined): readonly string[] {
+  const found = text.split(',').map((name) => name.trim());
+  if (found.includes('')) throw new InvalidArgumentError('It must be names separated by commas.');
+  return [...(before ?? []), ...found];
+}
+
+function collect(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
+}

@@ -1,0 +1,166 @@
+import { FAULTS } from '@switchyard/contracts';
+import type { LoggedRequest } from '../operations/operations.ts';
+import type { Emphasis } from './emphasis.ts';
+import { fieldsOf } from './logged-request.ts';
+import type { LoggedAttempt, RequestFields } from './logged-request.ts';
+import { duration, grouped, moment, plural, visible } from './words.ts';
+
+// What the words of the request log mean. A word that is missing here is a newer server's, and is shown as it is.
+const OUTCOMES: Readonly<Record<string, string>> = {
+  open: 'It is still running',
+  completed: 'It was answered whole',
+  upstream_error: 'The upstream answered with an error, which was passed on unchanged',
+  upstream_cut: 'The upstream broke off in the middle of its answer',
+  client_left: 'The client left before the end',
+  client_stalled: 'The client stopped reading, and was cut off',
+  refused: 'Switchyard refused it',
+  shut_down: 'It was cut off when the server stopped',
+  server_lost: 'It was lost when its server died',
+};
+
+const FAILURES: Readonly<Record<string, string>> = {
+  connect: 'it could not be reached',
+  connect_timeout: 'it did not take the connection in time',
+  head_timeout: 'it did not begin to answer in time',
+  idle_timeout: 'it fell silent',
+  reset: 'it broke the connection off',
+  protocol: 'what it sent is not HTTP',
+  aborted: 'it was stopped, because the client had left',
+};
+
+const SKIPPED: Readonly<Record<string, string>> = {
+  key_may_not: 'that this key may not use',
+  already_tried: 'tried before',
+  backing_off: 'left alone for a while',
+};
+
+const VERDICTS: Readonly<Record<string, string>> = {
+  relayed: 'this answer went to the client',
+  next_account: 'another account was looked for',
+  gave_up: 'nothing was left to try',
+};
+
+const BACKOFFS: Readonly<Record<string, string>> = {
+  transport: 'trouble with its connection',
+  server_error: 'errors of its server',
+  overload: 'being overloaded',
+  quota: 'having no quota left',
+  auth: 'refusing its credential',
+  forbidden: 'refusing this account',
+};
+
+/**
+ * What became of a request and why, as a report for a person (product section 3, "Every choice is explained").
+ * @param keyName  The name of a key by its id; null when it is not known.
+ */
+export function decisionReport(request: LoggedRequest, keyName: (id: string) => string | null, emphasise: Emphasis = (text) => text): string {
+  const fields = fieldsOf(request);
+  const lines = [
+    emphasise(`Request ${visible(fields.id)}`),
+    `${outcomeSentence(fields)}.`,
+    ...adviceOf(fields),
+    '',
+    ...facts(fields, keyName).map(([name, text]) => `  ${name.padEnd(9)}${visible(text)}`),
+    '',
+    emphasise('Why this account'),
+    ...decisionLines(fields).map((line) => `  ${visible(line)}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function outcomeSentence({ outcome, status, fault, duration_ms: took }: RequestFields): string {
+  const what = `${OUTCOMES[outcome] ?? outcome}${fault === null ? '' : ` (${fault})`}`;
+  return `${what}${status === null ? '' : `, status ${status}`}${took === null ? '' : `, after ${duration(took)}`}`;
+}
+
+function adviceOf({ fault }: RequestFields): string[] {
+  return fault !== null && Object.hasOwn(FAULTS, fault) ? [FAULTS[fault as keyof typeof FAULTS].remedy] : [];
+}
+
+function facts(fields: RequestFields, keyName: (id: string) => string | null): (readonly [string, string])[] {
+  const { model, stream, key_id: key, client_address: client, input_tokens: input, output_tokens: output } = fields;
+  const asked = `${fields.surface}${model === null ? '' : ` for the model ${model}`}${stream ? ', streamed' : ''} (lane ${fields.lane})`;
+  const name = key === null ? null : keyName(key);
+  const by = key === null ? '' : `, with the key ${name === null ? key : `"${name}" (${key})`}`;
+  const cached = fields.cached_tokens === null ? '' : ` (${grouped(fields.cached_tokens)} cached)`;
+  const reasoning = fields.reasoning_tokens === null ? '' : ` (${grouped(fields.reasoning_tokens)} reasoning)`;
+  const ids = [
+    ['response', fields.response_id],
+    ['upstream request', fields.upstream_request_id],
+    ['client request', fields.client_request_id],
+  ].flatMap(([whose, id]) => (id === null ? [] : [`${whose} ${id}`]));
+  return [
+    ['asked', asked],
+    ['started', `${moment(fields.started_at)} UTC${by}${client === null ? '' : `, from ${client}`}`],
+    ...(fields.first_byte_ms === null
+      ? []
+      : [
+          [
+            'time',
+            `first byte after ${duration(fields.first_byte_ms)}${fields.duration_ms === null ? '' : `, end after ${duration(fields.duration_ms)}`}`,
+          ] as const,
+        ]),
+    ['size', `${plural(fields.bytes_in, 'byte')} in, ${plural(fields.bytes_out, 'byte')} out`],
+    ['tokens', input === null && output === null ? 'not told by the upstream' : `${amount(input)} in${cached}, ${amount(output)} out${reasoning}`],
+    ...(ids.length === 0 ? [] : [['ids', ids.join(', ')] as const]),
+  ];
+}
+
+function amount(tokens: number | null): string {
+  return tokens === null ? '?' : grouped(tokens);
+}
+
+function decisionLines({ decision, model }: RequestFields): string[] {
+  if (decision === null || decision === undefined) return ['None was looked for: the request ended before that.'];
+  if (decision.attempts.length === 0) return [`None could be asked${model === null ? '' : ` for ${model}`}.`];
+  return decision.attempts.flatMap((attempt, n) => [
+    `${n + 1}. ${attempt.account}, asked ${duration(attempt.started_ms)} after the start`,
+    `   ${chosenBecause(attempt)}.`,
+    ...passedOver(attempt).map((text) => `   ${text}.`),
+    `   ${whatHappened(attempt)}.`,
+  ]);
+}
+
+function chosenBecause({ chosen_by: by, candidates, skipped, least_bad: leastBad, in_flight: running }: LoggedAttempt): string {
+  switch (by) {
+    case 'owner':
+      return 'Chosen because it owns what the request continues; no other account may answer that';
+    case 'only_one_left':
+      return 'Asked once more, because a kept connection had just been closed and no other account is left';
+    case 'choice': {
+      if (leastBad) return 'Chosen because every account that could serve this is left alone for a while, and it is back soonest';
+      const others = candidates - sum(skipped) - 1;
+      const busy = running === 0 ? 'had nothing else running' : `had ${plural(running, 'other request')} running`;
+      if (candidates === 1) return `Chosen because it is the only one that can serve this; it ${busy}`;
+      return others === 0
+        ? `Chosen because it is the only one left of ${candidates}; it ${busy}`
+        : `Chosen before ${others === 1 ? 'one other' : `${others} others`} by priority, then fewest running, then longest unused; it ${busy}`;
+    }
+    default:
+      return `Chosen by ${by}`;
+  }
+}
+
+function passedOver({ skipped, least_bad: leastBad }: LoggedAttempt): string[] {
+  const texts = Object.entries(skipped)
+    // The least bad one is itself among those that are left alone.
+    .map(([reason, count]) => [reason, leastBad && reason === 'backing_off' ? count - 1 : count] as const)
+    .filter(([, count]) => count > 0)
+    .map(([reason, count]) => `${count} ${SKIPPED[reason] ?? reason}`);
+  return texts.length === 0 ? [] : [`Passed over: ${texts.join(', ')}`];
+}
+
+function whatHappened({ status, failure, upstream_code: code, verdict, backoff }: LoggedAttempt): string {
+  const answer =
+    failure !== null
+      ? `No answer: ${FAILURES[failure] ?? failure}`
+      : status === null
+        ? 'No answer yet when this was written'
+        : `Answered ${status}${code === null ? '' : ` (${code})`}`;
+  const then = verdict === 'in_progress' ? '' : `; ${VERDICTS[verdict] ?? verdict}`;
+  return `${answer}${then}${backoff === null ? '' : `; it is left alone for a while for ${BACKOFFS[backoff] ?? backoff}`}`;
+}
+
+function sum(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
+}
