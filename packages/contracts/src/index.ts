@@ -3,4 +3,4 @@ export type { ErrorEnvelope, Fault, FaultCode, RetryAdvice } from './faults.ts';
 export { ID_PREFIXES, isId, newId } from './ids.ts';
 export type { IdKind } from './ids.ts';
 export { UPSTREAM_FAILURES, UpstreamFailure } from './upstream.ts';
-export type { BodySink, Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall, UpstreamFailureReason, UpstreamRequest } from './upstream.ts';
+export type { AnswerHeaders, BodySink, Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall, UpstreamFailureReason, UpstreamRequest } from './upstream.ts';

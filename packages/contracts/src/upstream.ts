@@ -1,4 +1,4 @@
-/** What the pipeline asks of an account. Header lists are flat: name, value, name, value, … */
+/** What the pipeline asks of an account. Its header list is flat: name, value, name, value, … */
 export interface UpstreamRequest {
   readonly method: string;
   /** Path and query below the account's base URL, beginning with `/`. */
@@ -38,9 +38,12 @@ export interface UpstreamBody {
   resume(): void;
 }
 
+export type AnswerHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
 export interface UpstreamAnswer {
   readonly status: number;
-  readonly headers: string[];
+  /** By lower-case name; a list where the upstream sent a header more than once. */
+  readonly headers: AnswerHeaders;
   readonly body: UpstreamBody;
 }
 

@@ -7,6 +7,7 @@ import type { RequestFacts } from './intake/read-facts.ts';
 import type { Usage } from './relay/usage.ts';
 import type { Match } from './routes.ts';
 import type { DecisionRecord } from './settle/decision.ts';
+import type { JournalItem } from './settle/journal.ts';
 import type { Outcome } from './settle/outcome.ts';
 
 /**
@@ -40,6 +41,13 @@ export interface Exchange {
   /** Why the answer was cut short by us, when it was. */
   cut: Extract<Outcome, 'client_left' | 'client_stalled' | 'shut_down'> | null;
   outcome: Outcome;
+  /** What `settle` gives back: a slot of the lane, and the account whose figures count this request. */
+  holdsSlot: boolean;
+  countedAt: Account | null;
+  /** The journal's item that waits to be written for the first time, and takes in the end if that comes first. */
+  unwritten: JournalItem | null;
+  /** Called when the exchange has been settled. */
+  onClosed: (() => void) | null;
   /** Monotonic milliseconds since which the client has not taken what was written; null while it keeps up. */
   stalledSinceMs: number | null;
 }
@@ -62,6 +70,10 @@ export function openExchange(
     upstreamRequestId: null,
     cut: null,
     outcome: 'open',
+    holdsSlot: false,
+    countedAt: null,
+    unwritten: null,
+    onClosed: null,
     stalledSinceMs: null,
   };
 }

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Client } from 'undici';
 import type { Dispatcher } from 'undici';
 import { UpstreamFailure } from '@switchyard/contracts';
@@ -128,10 +129,10 @@ class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, Upstream
     if (this.#abortWanted) controller.abort(ABORTED);
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return;
     this.#answered = true;
-    this.#resolve({ status, headers: flatHeaders(controller.rawHeaders as Buffer[]), body: this });
+    this.#resolve({ status, headers, body: this });
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -174,10 +175,4 @@ function reasonOf(error: Error): UpstreamFailureReason {
   const code = (error as NodeJS.ErrnoException).code ?? '';
   if (code.startsWith('HPE_')) return 'protocol';
   return REASONS[code] ?? 'connect';
-}
-
-function flatHeaders(raw: readonly Buffer[]): string[] {
-  const flat: string[] = Array.from({ length: raw.length });
-  for (let i = 0; i < raw.length; i++) flat[i] = raw[i]!.toString('latin1');
-  return flat;
 }

@@ -3,7 +3,7 @@ import { judgeAnswer, needsBody } from './judge.ts';
 
 const NOW_MS = 1_800_000_000_000;
 
-function judge(status: number, body: unknown, headers: string[] = []) {
+function judge(status: number, body: unknown, headers: Record<string, string> = {}) {
   return judgeAnswer({ status, headers }, needsBody(status) ? Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)) : null, NOW_MS);
 }
 
@@ -36,7 +36,7 @@ test.each([
 test('the upstream may say how long it is out: in seconds, as a moment, or in Retry-After', () => {
   expect(judge(429, error({ type: 'usage_limit_reached', resets_in_seconds: 90 })).retryAfterS).toBe(90);
   expect(judge(429, error({ type: 'usage_limit_reached', resets_at: NOW_MS / 1_000 + 45 })).retryAfterS).toBe(45);
-  expect(judge(503, error({ code: 'slow_down' }), ['Retry-After', '7']).retryAfterS).toBe(7);
-  expect(judge(503, error({ code: 'slow_down' }), ['Retry-After', 'Wed, 21 Oct 2026 07:28:00 GMT']).retryAfterS).toBeNull();
+  expect(judge(503, error({ code: 'slow_down' }), { 'retry-after': '7' }).retryAfterS).toBe(7);
+  expect(judge(503, error({ code: 'slow_down' }), { 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' }).retryAfterS).toBeNull();
   expect(judge(429, error({ type: 'usage_limit_reached', resets_at: 5 })).retryAfterS).toBeNull();
 });

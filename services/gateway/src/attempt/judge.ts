@@ -1,5 +1,6 @@
-import type { UpstreamAnswer, UpstreamFailureReason } from '@switchyard/contracts';
+import type { AnswerHeaders, UpstreamAnswer, UpstreamFailureReason } from '@switchyard/contracts';
 import type { BackoffReason } from '../choice/live-figures.ts';
+import { single } from './upstream-headers.ts';
 
 /** What an answer or a failure means for the request and for the account. */
 export interface Judgement {
@@ -98,11 +99,7 @@ function bounded(seconds: number | null): number | null {
 }
 
 /** `Retry-After` in seconds; the date form is ignored because it depends on a clock that is not ours. */
-function retryAfter(headers: readonly string[]): number | null {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]!.toLowerCase() !== 'retry-after') continue;
-    const seconds = Number(headers[i + 1]);
-    return Number.isFinite(seconds) ? seconds : null;
-  }
-  return null;
+function retryAfter(headers: AnswerHeaders): number | null {
+  const seconds = Number(single(headers, 'retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) ? seconds : null;
 }

@@ -1,3 +1,4 @@
+import type { AnswerHeaders } from '@switchyard/contracts';
 import type { Account } from '../choice/account.ts';
 
 /**
@@ -27,40 +28,23 @@ const NOT_RELAYED = new Set([
   'x-switchyard-account',
 ]);
 
-export interface AnswerHeaders {
-  /** What goes down, flat; the framing is decided by Node from `content-length`. */
-  readonly relayed: string[];
-  readonly contentType: string;
-  readonly contentLength: number | null;
-  readonly upstreamRequestId: string | null;
-}
-
-/** Sorts the headers of an answer: which go down, and the few that the relay needs to know. */
-export function answerHeaders(raw: readonly string[]): AnswerHeaders {
+/** The headers of an answer that go down, flat; the framing is decided by Node from `content-length`. */
+export function relayedHeaders(headers: AnswerHeaders): string[] {
   const relayed: string[] = [];
-  let contentType = '';
-  let contentLength: number | null = null;
-  let upstreamRequestId: string | null = null;
-  let named: string[] | null = null; // headers that `Connection` names are hop-by-hop too
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i]!.toLowerCase();
-    const value = raw[i + 1]!;
-    if (name === 'connection') {
-      if (value !== 'keep-alive' && value !== 'close') named = value.toLowerCase().split(/[ \t]*,[ \t]*/);
-      continue;
-    }
-    if (NOT_RELAYED.has(name)) continue;
-    if (name === 'content-type') contentType = value;
-    else if (name === 'content-length') contentLength = Number(value);
-    else if (name === 'x-request-id') upstreamRequestId = value;
-    relayed.push(raw[i]!, value);
+  const connection = single(headers, 'connection');
+  // Headers that `Connection` names are hop-by-hop too.
+  const named = connection === null || connection === 'keep-alive' || connection === 'close' ? null : connection.toLowerCase().split(/[ \t]*,[ \t]*/);
+  for (const name in headers) {
+    if (NOT_RELAYED.has(name) || named?.includes(name)) continue;
+    const value = headers[name]!;
+    if (typeof value === 'string') relayed.push(name, value);
+    else for (const each of value) relayed.push(name, each);
   }
-  if (named !== null) return { relayed: without(relayed, named), contentType, contentLength, upstreamRequestId };
-  return { relayed, contentType, contentLength, upstreamRequestId };
+  return relayed;
 }
 
-function without(flat: readonly string[], names: readonly string[]): string[] {
-  const kept: string[] = [];
-  for (let i = 0; i < flat.length; i += 2) if (!names.includes(flat[i]!.toLowerCase())) kept.push(flat[i]!, flat[i + 1]!);
-  return kept;
+/** A header that has one value; the first of several, null without any. */
+export function single(headers: AnswerHeaders, name: string): string | null {
+  const value = headers[name];
+  return typeof value === 'string' ? value : (value?.[0] ?? null);
 }

@@ -51,7 +51,9 @@ export class JsonScanner {
   #offset = 0; // absolute offset of the first byte of the chunk being scanned
   #depth = 0;
   #keys = 0;
-  readonly #isArray = new Uint8Array(MAX_JSON_DEPTH + 1);
+  // Which open levels are arrays, one bit each: two numbers cost a tenth of a typed array per request.
+  #arraysLow = 0; // levels 1 to 32
+  #arraysHigh = 0; // levels 33 to 64
   #stringIsKey = false;
   #tokenStart = 0;
   #hasEscape = false;
@@ -204,8 +206,8 @@ export class JsonScanner {
         if (c !== 0x3a) this.#refuse(at, 'no colon after a key');
         return VALUE;
       case COMMA:
-        if (c === 0x2c) return this.#isArray[this.#depth] === 1 ? VALUE : KEY;
-        if (c === (this.#isArray[this.#depth] === 1 ? 0x5d : 0x7d)) return this.#close(at);
+        if (c === 0x2c) return this.#inArray() ? VALUE : KEY;
+        if (c === (this.#inArray() ? 0x5d : 0x7d)) return this.#close(at);
         return this.#refuse(at, 'neither a comma nor a closing bracket');
       default:
         return this.#refuse(at, 'something after the end');
@@ -259,8 +261,15 @@ export class JsonScanner {
 
   #open(isArray: 0 | 1): number {
     if (++this.#depth > MAX_JSON_DEPTH) throw new SwitchyardError('json_too_complex', `The body nests deeper than ${MAX_JSON_DEPTH} levels.`);
-    this.#isArray[this.#depth] = isArray;
+    const bit = 1 << ((this.#depth - 1) & 31);
+    if (this.#depth <= 32) this.#arraysLow = isArray === 1 ? this.#arraysLow | bit : this.#arraysLow & ~bit;
+    else this.#arraysHigh = isArray === 1 ? this.#arraysHigh | bit : this.#arraysHigh & ~bit;
     return isArray === 1 ? FIRST_VALUE : FIRST_KEY;
+  }
+
+  #inArray(): boolean {
+    const bits = this.#depth <= 32 ? this.#arraysLow : this.#arraysHigh;
+    return ((bits >>> ((this.#depth - 1) & 31)) & 1) === 1;
   }
 
   #close(at: number): number {

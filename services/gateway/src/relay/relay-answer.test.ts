@@ -65,7 +65,7 @@ class ScriptedBody implements UpstreamBody {
 
 interface Plan {
   readonly surface: 'responses.create' | 'chat.completions';
-  readonly headers: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: UpstreamBody;
 }
 
@@ -111,9 +111,10 @@ beforeAll(async () => {
   agent = new Agent({ keepAlive: true, maxSockets: 1 });
   server = createServer((request, response) => {
     last = exchangeOf(request, response);
+    response.once('close', () => last.onClosed?.());
     void relayAnswer(
       last,
-      { account, answer: { status: 200, headers: [...plan.headers], body: plan.body }, collected: null },
+      { account, answer: { status: 200, headers: plan.headers, body: plan.body }, collected: null },
       { bindings, nowMs: () => 0, showAccount: true, onBound: () => {} },
     );
   });
@@ -192,7 +193,7 @@ test('every byte of a stream arrives as it was sent, in any chunking, and the en
       fc.boolean(),
       fc.constantFrom('text/event-stream', 'text/event-stream; charset=utf-8', 'application/json'),
       async ([text, cuts], surface, ending, turnEach, contentType) => {
-        const { body, ended } = await ask({ surface, headers: ['content-type', contentType], body: new ScriptedBody(cutAt(text, cuts), ending, turnEach) });
+        const { body, ended } = await ask({ surface, headers: { 'content-type': contentType }, body: new ScriptedBody(cutAt(text, cuts), ending, turnEach) });
         expect(sha256(body)).toBe(sha256(text));
         expect(ended).toBe(ending === 'end');
         expect(last.outcome).toBe(ending === 'end' ? 'completed' : 'upstream_cut');
@@ -208,7 +209,7 @@ test('an answer of known length arrives whole in one piece, also when its last p
     bound.length = 0;
     const { body, ended } = await ask({
       surface: 'responses.create',
-      headers: ['content-type', 'application/json', 'content-length', String(text.length)],
+      headers: { 'content-type': 'application/json', 'content-length': String(text.length) },
       body: new ScriptedBody(cutAt(text, cuts), 'end', true),
     });
     expect(body.equals(text)).toBe(true);
@@ -223,7 +224,7 @@ test('a stream that breaks off before its terminal event binds nothing', async (
   const begun = Buffer.from('event: response.created\ndata: {"type":"response.created","response":{"id":"resp_cut"}}\n\n');
   const { body, ended } = await ask({
     surface: 'responses.create',
-    headers: ['content-type', 'text/event-stream'],
+    headers: { 'content-type': 'text/event-stream' },
     body: new ScriptedBody([begun], 'fail', false),
   });
   expect(body.equals(begun)).toBe(true);

@@ -1,6 +1,6 @@
 import type { BodySink, UpstreamBody, UpstreamFailure } from '@switchyard/contracts';
 import type { Committed } from '../attempt/run-attempts.ts';
-import { answerHeaders } from '../attempt/upstream-headers.ts';
+import { relayedHeaders, single } from '../attempt/upstream-headers.ts';
 import type { Bindings, BindResult } from '../bindings/bindings.ts';
 import type { Exchange } from '../exchange.ts';
 import { SseWatcher } from './sse-watcher.ts';
@@ -22,7 +22,7 @@ export interface RelayParts {
 export function relayAnswer(exchange: Exchange, committed: Committed, parts: RelayParts): Promise<void> {
   return new Promise((resolve) => {
     if (exchange.response.destroyed || exchange.response.closed) return resolve();
-    exchange.response.once('close', resolve);
+    exchange.onClosed = resolve;
     new Relay(exchange, committed, parts).begin();
   });
 }
@@ -46,19 +46,19 @@ class Relay implements BodySink {
     this.#committed = committed;
     this.#parts = parts;
     const { answer, account, collected } = committed;
-    const headers = answerHeaders(answer.headers);
     const { surface } = exchange.match;
-    this.#contentLength = headers.contentLength;
+    const length = single(answer.headers, 'content-length');
+    this.#contentLength = length === null ? null : Number(length);
     this.#binds = surface.watch === 'responses' && answer.status >= 200 && answer.status < 300 && exchange.facts!.store;
-    this.#watcher = headers.contentType.startsWith('text/event-stream')
+    this.#watcher = single(answer.headers, 'content-type')?.startsWith('text/event-stream')
       ? new SseWatcher(surface.watch, surface.watch === 'responses')
       : new UnaryWatcher(surface.watch);
     this.#body = collected === null ? answer.body : collected.rest;
     exchange.account = account;
     exchange.status = answer.status;
-    exchange.upstreamRequestId = headers.upstreamRequestId;
-    const down = headers.relayed;
-    if (headers.upstreamRequestId === null) down.push('x-request-id', exchange.id);
+    exchange.upstreamRequestId = single(answer.headers, 'x-request-id');
+    const down = relayedHeaders(answer.headers);
+    if (exchange.upstreamRequestId === null) down.push('x-request-id', exchange.id);
     down.push('x-switchyard-request-id', exchange.id);
     if (parts.showAccount) down.push('x-switchyard-account', account.name);
     exchange.response.writeHead(answer.status, down);
@@ -66,10 +66,6 @@ class Relay implements BodySink {
 
   begin(): void {
     const { response } = this.#exchange;
-    response.on('drain', () => {
-      this.#exchange.stalledSinceMs = null;
-      if (this.#held === null) this.#body?.resume();
-    });
     const front = this.#committed.collected?.front;
     if (front !== undefined && front.length > 0) this.data(front);
     if (this.#body === null) this.end();
@@ -147,8 +143,13 @@ class Relay implements BodySink {
   }
 
   #stall(): void {
-    this.#exchange.stalledSinceMs ??= this.#parts.nowMs();
+    if (this.#exchange.stalledSinceMs !== null) return;
+    this.#exchange.stalledSinceMs = this.#parts.nowMs();
     this.#body?.pause();
+    this.#exchange.response.once('drain', () => {
+      this.#exchange.stalledSinceMs = null;
+      if (this.#held === null) this.#body?.resume();
+    });
   }
 
   #finish(): void {

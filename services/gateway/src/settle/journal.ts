@@ -8,7 +8,13 @@ import { writeJournal } from '../store/write-journal.ts';
 import { requestRow } from './request-row.ts';
 import type { RequestRow } from './request-row.ts';
 
-type Item = { readonly exchange: Exchange; ended: RequestRow | null } | Binding;
+/** A request on its way into the log; `ended` is its last row, null while it runs. */
+export interface JournalItem {
+  readonly exchange: Exchange;
+  ended: RequestRow | null;
+}
+
+type Item = JournalItem | Binding;
 
 type JournalDatabase = Pick<Database, 'pool' | 'isAvailable'>;
 
@@ -26,8 +32,6 @@ export class Journal implements BindingStore {
   readonly #database: JournalDatabase;
   readonly #instanceId: string;
   readonly #commits: GroupCommit<Item>;
-  /** Requests whose first row has not been written yet: their end goes into that row. */
-  readonly #unwritten = new Map<Exchange, { exchange: Exchange; ended: RequestRow | null }>();
 
   constructor(database: JournalDatabase, instanceId: string, metrics: GatewayMetrics, log: Logger) {
     this.#database = database;
@@ -40,7 +44,7 @@ export class Journal implements BindingStore {
       onFailure: (error, { queued, backoffMs }) =>
         log.warn('journal_retried', 'The request log could not be written; it will be tried again', { error, queued, backoff_ms: backoffMs }),
       onDropped: (item, why, error) => {
-        if ('exchange' in item) this.#unwritten.delete(item.exchange);
+        if ('exchange' in item) item.exchange.unwritten = null;
         metrics.switchyard_journal_dropped_total.inc();
         if (why === 'refused') log.error('journal_row_refused', 'The database refused a row of the request log; it was dropped', { error });
       },
@@ -53,16 +57,14 @@ export class Journal implements BindingStore {
 
   /** Notes a request that has been taken up. */
   opened(exchange: Exchange): void {
-    const item = { exchange, ended: null };
-    this.#unwritten.set(exchange, item);
-    this.#commits.add(item);
+    exchange.unwritten = { exchange, ended: null };
+    this.#commits.add(exchange.unwritten);
   }
 
   /** Notes its end. */
   ended(exchange: Exchange, endedMs: number): void {
     const row = requestRow(exchange, this.#instanceId, endedMs);
-    const unwritten = this.#unwritten.get(exchange);
-    if (unwritten !== undefined) unwritten.ended = row;
+    if (exchange.unwritten !== null) exchange.unwritten.ended = row;
     else this.#commits.add({ exchange, ended: row });
   }
 
@@ -87,7 +89,7 @@ export class Journal implements BindingStore {
         bindings.push(item);
         continue;
       }
-      this.#unwritten.delete(item.exchange);
+      item.exchange.unwritten = null;
       rows.set(item.exchange.id, item.ended ?? requestRow(item.exchange, this.#instanceId, null));
     }
     return writeJournal(this.#database.pool, [...rows.values()], bindings);

@@ -28,8 +28,6 @@ export interface SettlerParts {
 export class Settler {
   readonly #parts: SettlerParts;
   readonly #open = new Set<Exchange>();
-  readonly #withSlot = new Set<Exchange>();
-  readonly #withAccount = new Map<Exchange, Account>();
   readonly #bySurface: ReadonlyMap<string, SurfaceCounters>;
   readonly #refused: { inc(): void };
   #idle: (() => void) | null = null;
@@ -48,11 +46,11 @@ export class Settler {
   open(exchange: Exchange): void {
     this.#open.add(exchange);
     this.#parts.journal.opened(exchange);
-    exchange.response.once('close', () => this.#settle(exchange));
+    exchange.response.on('close', () => this.#settle(exchange));
   }
 
   holdsSlot(exchange: Exchange): void {
-    this.#withSlot.add(exchange);
+    exchange.holdsSlot = true;
   }
 
   /** Gives the exchange what its body said. @returns false when it has ended meanwhile and nothing is left to do */
@@ -67,7 +65,7 @@ export class Settler {
 
   holdsAccount(exchange: Exchange, account: Account): void {
     // The client may have left in the very turn in which the answer came.
-    if (this.#open.has(exchange)) this.#withAccount.set(exchange, account);
+    if (this.#open.has(exchange)) exchange.countedAt = account;
     else this.#parts.live.finish(account.slot);
   }
 
@@ -104,18 +102,15 @@ export class Settler {
     }
     // Also after a whole answer: a request body may still be on its way up. Aborting an attempt that has ended does nothing.
     exchange.abortAttempt?.();
-    if (this.#withSlot.delete(exchange)) slots.release(exchange.match.surface.lane);
-    const account = this.#withAccount.get(exchange);
-    if (account !== undefined) {
-      this.#withAccount.delete(exchange);
-      live.finish(account.slot);
-    }
+    if (exchange.holdsSlot) slots.release(exchange.match.surface.lane);
+    if (exchange.countedAt !== null) live.finish(exchange.countedAt.slot);
     if (exchange.facts !== null) memory.release(exchange.facts.body.length);
     journal.ended(exchange, endedMs);
     const counters = this.#bySurface.get(exchange.match.surface.name)!;
     counters.outcome(exchange.outcome).inc();
     counters.duration.observe((endedMs - exchange.startedMs) / 1_000);
     if (exchange.firstByteMs !== null) counters.firstByte.observe(exchange.firstByteMs / 1_000);
+    exchange.onClosed?.();
     if (this.#open.size === 0) this.#idle?.();
   }
 }

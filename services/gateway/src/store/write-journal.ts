@@ -4,8 +4,6 @@ import type { RequestRow } from '../settle/request-row.ts';
 
 const COLUMNS: readonly [name: keyof RequestRow, type: string][] = [
   ['id', 'text'],
-  ['started_at', 'timestamptz'],
-  ['ended_at', 'timestamptz'],
   ['instance_id', 'text'],
   ['key_id', 'text'],
   ['account_id', 'text'],
@@ -33,7 +31,7 @@ const COLUMNS: readonly [name: keyof RequestRow, type: string][] = [
 ];
 
 const names = COLUMNS.map(([name]) => name);
-const updated = names.filter((name) => name !== 'id' && name !== 'started_at');
+const updated = names.filter((name) => name !== 'id');
 
 // One statement, so that requests and bindings of a batch become durable together. Rows travel as one JSON text: writing it costs
 // 1.5 µs a row here, against 6 µs for arrays of parameters. A late `open` row never overwrites an ended one.
@@ -43,9 +41,10 @@ with bound as (
   select "responseId", "accountId", "keyId" from json_to_recordset($2::json) as b ("responseId" text, "accountId" text, "keyId" text)
   on conflict (response_id) do nothing
 )
-insert into gateway.request (${names.join(', ')})
-select ${names.join(', ')} from json_to_recordset($1::json) as r (${COLUMNS.map(([name, type]) => `${name} ${type}`).join(', ')})
-on conflict (id, started_at) do update set ${updated.map((name) => `${name} = excluded.${name}`).join(', ')}
+insert into gateway.request (started_at, ended_at, ${names.join(', ')})
+select to_timestamp(started_ms / 1000), to_timestamp(ended_ms / 1000), ${names.join(', ')}
+from json_to_recordset($1::json) as r (started_ms float8, ended_ms float8, ${COLUMNS.map(([name, type]) => `${name} ${type}`).join(', ')})
+on conflict (id, started_at) do update set ended_at = excluded.ended_at, ${updated.map((name) => `${name} = excluded.${name}`).join(', ')}
 where gateway.request.ended_at is null`;
 
 /** Writes rows of the request log and bindings in one commit. Repeating it with the same items changes nothing. */
