@@ -107,11 +107,24 @@ export async function startServer(home: string, env: Env = {}): Promise<Server> 
   };
 }
 
+/** A request as an upstream received it; credentials show as a hash. */
+export interface ReceivedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+  readonly bodySha256: string;
+  readonly status: number | null;
+  readonly outcome: 'open' | 'completed' | 'aborted_by_client' | 'cut';
+}
+
 /** A scriptable upstream in a process of its own, steered over HTTP. */
 export interface Upstream extends Service {
   script(script: unknown): Promise<void>;
   counters(): Promise<{ received: number; open: number; completed: number; aborted: number; cut: number }>;
-  received(): Promise<{ method: string; path: string; headers: Record<string, string>; body: unknown; outcome: string; status: number | null }[]>;
+  /** What came in since the last reset, oldest first. */
+  received(): Promise<readonly ReceivedRequest[]>;
   release(gate: string): Promise<void>;
   reset(): Promise<void>;
 }
@@ -130,7 +143,7 @@ export async function startUpstream(): Promise<Upstream> {
     ...service,
     script: async (script) => void (await control('POST', 'script', script)),
     counters: async () => (await control('GET', 'counters')).json() as never,
-    received: async () => (await control('GET', 'received')).json() as never,
+    received: async () => ((await (await control('GET', 'received')).json()) as { data: ReceivedRequest[] }).data,
     release: async (gate) => void (await control('POST', 'release', { gate })),
     reset: async () => void (await control('POST', 'reset')),
   };
