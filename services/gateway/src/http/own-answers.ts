@@ -16,6 +16,10 @@ export interface Readiness {
 const OK = Buffer.from('{"status":"ok"}');
 const OK_HEAD = ['content-type', 'application/json; charset=utf-8', 'content-length', String(OK.length), 'cache-control', 'no-store'];
 
+// Only codex sends this, and it takes nothing but a catalogue in its own form (codex-protocol 4). An empty one leaves it with the
+// catalogue that it brings along; the OpenAI list would be an error on its user's screen.
+const CODEX_ASKS = /[?&]client_version=/;
+
 /** The answers of the data plane that no account gives: health and models. */
 export function ownAnswers(snapshot: () => Snapshot, readiness: () => Readiness) {
   return (match: Match, key: KeyRecord | null, _request: IncomingMessage, response: ServerResponse): void => {
@@ -31,6 +35,10 @@ export function ownAnswers(snapshot: () => Snapshot, readiness: () => Readiness)
         return;
       }
       case 'models.list':
+        if (CODEX_ASKS.test(match.query)) {
+          sendJson(response, 200, { models: [] });
+          return;
+        }
         sendJson(response, 200, { object: 'list', data: modelsFor(snapshot(), key) });
         return;
       case 'models.get': {
