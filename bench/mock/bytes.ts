@@ -13,7 +13,7 @@ export const EVENT_TIME_AT = EVENT_NUMBER_AT + NUMBER_DIGITS + 1;
 /** The shortest event there is, in bytes. */
 export const MIN_EVENT_BYTES = EVENT_TIME_AT + TIME_DIGITS + EVENT_TAIL.length;
 /** What ends a stream. */
-export const DONE_EVENT = Buffer.from('data: [DONE]\n\n', 'latin1');
+const DONE_EVENT = Buffer.from('data: [DONE]\n\n', 'latin1');
 
 /** One SSE event of exactly `bytes` bytes, without a time. */
 export function eventBytes(number: number, bytes: number): Buffer {

@@ -1,7 +1,7 @@
 import type { Row } from '../board.ts';
 
 /** How far two runs may lie apart and still agree, as a share of the larger figure. */
-export const AGREEMENT = 0.1;
+const AGREEMENT = 0.1;
 
 /** One figure in two runs. */
 export interface Comparison {

@@ -8,6 +8,8 @@ import { CHAT_PATH } from './subject.ts';
 import type { Subject } from './subject.ts';
 
 const CLI = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
+/** Lets 9 000 streams be open at once, the share of one lane; by default the limit comes from the free file descriptors. */
+const ACTIVE_REQUESTS = '12000';
 const DATA_KEY = 'sk-test-switchyard-bench-key-not-a-secret';
 
 /** Ours, started as anybody starts it: key check, choice, guards, bindings, metrics and decision log are all on. */
@@ -20,7 +22,7 @@ export const switchyard: Subject = {
   },
   start: async ({ upstreamPort, core, folder }) => {
     const home = join(folder, 'home');
-    const env = { SWITCHYARD_HOME: home, SWITCHYARD_PORT: '0', SWITCHYARD_BOOTSTRAP_KEY: DATA_KEY };
+    const env = { SWITCHYARD_HOME: home, SWITCHYARD_PORT: '0', SWITCHYARD_BOOTSTRAP_KEY: DATA_KEY, SWITCHYARD_LIMITS_ACTIVE_REQUESTS: ACTIVE_REQUESTS };
     const logFile = join(folder, 'switchyard.log');
     const isFirst = !existsSync(home);
     const startedAt = performance.now();
