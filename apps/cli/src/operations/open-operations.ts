@@ -5,9 +5,7 @@ import { readAdminToken } from '@switchyard/security';
 import type { Cli } from '../cli.ts';
 import { withProgress } from '../with-progress.ts';
 import { chooseOperations } from './choose-operations.ts';
-import { openFileOperations } from './file-operations.ts';
 import type { Operations } from './operations.ts';
-import { serverOperations } from './server-operations.ts';
 
 /**
  * Opens the way to this home's Switchyard: the running server, or else its files.
@@ -20,9 +18,13 @@ export async function openOperations(cli: Cli): Promise<Operations> {
     findServer: async () => {
       const server = await findRunningServer(config.home);
       if (server === null) return null;
+      const { serverOperations } = await import('./server-operations.ts');
       return serverOperations(server.adminAddress, readAdminToken({ home: config.home, fromSetting: config['admin.token'] }));
     },
-    openFiles: () => withProgress(cli, 'No server is running here; starting its database for this command …', openFileOperations(config, cli)),
+    openFiles: async () => {
+      const { openFileOperations } = await import('./file-operations.ts');
+      return withProgress(cli, 'No server is running here; starting its database for this command …', openFileOperations(config, cli));
+    },
     waiting: () => cli.err.write('Another process has this home: a server on its way up or down, or another command. Waiting for it …\n'),
     sleep,
   });

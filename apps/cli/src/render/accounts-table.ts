@@ -12,7 +12,7 @@ const STATES: Readonly<Record<NonNullable<ListedAccount['state']>, string>> = {
 
 const SOURCES: Readonly<Record<string, string>> = { api: 'added', file: 'switchyard.toml', builtin: 'built in' };
 
-/** All accounts for a person. */
+/** All accounts for a person, in the order in which they are asked. */
 export function accountsTable(accounts: readonly ListedAccount[], emphasise?: Emphasis): string {
   if (accounts.length === 0) return 'There are no accounts yet. Add one: switchyard accounts add --help\n';
   return table(
@@ -26,16 +26,18 @@ export function accountsTable(accounts: readonly ListedAccount[], emphasise?: Em
       { title: 'ADDRESS' },
       { title: 'MODELS' },
     ],
-    accounts.map((account) => [
-      account.name,
-      account.kind,
-      stateText(account),
-      account.in_flight === null ? '-' : String(account.in_flight),
-      String(account.priority),
-      SOURCES[account.source] ?? account.source,
-      account.base_url,
-      modelsText(account.models, 3),
-    ]),
+    accounts
+      .toSorted((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1))
+      .map((account) => [
+        account.name,
+        account.kind,
+        stateText(account),
+        account.in_flight === null ? '-' : String(account.in_flight),
+        String(account.priority),
+        SOURCES[account.source] ?? account.source,
+        account.base_url,
+        modelsText(account.models, 3),
+      ]),
     emphasise,
   );
 }

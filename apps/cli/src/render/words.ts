@@ -15,7 +15,7 @@ export function modelsText(names: readonly string[], most = 6): string {
   return visible(rest > 1 ? `${names.slice(0, most).join(', ')} and ${rest} more` : names.join(', '));
 }
 
-/** A span of time as people say it: `0.4 ms`, `182 ms`, `1.24 s`, `2 min 5 s`. */
+/** A span of time as people say it: `0.4 ms`, `182 ms`, `1.24 s`, `2 min 5 s`, `3 d 4 h`. */
 export function duration(ms: number): string {
   if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
   if (ms < 1_000) return `${Math.round(ms)} ms`;
@@ -23,7 +23,9 @@ export function duration(ms: number): string {
   const seconds = Math.round(ms / 1_000);
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   const minutes = Math.round(seconds / 60);
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (minutes < 1_440) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const hours = Math.round(minutes / 60);
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
 /** A moment in UTC, without a letter too much: `2026-11-21 14:03:22`. */

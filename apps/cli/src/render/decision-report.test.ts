@@ -1,0 +1,137 @@
+import { expect, test } from 'vitest';
+import type { LoggedRequest } from '../operations/operations.ts';
+import { decisionReport } from './decision-report.ts';
+import type { LoggedAttempt, RequestFields } from './logged-request.ts';
+
+const attempt: LoggedAttempt = {
+  account: 'a1',
+  chosen_by: 'choice',
+  candidates: 1,
+  skipped: {},
+  least_bad: false,
+  in_flight: 0,
+  started_ms: 0.42,
+  status: 200,
+  failure: null,
+  upstream_code: null,
+  verdict: 'relayed',
+  backoff: null,
+};
+
+const fields: RequestFields = {
+  id: 'req_1',
+  started_at: '2026-11-21T14:03:22.123Z',
+  ended_at: '2026-11-21T14:03:23.363Z',
+  key_id: 'key_1',
+  account_id: 'acct_1',
+  surface: 'chat.completions',
+  lane: 'responses',
+  model: 'm1',
+  stream: true,
+  status: 200,
+  outcome: 'completed',
+  fault: null,
+  duration_ms: 1_240,
+  first_byte_ms: 212,
+  bytes_in: 66,
+  bytes_out: 10_233,
+  input_tokens: 12,
+  output_tokens: 34,
+  cached_tokens: 4,
+  reasoning_tokens: null,
+  response_id: 'resp_1',
+  client_address: '127.0.0.1',
+  client_request_id: null,
+  upstream_request_id: 'up_1',
+  decision: { snapshot: 3, attempts: [attempt] },
+};
+
+function report(changed: Partial<RequestFields>): string {
+  return decisionReport({ ...fields, ...changed } as unknown as LoggedRequest, (id) => (id === 'key_1' ? 'laptop' : null));
+}
+
+/** The report of one attempt that differs from the plain one. */
+function told(...changed: Partial<LoggedAttempt>[]): string {
+  return report({ decision: { snapshot: 1, attempts: changed.map((each) => ({ ...attempt, ...each })) } }).split('Why this account\n')[1]!;
+}
+
+test('a plain request reads as a short report', () => {
+  expect(report({})).toBe(`Request req_1
+It was answered whole, status 200, after 1.24 s.
+
+  asked    chat.completions for the model m1, streamed (lane responses)
+  started  2026-11-21 14:03:22 UTC, with the key "laptop" (key_1), from 127.0.0.1
+  time     first byte after 212 ms, end after 1.24 s
+  size     66 bytes in, 10 233 bytes out
+  tokens   12 in (4 cached), 34 out
+  ids      response resp_1, upstream request up_1
+
+Why this account
+  1. a1, asked 0.4 ms after the start
+     Chosen because it is the only one that can serve this; it had nothing else running.
+     Answered 200; this answer went to the client.
+`);
+});
+
+test('a request that went on to another account tells each attempt', () => {
+  expect(
+    told(
+      {
+        candidates: 3,
+        skipped: { backing_off: 1 },
+        in_flight: 1,
+        status: 429,
+        upstream_code: 'usage_limit_reached',
+        verdict: 'next_account',
+        backoff: 'quota',
+      },
+      { account: 'a2', candidates: 3, skipped: { backing_off: 1, already_tried: 1 }, started_ms: 182 },
+    ),
+  ).toBe(`  1. a1, asked 0.4 ms after the start
+     Chosen before one other by priority, then fewest running, then longest unused; it had 1 other request running.
+     Passed over: 1 left alone for a while.
+     Answered 429 (usage_limit_reached); another account was looked for; it is left alone for a while for having no quota left.
+  2. a2, asked 182 ms after the start
+     Chosen because it is the only one left of 3; it had nothing else running.
+     Passed over: 1 left alone for a while, 1 tried before.
+     Answered 200; this answer went to the client.
+`);
+});
+
+test.each([
+  [{ chosen_by: 'owner' }, 'Chosen because it owns what the request continues'],
+  [{ chosen_by: 'only_one_left' }, 'Asked once more'],
+  [{ candidates: 2, skipped: { backing_off: 2 }, least_bad: true }, 'it is back soonest.\n     Passed over: 1 left alone for a while.'],
+  [{ candidates: 2, skipped: { key_may_not: 1 } }, 'Passed over: 1 that this key may not use.'],
+  [
+    { status: null, failure: 'connect', verdict: 'gave_up', backoff: 'transport' },
+    'No answer: it could not be reached; nothing was left to try; it is left alone',
+  ],
+  [{ status: null, verdict: 'in_progress' }, 'No answer yet when this was written.'],
+  [{ chosen_by: 'oracle', verdict: 'new_word', backoff: 'moon' }, 'Chosen by oracle.\n     Answered 200; new_word; it is left alone for a while for moon.'],
+] satisfies [Partial<LoggedAttempt>, string][])('an attempt %o is put into words', (changed, words) => {
+  expect(told(changed)).toContain(words);
+});
+
+test('a refusal says which, and what to do about it', () => {
+  const text = report({ status: 404, outcome: 'refused', fault: 'model_not_found', decision: null, duration_ms: 1.7, input_tokens: null, output_tokens: null });
+  expect(text).toContain('Switchyard refused it (model_not_found), status 404, after 1.7 ms.\nAsk `GET /v1/models`');
+  expect(text).toContain('None was looked for: the request ended before that.');
+  expect(text).toContain('not told by the upstream');
+});
+
+test('a request for which no account could be asked says so', () => {
+  expect(report({ decision: { snapshot: 1, attempts: [] } })).toContain('None could be asked for m1.');
+});
+
+test('a request still running, and one of a newer server, are told as far as is known', () => {
+  const text = report({ outcome: 'open', status: null, ended_at: null, duration_ms: null, first_byte_ms: null, key_id: 'key_9', client_address: null });
+  expect(text).toContain('It is still running.\n');
+  expect(text).toContain('UTC, with the key key_9\n');
+  expect(text).not.toContain('time ');
+  expect(report({ outcome: 'transcended', fault: 'unheard_of' })).toContain('\ntranscended (unheard_of), status 200');
+});
+
+test('what a client wrote cannot steer the terminal', () => {
+  expect(report({ model: 'm\u001b]0;title\u0007', client_request_id: 'x\ny' })).not.toMatch(/[\u001b\u0007]|^y/m);
+});

@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+import type { Key, ListedAccount, LoggedRequest } from '../operations/operations.ts';
+import { accountsTable } from './accounts-table.ts';
+import { keysTable } from './keys-table.ts';
+import { requestsTable } from './requests-table.ts';
+
+const account: ListedAccount = {
+  id: 'acct_1',
+  name: 'a1',
+  kind: 'openai',
+  source: 'api',
+  base_url: 'https://api.openai.com/v1',
+  models: ['m1', 'm2'],
+  models_from: 'listed',
+  priority: 100,
+  organization: null,
+  project: null,
+  header_names: [],
+  has_credential: true,
+  created_at: '2026-11-21T14:03:22.123Z',
+  state: 'ready',
+  backoff_reason: null,
+  backoff_ms: 0,
+  in_flight: 2,
+};
+
+const key: Key = { id: 'key_1', name: 'laptop', hint: 'sk-…abcd', models: null, accounts: null, created_at: '2026-11-21T14:03:22.123Z', revoked_at: null };
+
+test('accounts are listed in the order in which they are asked, each with how it is', () => {
+  const lines = accountsTable([
+    { ...account, name: 'z', priority: 5, state: 'backing_off', backoff_ms: 65_000, backoff_reason: 'quota' },
+    account,
+    { ...account, name: 'gone', priority: 200, state: 'left_out', source: 'file' },
+    { ...account, name: 'off', priority: 300, state: null, in_flight: null, backoff_ms: null, backoff_reason: null, source: 'builtin' },
+  ]).split('\n');
+  expect(lines.slice(1, 5).map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
+    'z|openai|backing off for 1 min 5 s (quota)|2|5|added|https://api.openai.com/v1|m1, m2',
+    'a1|openai|ready|2|100|added|https://api.openai.com/v1|m1, m2',
+    'gone|openai|left out: its key is not there|2|200|switchyard.toml|https://api.openai.com/v1|m1, m2',
+    'off|openai|server stopped|-|300|built in|https://api.openai.com/v1|m1, m2',
+  ]);
+});
+
+test('keys are listed with what they may use, accounts by name', () => {
+  const lines = keysTable(
+    [key, { ...key, id: 'key_2', models: ['m1'], accounts: ['acct_1', 'acct_9'], revoked_at: '2026-11-22T00:00:00.000Z' }],
+    [account],
+  ).split('\n');
+  expect(lines.slice(1, 3).map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
+    'key_1|laptop|sk-…abcd|all|all|2026-11-21 14:03:22|active',
+    'key_2|laptop|sk-…abcd|m1|a1, acct_9 (removed)|2026-11-21 14:03:22|revoked 2026-11-22 00:00:00',
+  ]);
+});
+
+test('requests are listed with their fault or outcome, and what is not known as a dash', () => {
+  const request = {
+    id: 'req_1',
+    started_at: '2026-11-21T14:03:22.123Z',
+    surface: 'chat.completions',
+    model: 'm1',
+    account_id: 'acct_1',
+    status: 200,
+    outcome: 'completed',
+    fault: null,
+    duration_ms: 1_240,
+    input_tokens: 1_200,
+    output_tokens: 3,
+  };
+  const refused = {
+    ...request,
+    id: 'req_2',
+    model: 'x\u001b[31m'.repeat(20),
+    account_id: null,
+    status: 404,
+    outcome: 'refused',
+    fault: 'model_not_found',
+    duration_ms: null,
+    input_tokens: null,
+    output_tokens: null,
+  };
+  const lines = requestsTable([request, refused, { ...request, id: 'req_3', account_id: 'acct_9' }] as unknown as LoggedRequest[], [account]).split('\n');
+  expect(lines.slice(1, 4).map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
+    '2026-11-21 14:03:22|req_1|chat.completions|m1|a1|200|completed|1.24 s|1 200|3',
+    expect.stringMatching(/^2026-11-21 14:03:22\|req_2\|chat\.completions\|x\?\[31mx.{24}…\|-\|404\|model_not_found\|-\|-\|-$/),
+    '2026-11-21 14:03:22|req_3|chat.completions|m1|acct_9 (removed)|200|completed|1.24 s|1 200|3',
+  ]);
+});
+
+test('an empty list says what to do', () => {
+  expect(accountsTable([])).toContain('switchyard accounts add');
+  expect(keysTable([], [])).toContain('switchyard keys create');
+  expect(requestsTable([], [])).toBe('There is no request in the log here.\n');
+});

@@ -1,0 +1,201 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openSimulator } from '@switchyard/simulator';
+import type { Simulator } from '@switchyard/simulator';
+import { temporaryHome } from '@switchyard/testkit';
+import { expect, test } from 'vitest';
+import { runCommand, startCommand } from './fixtures/run-command.ts';
+import type { Running } from './fixtures/run-command.ts';
+
+const UPSTREAM_KEY = 'sk-test-upstream-not-a-secret';
+
+/** A server of this home; ready when this returns. */
+async function startServer(env: Readonly<Record<string, string>>): Promise<Running & { readonly address: string }> {
+  const running = startCommand(['serve', '--port', '0'], env);
+  const line = await running.printed('out', /^ready .*\n/);
+  return { ...running, address: line.slice('ready '.length).trim() };
+}
+
+async function stopServer(server: Running): Promise<void> {
+  server.child.kill('SIGTERM');
+  expect(await server.ended).toMatchObject({ code: 0, signal: null });
+}
+
+function addSimulator(name: string, simulator: Simulator, ...more: readonly string[]): readonly string[] {
+  return ['accounts', 'add', '--name', name, '--kind', 'openai', '--base-url', `${simulator.url}/v1`, '--key-env', 'UPSTREAM_KEY', ...more];
+}
+
+function chat(address: string, key: string, model: string): Promise<Response> {
+  return fetch(`${address}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'hello' }] }),
+  });
+}
+
+/** Parses the only thing that a command printed. */
+function said<T>({ code, out, err }: { code: number | null; out: string; err: string }): T {
+  expect({ code, err }).toEqual({ code: 0, err: expect.not.stringContaining('error') as string });
+  expect(out.trimEnd()).not.toContain('\n');
+  return JSON.parse(out) as T;
+}
+
+interface Made {
+  readonly id: string;
+  readonly key: string;
+}
+
+test('accounts and keys are managed with the server stopped, and again while it runs', { timeout: 180_000 }, async () => {
+  await using home = await temporaryHome();
+  await using simulator = await openSimulator({ mode: 'scriptable' });
+  simulator.script({ models: ['alpha', 'beta'], keys: { a: UPSTREAM_KEY } });
+  const env = { SWITCHYARD_HOME: home.path, HOME: home.path };
+  const withKey = { ...env, UPSTREAM_KEY };
+
+  // Stopped. The list of models proves that the upstream was asked with the key.
+  const added = await runCommand(addSimulator('a1', simulator), withKey);
+  expect(added).toMatchObject({ code: 0, out: expect.stringContaining('2 models: alpha, beta') as string });
+  const first = said<Made>(await runCommand(['keys', 'create', '--name', 'first', '--json'], env));
+  expect(first).toMatchObject({ id: expect.stringMatching(/^key_/) as string, key: expect.stringMatching(/^sk-/) as string, name: 'first' });
+  const listed = said<{ data: unknown[] }>(await runCommand(['accounts', 'list', '--json'], env));
+  expect(listed.data).toEqual([expect.objectContaining({ name: 'a1', models: ['alpha', 'beta'], has_credential: true, state: null })]);
+  expect(await runCommand(['accounts', 'test', 'a1'], env)).toMatchObject({ code: 0, out: expect.stringContaining('2 models: alpha, beta') as string });
+
+  // Running: what was stored above serves, though the server never saw the variable.
+  const server = await startServer(env);
+  const answered = await chat(server.address, first.key, 'alpha');
+  expect(answered.status).toBe(200);
+  await answered.text();
+  expect(simulator.received({ full: true }).at(-1)).toMatchObject({ path: '/v1/chat/completions', headers: { authorization: `Bearer ${UPSTREAM_KEY}` } });
+
+  await runCommand(addSimulator('a2', simulator, '--models', 'gamma', '--priority', '5'), withKey);
+  const second = said<Made>(await runCommand(['keys', 'create', '--name', 'second', '--accounts', 'a2', '--json'], env));
+  expect((await chat(server.address, second.key, 'gamma')).status).not.toBe(401);
+  expect(await runCommand(addSimulator('a2', simulator), withKey)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('There is an account named "a2" already.') as string,
+  });
+  const running = said<{ data: unknown[] }>(await runCommand(['accounts', 'list', '--json'], env));
+  expect(running.data).toContainEqual(expect.objectContaining({ name: 'a1', state: 'ready', in_flight: 0 }));
+
+  const revoked = await runCommand(['keys', 'revoke', second.id], env);
+  expect(revoked).toMatchObject({ code: 0, out: expect.stringContaining('Revoked') as string });
+  expect((await chat(server.address, second.key, 'gamma')).status).toBe(401);
+  expect((await chat(server.address, first.key, 'alpha')).status).toBe(200);
+  expect((await runCommand(['keys', 'list'], env)).out).toMatch(/second .*a2 .*revoked/);
+
+  expect(await runCommand(['accounts', 'remove', 'a1'], env)).toMatchObject({ code: 0 });
+  expect((await chat(server.address, first.key, 'alpha')).status).toBe(404);
+
+  const everything = await server.ended.then.bind(server.ended);
+  await stopServer(server);
+  await everything(({ out, err }) => {
+    expect(out).toBe(`ready ${server.address}\n`);
+    for (const secret of [UPSTREAM_KEY, first.key, second.key]) expect(err).not.toContain(secret);
+  });
+});
+
+test('why tells each attempt, the same from the running server and from its files', { timeout: 180_000 }, async () => {
+  await using home = await temporaryHome();
+  await using simulator = await openSimulator({ mode: 'scriptable' });
+  simulator.script({ rules: [{ match: { path: '/v1/chat/completions' }, answer: { preset: 'usage_limit_reached' } }], models: ['alpha'] });
+  const env = { SWITCHYARD_HOME: home.path, HOME: home.path, UPSTREAM_KEY, SWITCHYARD_BOOTSTRAP_KEY: 'sk-test-bootstrap-not-a-secret' };
+  const server = await startServer(env);
+  await runCommand(addSimulator('a1', simulator, '--priority', '1'), env);
+  await runCommand(addSimulator('a2', simulator, '--priority', '2'), env);
+  const answer = await chat(server.address, env.SWITCHYARD_BOOTSTRAP_KEY, 'alpha');
+  expect(answer.status).toBe(200);
+  await answer.text();
+  const id = answer.headers.get('x-switchyard-request-id')!;
+
+  // Written behind: asked for until its end has been written.
+  let report = '';
+  do report = (await runCommand(['why', id], env)).out;
+  while (!report.includes('It was answered whole'));
+  expect(report).toContain(`Request ${id}\n`);
+  expect(report).toMatch(/1\. a1, .*\n.*Chosen before one other by priority.*\n.*Answered 429 \(usage_limit_reached\); another account was looked for/);
+  expect(report).toMatch(/2\. a2, .*\n.*\n.*1 tried before.*\n.*Answered 200; this answer went to the client/);
+  const json = said<{ decision: { attempts: unknown[] } }>(await runCommand(['why', id, '--json'], env));
+  expect(json.decision.attempts).toMatchObject([
+    { account: 'a1', status: 429, verdict: 'next_account', backoff: 'quota' },
+    { account: 'a2', status: 200, verdict: 'relayed', backoff: null },
+  ]);
+  const page = said<{ data: unknown[]; has_more: boolean }>(await runCommand(['logs', '--limit', '1', '--json'], env));
+  expect(page).toMatchObject({ data: [{ id, outcome: 'completed' }], has_more: false });
+  expect((await runCommand(['logs'], env)).out).toMatch(new RegExp(`${id}  chat\\.completions  alpha  a2 .* completed`));
+  const unknown = await runCommand(['why', 'req_0', '--json'], env);
+  expect(unknown).toMatchObject({ code: 1, out: '' });
+  expect(JSON.parse(unknown.err)).toMatchObject({ error: { code: 'not_found' } });
+
+  await stopServer(server);
+  expect((await runCommand(['why', id], env)).out).toBe(report);
+  expect(said(await runCommand(['why', id, '--json'], env))).toEqual(json);
+});
+
+test('two commands at once on a stopped server wait for each other', { timeout: 120_000 }, async () => {
+  await using home = await temporaryHome();
+  const env = { SWITCHYARD_HOME: home.path, HOME: home.path };
+  const made = await Promise.all(['one', 'two'].map((name) => runCommand(['keys', 'create', '--name', name, '--json'], env)));
+  for (const each of made) expect(said(each)).toHaveProperty('key');
+  const { data } = said<{ data: { name: string }[] }>(await runCommand(['keys', 'list', '--json'], env));
+  expect(data.map(({ name }) => name).toSorted()).toEqual(['one', 'two']);
+});
+
+test('a command that is interrupted takes its database along', { timeout: 120_000 }, async () => {
+  await using home = await temporaryHome();
+  await using simulator = await openSimulator({ mode: 'scriptable' });
+  simulator.script({ rules: [{ match: { path: '/v1/models' }, answer: { hold: { at: 'before_head', gate: 'shut' } } }] });
+  const env = { SWITCHYARD_HOME: home.path, HOME: home.path, UPSTREAM_KEY };
+  const command = startCommand(addSimulator('a1', simulator), env);
+  await simulator.until(({ open }) => open === 1);
+  command.child.kill('SIGTERM');
+  expect(await command.ended).toMatchObject({ signal: 'SIGTERM', out: '' });
+  const next = await runCommand(['accounts', 'list'], env);
+  expect(next).toMatchObject({ code: 0, out: 'There are no accounts yet. Add one: switchyard accounts add --help\n' });
+  expect(next.err).not.toContain('left by an earlier process');
+});
+
+test('a server that dies in the middle of a command is told in plain words', { timeout: 120_000 }, async () => {
+  await using home = await temporaryHome();
+  await using simulator = await openSimulator({ mode: 'scriptable' });
+  simulator.script({ rules: [{ match: { path: '/v1/models' }, answer: { hold: { at: 'before_head', gate: 'shut' } } }] });
+  const env = { SWITCHYARD_HOME: home.path, HOME: home.path, UPSTREAM_KEY };
+  const server = await startServer(env);
+  const command = startCommand(addSimulator('a1', simulator), env);
+  await simulator.until(({ open }) => open === 1);
+  server.child.kill('SIGKILL');
+  const { code, err } = await command.ended;
+  expect(code).toBe(1);
+  expect(err).toContain(`error: The server at ${server.address} was running a moment ago`);
+  expect(err).not.toContain('    at ');
+  await server.ended;
+  // The dead server's file and database do not mislead the next command, which also ends the database it left.
+  expect(existsSync(join(home.path, 'run', 'server.json'))).toBe(true);
+  expect(await runCommand(['keys', 'list', '--json'], env)).toMatchObject({ code: 0 });
+});
+
+test('a shell that knows another admin token is told so', { timeout: 120_000 }, async () => {
+  await using home = await temporaryHome();
+  const env = { SWITCHYARD_HOME: home.path, HOME: home.path };
+  const server = await startServer(env);
+  const token = readFileSync(join(home.path, 'admin.token'), 'utf8').trim();
+  const other = await runCommand(['keys', 'list'], { ...env, SWITCHYARD_ADMIN_TOKEN: 'swadm-test-other-not-a-secret' });
+  expect(other).toMatchObject({ code: 1, out: '', err: expect.stringContaining('set SWITCHYARD_ADMIN_TOKEN') as string });
+  expect(await runCommand(['keys', 'list'], { ...env, SWITCHYARD_ADMIN_TOKEN: token })).toMatchObject({ code: 0 });
+  await stopServer(server);
+});
+
+test('a reader that leaves early is no fault', async () => {
+  const command = startCommand(['config', 'show'], { HOME: '/nonexistent', SWITCHYARD_HOME: '/nonexistent' });
+  command.child.stdout!.destroy();
+  expect(await command.ended).toMatchObject({ code: 0, err: '' });
+});
+
+test('simulate and serve print one ready line, and end with 0 when told to', { timeout: 60_000 }, async () => {
+  const simulator = startCommand(['simulate', '--port', '0'], {});
+  const line = await simulator.printed('out', /\n/);
+  expect(line).toMatch(/^ready http:\/\/127\.0\.0\.1:\d+\n$/);
+  expect((await fetch(`${line.slice('ready '.length).trim()}/v1/models`)).status).toBe(200);
+  simulator.child.kill('SIGINT');
+  expect(await simulator.ended).toMatchObject({ code: 0, out: line, err: '' });
+});
