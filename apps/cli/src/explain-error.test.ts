@@ -21,6 +21,13 @@ test('a wrong field is told by the name of its option', () => {
   expect(explainError(fault, asked).text).toContain('\n  Correct --base-url.\n');
 });
 
+test('where the table speaks to programs, a person is told what a shell can do', () => {
+  expect(explainError(new SwitchyardError('admin_token_required', 'This needs the admin token.'), asked).text).toContain('SWITCHYARD_ADMIN_TOKEN');
+  expect(explainError(new SwitchyardError('held_by_file', 'Declared in switchyard.toml; remove it there.'), asked).text).toBe(
+    'error: Declared in switchyard.toml; remove it there.\n',
+  );
+});
+
 test('as JSON it is the envelope, with the advice in its message', () => {
   const fault = new SwitchyardError('name_taken', 'Taken.', { param: 'name' });
   const { exitCode, text } = explainError(fault, { ...asked, json: true });

@@ -20,10 +20,12 @@ interface Facts {
   readonly retryable: boolean;
 }
 
-/** What a person at a shell does about a fault, where the table's own advice speaks to the writer of an HTTP client. */
-const SHELL_REMEDIES: Partial<Record<FaultCode, string>> = {
+/** What a person at a shell does about a fault, where the table's own advice speaks to the writer of an HTTP client; null: the message says it. */
+const SHELL_REMEDIES: Partial<Record<FaultCode, string | null>> = {
   admin_token_required:
     'The server was started with another admin token than this shell knows: set SWITCHYARD_ADMIN_TOKEN to it, or unset it to use the file in SWITCHYARD_HOME.',
+  account_refused: 'Nothing was changed. Check the address and the key, then run the command again.',
+  held_by_file: null,
   not_found: 'See `switchyard accounts list`, `switchyard keys list` or `switchyard logs` for what there is.',
   missing_required_parameter: 'Add the option that the message names.',
   route_not_found: 'The running server is of another version than this command; restart it.',
@@ -105,5 +107,6 @@ function remedyOf(error: SwitchyardError): string | null {
   // Its message says what to do already.
   if (error.name === 'DatabaseRefusal') return null;
   if (error.code === 'invalid_value' && error.param !== null) return `Correct ${OPTIONS[error.param] ?? error.param}.`;
-  return SHELL_REMEDIES[error.code] ?? error.fault.remedy;
+  const shell = SHELL_REMEDIES[error.code];
+  return shell === undefined ? error.fault.remedy : shell;
 }

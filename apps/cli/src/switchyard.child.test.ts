@@ -12,7 +12,10 @@ const UPSTREAM_KEY = 'sk-test-upstream-not-a-secret';
 /** A server of this home; ready when this returns. */
 async function startServer(env: Readonly<Record<string, string>>): Promise<Running & { readonly address: string }> {
   const running = startCommand(['serve', '--port', '0'], env);
-  const line = await running.printed('out', /^ready .*\n/);
+  const line = await running.printed('out', /^ready .*\n/).catch(async (error: unknown) => {
+    await running[Symbol.asyncDispose]();
+    throw error;
+  });
   return { ...running, address: line.slice('ready '.length).trim() };
 }
 
@@ -62,7 +65,7 @@ test('accounts and keys are managed with the server stopped, and again while it 
   expect(await runCommand(['accounts', 'test', 'a1'], env)).toMatchObject({ code: 0, out: expect.stringContaining('2 models: alpha, beta') as string });
 
   // Running: what was stored above serves, though the server never saw the variable.
-  const server = await startServer(env);
+  await using server = await startServer(env);
   const answered = await chat(server.address, first.key, 'alpha');
   expect(answered.status).toBe(200);
   await answered.text();
@@ -87,12 +90,10 @@ test('accounts and keys are managed with the server stopped, and again while it 
   expect(await runCommand(['accounts', 'remove', 'a1'], env)).toMatchObject({ code: 0 });
   expect((await chat(server.address, first.key, 'alpha')).status).toBe(404);
 
-  const everything = await server.ended.then.bind(server.ended);
   await stopServer(server);
-  await everything(({ out, err }) => {
-    expect(out).toBe(`ready ${server.address}\n`);
-    for (const secret of [UPSTREAM_KEY, first.key, second.key]) expect(err).not.toContain(secret);
-  });
+  const { out, err } = await server.ended;
+  expect(out).toBe(`ready ${server.address}\n`);
+  for (const secret of [UPSTREAM_KEY, first.key, second.key]) expect(err).not.toContain(secret);
 });
 
 test('why tells each attempt, the same from the running server and from its files', { timeout: 180_000 }, async () => {
@@ -100,7 +101,7 @@ test('why tells each attempt, the same from the running server and from its file
   await using simulator = await openSimulator({ mode: 'scriptable' });
   simulator.script({ rules: [{ match: { path: '/v1/chat/completions' }, answer: { preset: 'usage_limit_reached' } }], models: ['alpha'] });
   const env = { SWITCHYARD_HOME: home.path, HOME: home.path, UPSTREAM_KEY, SWITCHYARD_BOOTSTRAP_KEY: 'sk-test-bootstrap-not-a-secret' };
-  const server = await startServer(env);
+  await using server = await startServer(env);
   await runCommand(addSimulator('a1', simulator, '--priority', '1'), env);
   await runCommand(addSimulator('a2', simulator, '--priority', '2'), env);
   const answer = await chat(server.address, env.SWITCHYARD_BOOTSTRAP_KEY, 'alpha');
@@ -146,7 +147,7 @@ test('a command that is interrupted takes its database along', { timeout: 120_00
   await using simulator = await openSimulator({ mode: 'scriptable' });
   simulator.script({ rules: [{ match: { path: '/v1/models' }, answer: { hold: { at: 'before_head', gate: 'shut' } } }] });
   const env = { SWITCHYARD_HOME: home.path, HOME: home.path, UPSTREAM_KEY };
-  const command = startCommand(addSimulator('a1', simulator), env);
+  await using command = startCommand(addSimulator('a1', simulator), env);
   await simulator.until(({ open }) => open === 1);
   command.child.kill('SIGTERM');
   expect(await command.ended).toMatchObject({ signal: 'SIGTERM', out: '' });
@@ -160,8 +161,8 @@ test('a server that dies in the middle of a command is told in plain words', { t
   await using simulator = await openSimulator({ mode: 'scriptable' });
   simulator.script({ rules: [{ match: { path: '/v1/models' }, answer: { hold: { at: 'before_head', gate: 'shut' } } }] });
   const env = { SWITCHYARD_HOME: home.path, HOME: home.path, UPSTREAM_KEY };
-  const server = await startServer(env);
-  const command = startCommand(addSimulator('a1', simulator), env);
+  await using server = await startServer(env);
+  await using command = startCommand(addSimulator('a1', simulator), env);
   await simulator.until(({ open }) => open === 1);
   server.child.kill('SIGKILL');
   const { code, err } = await command.ended;
@@ -177,7 +178,7 @@ test('a server that dies in the middle of a command is told in plain words', { t
 test('a shell that knows another admin token is told so', { timeout: 120_000 }, async () => {
   await using home = await temporaryHome();
   const env = { SWITCHYARD_HOME: home.path, HOME: home.path };
-  const server = await startServer(env);
+  await using server = await startServer(env);
   const token = readFileSync(join(home.path, 'admin.token'), 'utf8').trim();
   const other = await runCommand(['keys', 'list'], { ...env, SWITCHYARD_ADMIN_TOKEN: 'swadm-test-other-not-a-secret' });
   expect(other).toMatchObject({ code: 1, out: '', err: expect.stringContaining('set SWITCHYARD_ADMIN_TOKEN') as string });
@@ -186,13 +187,13 @@ test('a shell that knows another admin token is told so', { timeout: 120_000 }, 
 });
 
 test('a reader that leaves early is no fault', async () => {
-  const command = startCommand(['config', 'show'], { HOME: '/nonexistent', SWITCHYARD_HOME: '/nonexistent' });
+  await using command = startCommand(['config', 'show'], { HOME: '/nonexistent', SWITCHYARD_HOME: '/nonexistent' });
   command.child.stdout!.destroy();
   expect(await command.ended).toMatchObject({ code: 0, err: '' });
 });
 
 test('simulate and serve print one ready line, and end with 0 when told to', { timeout: 60_000 }, async () => {
-  const simulator = startCommand(['simulate', '--port', '0'], {});
+  await using simulator = startCommand(['simulate', '--port', '0'], {});
   const line = await simulator.printed('out', /\n/);
   expect(line).toMatch(/^ready http:\/\/127\.0\.0\.1:\d+\n$/);
   expect((await fetch(`${line.slice('ready '.length).trim()}/v1/models`)).status).toBe(200);

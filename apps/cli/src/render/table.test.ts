@@ -38,5 +38,6 @@ test('a row is one line, whatever its cells hold', () => {
     fc.property(fc.array(fc.tuple(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }))), (rows) => {
       expect(table([{ title: 'A' }, { title: 'B' }], rows).split(/[\n\r\u2028\u2029\v\f\u0085]/)).toHaveLength(rows.length + 2);
     }),
+    { numRuns: 50 },
   );
 });
