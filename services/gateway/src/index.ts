@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 export { openGateway } from './open-gateway.ts';
 export type { Gateway, GatewayParts } from './open-gateway.ts';
-export { SURFACES, isAdminPath } from './routes.ts';
+export { SURFACES, isAdminPath, isPlainTarget } from './routes.ts';
 export type { Surface } from './routes.ts';
 export { GATEWAY_METRICS } from './metrics.ts';
 export { addAccount, removeAccount, showAccounts, testAccount } from './use/accounts.ts';
@@ -15,6 +15,7 @@ export type { LoggedRequest } from './store/requests.ts';
 export type { DB as GatewayTables } from './store/schema.gen.ts';
 export { sendRefusal } from './edge/answer.ts';
 export { isFromLoopback } from './edge/client-address.ts';
+export { isLingering, linger } from './edge/linger.ts';
 export { bearerToken, readHead } from './edge/read-head.ts';
 
 /** Where the gateway's migrations lie, for whoever migrates the database. */

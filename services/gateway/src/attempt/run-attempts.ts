@@ -23,6 +23,8 @@ const JUDGED_BYTES = 65_536;
 export interface AttemptParts {
   readonly live: LiveFigures;
   readonly metrics: GatewayMetrics;
+  /** Counts an answer by the class of its status. */
+  readonly answered: (status: number) => void;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly wallClockMs: () => number;
@@ -69,14 +71,10 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       chosen_by: chosenBy,
       candidates: choice.candidates,
       skipped: choice.skipped,
-      least_bad: choice.leastBad,
+      least_bad: choice.leastBad || undefined,
       in_flight: live.inFlight(account.slot),
       started_ms: round(nowMs() - exchange.startedMs),
-      status: null,
-      failure: null,
-      upstream_code: null,
       verdict: 'in_progress',
-      backoff: null,
     };
     attempts.push(record);
     tried.push(account);
@@ -149,17 +147,15 @@ async function attempt(exchange: Exchange, account: Account, parts: AttemptParts
 function note(record: AttemptRecord, result: AttemptResult, account: Account, parts: AttemptParts): void {
   const { metrics } = parts;
   const { judgement, answer, failure } = result;
-  record.status = answer?.status ?? null;
-  record.failure = failure?.reason ?? null;
-  record.upstream_code = judgement.code;
+  record.status = answer?.status;
+  record.failure = failure?.reason;
+  record.upstream_code = judgement.code ?? undefined;
   record.verdict = 'next_account';
-  record.backoff = judgement.backoff;
+  record.backoff = judgement.backoff ?? undefined;
   if (failure !== null) metrics.switchyard_upstream_failures_total.inc({ reason: failure.reason });
-  else metrics.switchyard_upstream_attempts_total.inc({ class: CLASSES[Math.floor(answer!.status / 100)] ?? '5xx' });
+  else parts.answered(answer!.status);
   setBackoff(account, result, parts);
 }
-
-const CLASSES = ['', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
 /** Puts the account aside after a failure of its own, and takes it back after anything else. */
 function setBackoff(account: Account, { judgement, failure }: AttemptResult, { live, metrics, log, nowMs }: AttemptParts): void {
@@ -181,7 +177,7 @@ function setBackoff(account: Account, { judgement, failure }: AttemptResult, { l
 }
 
 function ofOwner(owner: Account, tried: readonly Account[]): Choice {
-  return { account: tried.length === 0 ? owner : null, candidates: 1, skipped: {}, leastBad: false };
+  return { account: tried.length === 0 ? owner : null, candidates: 1, skipped: undefined, leastBad: false };
 }
 
 function round(ms: number): number {

@@ -128,7 +128,9 @@ test('a choice is one of the lawful candidates, is the same when repeated, and e
           expect(choice.account.priority).toBe(best);
           expect(live.inFlight(choice.account.slot)).toBe(Math.min(...free.filter(({ priority }) => priority === best).map(({ slot }) => live.inFlight(slot))));
         }
-        expect((choice.skipped.key_may_not ?? 0) + (choice.skipped.already_tried ?? 0) + (choice.skipped.backing_off ?? 0)).toBe(serving.length - free.length);
+        expect((choice.skipped?.key_may_not ?? 0) + (choice.skipped?.already_tried ?? 0) + (choice.skipped?.backing_off ?? 0)).toBe(
+          serving.length - free.length,
+        );
       },
     ),
     { numRuns: 3_000 },

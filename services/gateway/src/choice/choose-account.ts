@@ -19,12 +19,13 @@ export interface Query {
 export interface Choice {
   readonly account: Account | null;
   readonly candidates: number;
-  readonly skipped: Readonly<Partial<Record<SkipReason, number>>>;
+  /** Undefined when none was. */
+  readonly skipped: Readonly<Partial<Record<SkipReason, number>>> | undefined;
   /** True when every candidate was backing off and the one that is back soonest was taken. */
   readonly leastBad: boolean;
 }
 
-const NONE: Choice = { account: null, candidates: 0, skipped: {}, leastBad: false };
+const NONE: Choice = { account: null, candidates: 0, skipped: undefined, leastBad: false };
 
 /**
  * Picks the account for the next attempt: priority, then fewest requests in flight, then least recently chosen, then list order.
@@ -52,11 +53,21 @@ export function chooseAccount(snapshot: Snapshot, live: LiveFigures, query: Quer
       best = account;
     }
   }
-  const skipped: Partial<Record<SkipReason, number>> = {};
-  if (keyMayNot > 0) skipped.key_may_not = keyMayNot;
-  if (alreadyTried > 0) skipped.already_tried = alreadyTried;
-  if (backingOff > 0) skipped.backing_off = backingOff;
-  return { account: best ?? deferred, candidates: candidates.length, skipped, leastBad: best === null && deferred !== null };
+  return {
+    account: best ?? deferred,
+    candidates: candidates.length,
+    skipped: counted(keyMayNot, alreadyTried, backingOff),
+    leastBad: best === null && deferred !== null,
+  };
+}
+
+function counted(keyMayNot: number, alreadyTried: number, backingOff: number): Choice['skipped'] {
+  if (keyMayNot + alreadyTried + backingOff === 0) return undefined;
+  return {
+    ...(keyMayNot > 0 ? { key_may_not: keyMayNot } : {}),
+    ...(alreadyTried > 0 ? { already_tried: alreadyTried } : {}),
+    ...(backingOff > 0 ? { backing_off: backingOff } : {}),
+  };
 }
 
 function goesBefore(a: Account, b: Account, live: LiveFigures): boolean {

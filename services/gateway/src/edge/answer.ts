@@ -1,6 +1,7 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorEnvelope, retryAfterSeconds } from '@switchyard/contracts';
 import type { SwitchyardError } from '@switchyard/contracts';
+import { linger } from './linger.ts';
 
 /** Sends a JSON answer of our own. */
 export function sendJson(response: ServerResponse, status: number, body: unknown, headers: readonly string[] = []): void {
@@ -20,13 +21,42 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
 }
 
 /**
- * Sends a refusal in the envelope. If the body of the request has not been read to its end the connection is closed after the
- * answer, so that no byte of it can be taken for the next request (fault row B10).
+ * Sends a refusal in the envelope. The connection ends with it when the framing is in doubt, or when more of the body is still to
+ * come than is worth reading, so that no byte of it can be taken for the next request (fault row B10).
  */
 export function sendRefusal(response: ServerResponse, error: SwitchyardError, requestId: string, headers: readonly string[] = []): void {
   const all = ['x-request-id', requestId, 'x-switchyard-request-id', requestId, ...headers];
   const wait = retryAfterSeconds(error);
   if (wait !== null) all.push('retry-after', String(wait));
-  if (!response.req.complete) all.push('connection', 'close');
+  if (error.code === 'bad_framing' || hasLongRest(response.req)) {
+    all.push('connection', 'close');
+    closeGently(response);
+  }
   sendJson(response, error.fault.status, errorEnvelope(error, requestId), all);
+}
+
+/** Ends the connection after an answer of ours if the request has a body that is not worth reading. */
+export function closeBeforeLongRest(response: ServerResponse): void {
+  if (!hasLongRest(response.req)) return;
+  response.setHeader('connection', 'close');
+  closeGently(response);
+}
+
+/** A body up to this is read and dropped after a refusal, which is cheaper for both sides than a new connection. */
+const WORTH_DROPPING = 65_536;
+
+function hasLongRest(request: IncomingMessage): boolean {
+  if (request.complete) return false;
+  const { headers } = request;
+  // A client that was to wait for `100 Continue` may send its body or not; only a close tells the two apart.
+  if (headers['transfer-encoding'] !== undefined || headers.expect !== undefined) return true;
+  return Number(headers['content-length'] ?? 0) > WORTH_DROPPING;
+}
+
+function closeGently(response: ServerResponse): void {
+  const { req: request } = response;
+  const { socket } = request;
+  // This is how Node ends the connection of a last answer.
+  socket.destroySoon = () => linger(socket);
+  response.once('finish', () => request.resume());
 }

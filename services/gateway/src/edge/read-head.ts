@@ -111,14 +111,19 @@ export function readHead(request: IncomingMessage): RequestHead {
         break;
       case 'transfer_encoding':
         if (isVersion10) throw new SwitchyardError('bad_framing', 'HTTP/1.0 has no transfer encoding.');
+        // Node takes any list that ends in `chunked`, and would leave the other codings to be taken for the body.
+        if (isChunked || value.toLowerCase() !== 'chunked')
+          throw new SwitchyardError('bad_framing', 'The only transfer encoding understood is `chunked`, once.');
         isChunked = true;
         break;
       case 'content_length':
-        contentLength = Number(value); // Node has refused anything but one plain number
+        // Node has refused anything but digits, once; beyond 15 of them two readers may count differently.
+        if (value.length > 15) throw new SwitchyardError('bad_framing', 'The Content-Length is not a plain number.');
+        contentLength = Number(value);
         break;
       case 'expect':
         if (value.toLowerCase() !== '100-continue') throw new SwitchyardError('expectation_failed', 'This expectation is not understood.');
-        expectsContinue = true;
+        expectsContinue = !isVersion10; // HTTP/1.0 has no interim answers (RFC 9110 section 10.1.1)
         break;
       case 'origin':
         origin = value;

@@ -1,36 +1,39 @@
 import type { Exchange } from '../exchange.ts';
 import type { DecisionRecord } from './decision.ts';
 
-/** A row of `gateway.request`, with the column names of the table but for the two times. */
+/**
+ * A row of `gateway.request`, with the column names of the table but for the two times. What is unknown is undefined: it is then left out of
+ * the JSON that carries the row, which halves it.
+ */
 export interface RequestRow {
   readonly id: string;
   /** Epoch milliseconds; the database makes its own timestamps of them (0.4 µs a row cheaper than text). */
   readonly started_ms: number;
-  readonly ended_ms: number | null;
+  readonly ended_ms: number | undefined;
   readonly instance_id: string;
   readonly key_id: string;
-  readonly account_id: string | null;
+  readonly account_id: string | undefined;
   readonly surface: string;
   readonly lane: string;
-  readonly model: string | null;
+  readonly model: string | undefined;
   readonly stream: boolean;
-  readonly status: number | null;
+  readonly status: number | undefined;
   readonly outcome: string;
-  readonly fault: string | null;
+  readonly fault: string | undefined;
   readonly attempts: number;
-  readonly duration_ms: number | null;
-  readonly first_byte_ms: number | null;
+  readonly duration_ms: number | undefined;
+  readonly first_byte_ms: number | undefined;
   readonly bytes_in: number;
   readonly bytes_out: number;
-  readonly input_tokens: number | null;
-  readonly output_tokens: number | null;
-  readonly cached_tokens: number | null;
-  readonly reasoning_tokens: number | null;
-  readonly response_id: string | null;
-  readonly client_address: string | null;
-  readonly client_request_id: string | null;
-  readonly upstream_request_id: string | null;
-  readonly decision: DecisionRecord | null;
+  readonly input_tokens: number | undefined;
+  readonly output_tokens: number | undefined;
+  readonly cached_tokens: number | undefined;
+  readonly reasoning_tokens: number | undefined;
+  readonly response_id: string | undefined;
+  readonly client_address: string | undefined;
+  readonly client_request_id: string | undefined;
+  readonly upstream_request_id: string | undefined;
+  readonly decision: DecisionRecord | undefined;
 }
 
 /** Text from outside is cut to this many characters before it is stored. */
@@ -42,34 +45,34 @@ const MAX_LABEL = 200;
  */
 export function requestRow(exchange: Exchange, instanceId: string, endedMs: number | null): RequestRow {
   const { match, facts, usage, decision } = exchange;
-  const durationMs = endedMs === null ? null : endedMs - exchange.startedMs;
+  const durationMs = endedMs === null ? undefined : endedMs - exchange.startedMs;
   return {
     id: exchange.id,
     started_ms: exchange.startedAtMs,
-    ended_ms: durationMs === null ? null : exchange.startedAtMs + durationMs,
+    ended_ms: durationMs === undefined ? undefined : exchange.startedAtMs + durationMs,
     instance_id: instanceId,
     key_id: exchange.key.id,
-    account_id: exchange.account?.id ?? null,
+    account_id: exchange.account?.id ?? undefined,
     surface: match.surface.name,
     lane: match.surface.lane,
-    model: facts?.model ?? null,
+    model: facts?.model ?? undefined,
     stream: facts?.stream ?? false,
-    status: exchange.status,
+    status: exchange.status ?? undefined,
     outcome: exchange.outcome,
-    fault: exchange.fault,
+    fault: exchange.fault ?? undefined,
     attempts: decision?.attempts.length ?? 0,
     duration_ms: durationMs,
-    first_byte_ms: exchange.firstByteMs,
+    first_byte_ms: exchange.firstByteMs ?? undefined,
     bytes_in: facts?.body.length ?? 0,
     bytes_out: exchange.bytesOut,
-    input_tokens: usage?.inputTokens ?? null,
-    output_tokens: usage?.outputTokens ?? null,
-    cached_tokens: usage?.cachedTokens ?? null,
-    reasoning_tokens: usage?.reasoningTokens ?? null,
-    response_id: exchange.responseId,
-    client_address: exchange.clientAddress,
-    client_request_id: exchange.head.clientRequestId?.slice(0, MAX_LABEL) ?? null,
-    upstream_request_id: exchange.upstreamRequestId?.slice(0, MAX_LABEL) ?? null,
-    decision,
+    input_tokens: usage?.inputTokens ?? undefined,
+    output_tokens: usage?.outputTokens ?? undefined,
+    cached_tokens: usage?.cachedTokens ?? undefined,
+    reasoning_tokens: usage?.reasoningTokens ?? undefined,
+    response_id: exchange.responseId ?? undefined,
+    client_address: exchange.clientAddress ?? undefined,
+    client_request_id: exchange.head.clientRequestId?.slice(0, MAX_LABEL) ?? undefined,
+    upstream_request_id: exchange.upstreamRequestId?.slice(0, MAX_LABEL) ?? undefined,
+    decision: decision ?? undefined,
   };
 }

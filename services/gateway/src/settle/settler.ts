@@ -1,15 +1,14 @@
-import type { FaultCode } from '@switchyard/contracts';
 import type { Slots } from '../admission/slots.ts';
 import type { Account } from '../choice/account.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import type { Exchange } from '../exchange.ts';
 import type { BodyMemory } from '../intake/read-body.ts';
 import type { RequestFacts } from '../intake/read-facts.ts';
+import { tallies } from '../metrics.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { SurfaceName } from '../routes.ts';
 import { SURFACES } from '../routes.ts';
 import type { Journal } from './journal.ts';
-import { OUTCOMES } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 
 export interface SettlerParts {
@@ -29,13 +28,13 @@ export class Settler {
   readonly #parts: SettlerParts;
   readonly #open = new Set<Exchange>();
   readonly #bySurface: ReadonlyMap<string, SurfaceCounters>;
-  readonly #refused: { inc(): void };
+  readonly #refused: (key: string) => void;
   #idle: (() => void) | null = null;
 
   constructor(parts: SettlerParts) {
     this.#parts = parts;
     this.#bySurface = new Map(SURFACES.map(({ name }) => [name, surfaceCounters(parts.metrics, name)]));
-    this.#refused = parts.metrics.switchyard_requests_total.bind({ surface: 'none', outcome: 'refused' });
+    this.#refused = tallies(parts.metrics.switchyard_requests_total, () => ({ surface: 'none', outcome: 'refused' }));
   }
 
   get openCount(): number {
@@ -70,11 +69,11 @@ export class Settler {
   }
 
   answeredOurselves(surface: string): void {
-    this.#bySurface.get(surface)!.completed.inc();
+    this.#bySurface.get(surface)!.ended('completed');
   }
 
-  refusedAtEdge(_code: FaultCode): void {
-    this.#refused.inc();
+  refusedAtEdge(): void {
+    this.#refused('');
   }
 
   /** Cuts off clients that have not taken a byte for too long. */
@@ -107,9 +106,9 @@ export class Settler {
     if (exchange.facts !== null) memory.release(exchange.facts.body.length);
     journal.ended(exchange, endedMs);
     const counters = this.#bySurface.get(exchange.match.surface.name)!;
-    counters.outcome(exchange.outcome).inc();
+    counters.ended(exchange.outcome);
     counters.duration.observe((endedMs - exchange.startedMs) / 1_000);
-    if (exchange.firstByteMs !== null) counters.firstByte.observe(exchange.firstByteMs / 1_000);
+    if (exchange.firstByteMs !== null && exchange.facts?.stream === true) counters.firstByte.observe(exchange.firstByteMs / 1_000);
     exchange.onClosed?.();
     if (this.#open.size === 0) this.#idle?.();
   }
@@ -121,21 +120,15 @@ function cut(exchange: Exchange, why: NonNullable<Exchange['cut']>): void {
 }
 
 interface SurfaceCounters {
-  readonly completed: { inc(): void };
-  outcome(outcome: Outcome): { inc(): void };
+  readonly ended: (outcome: Outcome) => void;
   readonly duration: { observe(seconds: number): void };
   readonly firstByte: { observe(seconds: number): void };
 }
 
-/** The metrics of one surface with their labels chosen once: a request then costs four calls and no look-up by label. */
+/** The metrics of one surface with their labels chosen once. */
 function surfaceCounters(metrics: GatewayMetrics, surface: SurfaceName): SurfaceCounters {
-  const byOutcome = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, metrics.switchyard_requests_total.bind({ surface, outcome })])) as Record<
-    Outcome,
-    { inc(): void }
-  >;
   return {
-    completed: byOutcome.completed,
-    outcome: (outcome) => byOutcome[outcome],
+    ended: tallies(metrics.switchyard_requests_total, (outcome) => ({ surface, outcome })),
     duration: metrics.switchyard_request_duration_seconds.bind({ surface }),
     firstByte: metrics.switchyard_first_byte_seconds.bind({ surface }),
   };

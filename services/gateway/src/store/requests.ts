@@ -1,5 +1,7 @@
 import type { Pool } from 'pg';
 import { SwitchyardError, isId } from '@switchyard/contracts';
+import { wholeAttempt } from '../settle/decision.ts';
+import type { DecisionRecord } from '../settle/decision.ts';
 
 /** The time that an id carries (UUIDv7), so that only the partitions of that day are searched. */
 function idTimeMs(id: string): number {
@@ -30,12 +32,16 @@ export async function findRequest(pool: Pool, id: string): Promise<LoggedRequest
       new Date(madeMs - 1_000),
       new Date(madeMs + 1_000),
     ]);
-    if (rows[0] !== undefined) return rows[0];
+    if (rows[0] !== undefined) return { ...rows[0], decision: wholeDecision(rows[0]['decision'] as DecisionRecord | null) };
   }
   throw new SwitchyardError(
     'not_found',
     `There is no request with the id "${id}" in the log. It may be older than \`requests.keep_days\`, or not written yet: that takes a few milliseconds.`,
   );
+}
+
+function wholeDecision(decision: DecisionRecord | null): object | null {
+  return decision === null ? null : { ...decision, attempts: decision.attempts.map(wholeAttempt) };
 }
 
 export interface RequestPage {
