@@ -4,7 +4,7 @@ import { SwitchyardError, errorEnvelope, newId, retryAfterSeconds } from '@switc
 import { isConnectionLoss } from '@switchyard/database';
 import type { Logger, Metrics } from '@switchyard/observability';
 import { sameSecret } from '@switchyard/security';
-import { bearerToken, isFromLoopback, readHead, sendRefusal } from '@switchyard/service-gateway';
+import { bearerToken, isFromLoopback, isPlainTarget, readHead, sendRefusal } from '@switchyard/service-gateway';
 import { OpenAPIHono } from '@hono/zod-openapi';
 
 export interface AdminParts {
@@ -28,7 +28,10 @@ export function adminHandler(parts: AdminParts): (request: IncomingMessage, resp
     const id = newId('request', Date.now());
     try {
       const { authorization, contentLength, isChunked } = readHead(request);
-      const isMetrics = request.url!.startsWith('/metrics');
+      // What follows decides by the path as it was sent; the framework would fold its dot segments first (fault row B17).
+      if (!isPlainTarget(request.url!))
+        throw new SwitchyardError('bad_framing', 'The path has a spelling that two readers could take differently; send it plain.');
+      const isMetrics = /^\/metrics(?:\?|$)/.test(request.url!);
       if (!(isMetrics && parts.metricsOnLoopback && isFromLoopback(request)) && !isAdmin(authorization, parts.token)) {
         throw new SwitchyardError('admin_token_required', 'This needs the admin token.');
       }

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { SwitchyardError, errorEnvelope } from '@switchyard/contracts';
+import { isLingering, linger } from '@switchyard/service-gateway';
 import { StartRefusal } from './start-refusal.ts';
 
 export interface ListenerOptions {
@@ -10,8 +11,8 @@ export interface ListenerOptions {
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   /** Limit of the whole head, counted from the opening of a connection or the end of the request before. */
   readonly headerTimeoutMs: number;
-  /** Limit of a whole request, head and body. */
-  readonly requestTimeoutMs: number;
+  /** Limit of the body, counted from the end of the head. */
+  readonly bodyTimeoutMs: number;
   /** How long a kept-alive connection may be silent between two requests. */
   readonly idleConnectionMs: number;
   /** Connections that one address may have open; 0 is no limit. */
@@ -39,10 +40,12 @@ const MAX_HEAD_BYTES = 16_384;
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const server = createServer({
     insecureHTTPParser: false,
-    requireHostHeader: true,
+    // The edge asks for it too, and answers in the envelope.
+    requireHostHeader: false,
     maxHeaderSize: MAX_HEAD_BYTES,
     headersTimeout: options.headerTimeoutMs,
-    requestTimeout: options.requestTimeoutMs,
+    // Node counts this from the first byte.
+    requestTimeout: options.headerTimeoutMs + options.bodyTimeoutMs,
     keepAliveTimeout: options.idleConnectionMs,
     // Deadlines are looked at each second; Node's own 30 s would let a silent connection live three times its limit.
     connectionsCheckingInterval: 1_000,
@@ -51,6 +54,13 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   server.maxHeadersCount = MAX_HEADERS;
   let accepting = true;
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    // Once an answer has said that the connection ends, whatever else came on it is no request (fault row B10).
+    if (!request.socket.writable) return;
+    // A request that was sent before the answer to the one in front waits for its turn, so that it can come to nothing.
+    if (response.socket === null) {
+      response.once('socket', () => process.nextTick(handle, request, response));
+      return;
+    }
     if (!accepting) response.shouldKeepAlive = false;
     options.handle(request, response);
   };
@@ -110,17 +120,21 @@ function refuseRaw(error: NodeJS.ErrnoException, socket: Socket, newRequestId: (
   // A connection that is in the middle of an answer must not get another one's bytes; Node's own handler looks at the same field.
   const current = (socket as { _httpMessage?: ServerResponse })._httpMessage;
   if (!socket.writable || error.code === 'ECONNRESET' || current?.headersSent === true) {
-    socket.destroy();
+    // The parser complains of each further piece too, while an answer is still on its way out.
+    if (!isLingering(socket) || error.code === 'ECONNRESET') socket.destroy();
     return;
   }
   const refusal = refusalOfParser(error);
   const { status } = refusal.fault;
   const id = newRequestId();
   const body = JSON.stringify(errorEnvelope(refusal, id));
-  socket.end(
+  socket.write(
     `HTTP/1.1 ${status} ${REASONS[status]}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${id}\r\nconnection: close\r\n\r\n${body}`,
-    () => socket.destroy(),
   );
+  // With a request in work the connection has to go at once, for that is how the request learns that it is over; and who was too slow
+  // before is not waited for again.
+  if (current || error.code === 'ERR_HTTP_REQUEST_TIMEOUT') socket.end(() => socket.destroy());
+  else linger(socket);
 }
 
 const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Header Fields Too Large' };

@@ -58,7 +58,7 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
       port,
       handle,
       headerTimeoutMs: config['limits.header_timeout_ms'],
-      requestTimeoutMs: config['limits.body_timeout_ms'],
+      bodyTimeoutMs: config['limits.body_timeout_ms'],
       idleConnectionMs: config['limits.idle_connection_ms'],
       connectionsPerAddress: config['limits.connections_per_address'],
       newRequestId: () => newId('request', Date.now()),

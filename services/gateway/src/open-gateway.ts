@@ -118,7 +118,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   opened.defer(() => instance.close());
 
   const declared = [...config.accounts.map(draftOfEntry), ...(parts.sandboxUrl === null ? [] : [sandboxDraft(parts.sandboxUrl)])];
-  registry.declare(new Map(declared.map((draft) => [draft.name, { credential: draft.credential, headers: draft.headers }])));
+  registry.declare(new Map(declared.map((draft) => [draft.name, draft])));
   const unknown = await declareAll(control, declared, log);
   if (unknown.length > 0) opened.defer(keepAsking(control, unknown, log));
   const firstKey = await makeFirstKey(control, config);

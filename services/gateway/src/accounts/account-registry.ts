@@ -23,8 +23,12 @@ export function credentialPlace(accountId: string): string {
   return `account:${accountId}:credential`;
 }
 
-/** What the row of a declared account does not hold, because it may be secret. */
-export interface DeclaredSecrets {
+/**
+ * What the row of a declared account does not say: secrets, which it must not hold, and the address, which another process on the
+ * same database may have declared otherwise. A credential goes only where whoever declared it wants it to go.
+ */
+export interface DeclaredAccount {
+  readonly baseUrl: string;
   readonly credential: string | null;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -36,7 +40,7 @@ export interface DeclaredSecrets {
 export class AccountRegistry {
   readonly #parts: RegistryParts;
   readonly #upstreams = new Map<string, { readonly origin: string; readonly upstream: HttpUpstream }>();
-  #declared: ReadonlyMap<string, DeclaredSecrets> = new Map();
+  #declared: ReadonlyMap<string, DeclaredAccount> = new Map();
   #snapshot: Snapshot = makeSnapshot(0, []);
   #loading: Promise<void> = Promise.resolve();
 
@@ -48,9 +52,9 @@ export class AccountRegistry {
     return this.#snapshot;
   }
 
-  /** Hands over the secrets of declared accounts by name; takes effect with the next `load`. A declared account without any is left out. */
-  declare(secrets: ReadonlyMap<string, DeclaredSecrets>): void {
-    this.#declared = secrets;
+  /** Hands over the accounts that this process declares, by name; takes effect with the next `load`. Those that only others declare are left out. */
+  declare(accounts: ReadonlyMap<string, DeclaredAccount>): void {
+    this.#declared = accounts;
   }
 
   /** Reads all accounts and replaces the snapshot. Calls are done one after the other, so the last change always wins. */
@@ -79,29 +83,30 @@ export class AccountRegistry {
 
   #account(row: AccountRow): Account | null {
     const { live } = this.#parts;
-    const secrets = row.source === 'api' ? this.#stored(row) : (this.#declared.get(row.name) ?? null);
-    if (secrets === null) return null;
-    const headers = accountHeaders({ ...secrets, organization: row.organization, project: row.project });
+    const own = row.source === 'api' ? this.#stored(row) : (this.#declared.get(row.name) ?? null);
+    if (own === null) return null;
+    const headers = accountHeaders({ ...own, organization: row.organization, project: row.project });
     return {
       id: row.id,
       name: row.name,
       kind: row.kind as AccountKind,
       source: row.source as AccountSource,
-      baseUrl: row.base_url,
+      baseUrl: own.baseUrl,
       models: row.models,
       createdAtMs: row.created_at.getTime(),
       priority: row.priority,
       slot: live.slotOf(row.id),
       headers,
       headerNames: new Set(headers.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase())),
-      basePath: basePathOf(row.base_url),
-      upstream: this.#upstream(row),
+      basePath: basePathOf(own.baseUrl),
+      upstream: this.#upstream(row.id, own.baseUrl),
     };
   }
 
-  #stored(row: AccountRow): DeclaredSecrets | null {
+  #stored(row: AccountRow): DeclaredAccount | null {
     try {
       return {
+        baseUrl: row.base_url,
         credential: row.credential === null ? null : this.#parts.vault.open(row.credential, credentialPlace(row.id)),
         headers: row.headers as Record<string, string>,
       };
@@ -115,13 +120,13 @@ export class AccountRegistry {
     }
   }
 
-  #upstream(row: AccountRow): HttpUpstream {
-    const { origin } = new URL(row.base_url);
-    const known = this.#upstreams.get(row.id);
+  #upstream(accountId: string, baseUrl: string): HttpUpstream {
+    const { origin } = new URL(baseUrl);
+    const known = this.#upstreams.get(accountId);
     if (known?.origin === origin) return known.upstream;
     void known?.upstream.close();
     const upstream = new HttpUpstream({ origin, connectTimeoutMs: this.#parts.connectTimeoutMs });
-    this.#upstreams.set(row.id, { origin, upstream });
+    this.#upstreams.set(accountId, { origin, upstream });
     return upstream;
   }
 }
