@@ -13,7 +13,6 @@ export interface Cli {
   /** Progress, warnings and errors. */
   readonly err: Output;
   readonly input: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean };
-  /** Where SIGINT and SIGTERM arrive, and how the process ends itself by one. */
+  /** Where SIGINT and SIGTERM arrive. */
   readonly signals: NodeJS.EventEmitter;
-  readonly endBy: (signal: NodeJS.Signals) => void;
 }

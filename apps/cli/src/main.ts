@@ -14,5 +14,4 @@ process.exitCode = await runCli(process.argv.slice(2), {
   err: process.stderr,
   input: process.stdin,
   signals: process,
-  endBy: (signal) => void process.kill(process.pid, signal),
 });

@@ -1,24 +1,19 @@
 import { openControl } from '@switchyard/app-server';
 import type { Config } from '@switchyard/config';
 import { addAccount, createKey, endKey, findRequest, listRequests, removeAccount, showAccounts, showKeys, testAccount } from '@switchyard/service-gateway';
-import type { Cli } from '../cli.ts';
-import { closeOnSignal } from '../close-on-signal.ts';
+import type { Output } from '../cli.ts';
 import { plainLogger } from '../plain-logger.ts';
 import type { Operations } from './operations.ts';
 
 const NOT_RUNNING = { state: null, backoff_reason: null, backoff_ms: null, in_flight: null } as const;
 
 /**
- * The operations on the files of a stopped server: its database runs while this is open.
+ * The operations on the files of a stopped server: its database runs while this is open, and ends with this process however
+ * that ends.
  * @throws DatabaseRefusal `home_in_use` when another process has the home; SecurityRefusal
  */
-export async function openFileOperations(config: Config, cli: Cli): Promise<Operations> {
-  const opening = openControl(config, plainLogger(cli.err));
-  const forget = closeOnSignal(opening, cli);
-  const { control, pool, ...opened } = await opening.catch((error: unknown) => {
-    forget();
-    throw error;
-  });
+export async function openFileOperations(config: Config, err: Output): Promise<Operations> {
+  const { control, pool, ...opened } = await openControl(config, plainLogger(err));
   return {
     listAccounts: async () => (await showAccounts(control)).map((account) => ({ ...asWire(account), ...NOT_RUNNING })),
     addAccount: async (asked) =>
@@ -45,10 +40,7 @@ export async function openFileOperations(config: Config, cli: Cli): Promise<Oper
       const { rows, hasMore } = await listRequests(pool, { limit, after: after ?? null });
       return asWire({ data: rows, has_more: hasMore, last_id: rows.at(-1)?.['id'] ?? null });
     },
-    async [Symbol.asyncDispose]() {
-      await opened[Symbol.asyncDispose]();
-      forget();
-    },
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
 }
 

@@ -23,7 +23,7 @@ export async function openOperations(cli: Cli): Promise<Operations> {
     },
     openFiles: async () => {
       const { openFileOperations } = await import('./file-operations.ts');
-      return withProgress(cli, 'No server is running here; starting its database for this command …', openFileOperations(config, cli));
+      return withProgress(cli, 'No server is running here; starting its database for this command …', openFileOperations(config, cli.err));
     },
     waiting: () => cli.err.write('Another process has this home: a server on its way up or down, or another command. Waiting for it …\n'),
     sleep,
