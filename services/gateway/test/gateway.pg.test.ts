@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http';
+import pg from 'pg';
 import { afterEach, expect, test } from 'vitest';
 import { endKey, createKey } from '../src/index.ts';
 import { KEY, openTestGateway, untilRows } from './open-test-gateway.ts';
@@ -242,3 +243,27 @@ test('an upstream that dies in the middle of a stream gives the client a transpo
   expect(text.body.match(/^data: /gm)!.length).toBe(10);
   expect(gateway.upstreams.map((upstream) => upstream.counters().received).reduce((sum, n) => sum + n)).toBe(1);
 });
+
+test('with the database away traffic goes on, says so, and the log catches up', async () => {
+  gateway = await openTestGateway(1);
+  const name = (await gateway.pool.query<{ name: string }>('select current_database() as name')).rows[0]!.name;
+  const admin = new pg.Client({ ...gateway.pool.options, database: 'postgres' });
+  await admin.connect();
+  await admin.query(`alter database ${name} with allow_connections false`);
+  await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
+  const first = await gateway.ask('/v1/responses', { model: 'm', input: 'while away' });
+  expect(first.status).toBe(200);
+  const ready = async (): Promise<unknown> => (await gateway.ask('/readyz')).json();
+  while (JSON.stringify(await ready()) !== '{"status":"ready","degraded":["database"]}');
+  // The guarantee is suspended, but the binding holds in memory.
+  const { id } = (await first.json()) as { id: string };
+  const second = await gateway.ask('/v1/responses', { model: 'm', input: 'still away', previous_response_id: id });
+  expect(second.status).toBe(200);
+  expect(await gateway.metric('switchyard_binding_waits_total{result="suspended"}')).toBeGreaterThan(0);
+  await admin.query(`alter database ${name} with allow_connections true`);
+  await admin.end();
+  await untilRows(gateway.pool, 'select 1 from gateway.request where ended_at is not null', (rows) => rows.length === 2);
+  await untilRows(gateway.pool, 'select 1 from gateway.response_binding', (rows) => rows.length === 2);
+  while (JSON.stringify(await ready()) !== '{"status":"ready","degraded":[]}');
+  expect((await gateway.ask('/v1/models')).status).toBe(200);
+}, 60_000);

@@ -14,7 +14,7 @@ export async function loadBindings(pool: Pool, max: number): Promise<Binding[]> 
 export async function pruneBindings(pool: Pool, keep: number): Promise<number> {
   const { rowCount } = await pool.query(
     'delete from gateway.response_binding where created_at < (select created_at from gateway.response_binding order by created_at desc offset $1 limit 1)',
-    [keep],
+    [keep - 1],
   );
   return rowCount ?? 0;
 }
