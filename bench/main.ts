@@ -3,7 +3,7 @@
  * `bench/README.md` tells the method. Exit code 1 when an answer of a floor or of ours was wrong, 2 for a bad argument.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { workOutBoard } from './board.ts';
@@ -118,6 +118,14 @@ function git(...args: string[]): string {
   }
 }
 
+/** Keeps what an earlier run on the same commit has written: the second file gets `-2`, and so on. */
+function freeName(base: string): string {
+  for (let run = 1; ; run++) {
+    const name = run === 1 ? base : `${base}-${run}`;
+    if (!existsSync(`${name}.json`)) return name;
+  }
+}
+
 let plan: Plan;
 try {
   plan = readPlan(process.argv.slice(2));
@@ -141,7 +149,7 @@ try {
   const page = renderMarkdown(document);
   const results = plan.results ?? join(import.meta.dirname, 'results');
   mkdirSync(results, { recursive: true });
-  const file = join(results, `${document.startedAt.slice(0, 10)}-${document.commit}`);
+  const file = freeName(join(results, `${document.startedAt.slice(0, 10)}-${document.commit}`));
   writeFileSync(`${file}.json`, `${JSON.stringify(document, null, 1)}\n`);
   writeFileSync(`${file}.md`, page);
   process.stdout.write(page);
