@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { KEY, addAccount, cli, makeHome, startServer, startUpstream, until } from './harness.ts';
+import { addAccount, cli, makeHome, startServer, startUpstream, until } from './harness.ts';
 import type { Env, Server, Upstream } from './harness.ts';
 
 // What scripts and people rely on, asked for as they would: plain HTTP, the command line, files in the home. The describes build on each
@@ -14,13 +16,17 @@ let home: string;
 let server: Server;
 let upstream: Upstream;
 let second: Upstream;
+/** The first key, as the server showed it. */
+let firstKey: string;
 
 beforeAll(async () => {
   home = opened.use(await makeHome()).path;
-  [server, upstream, second] = await Promise.all([startServer(home, ENCRYPTION), startUpstream(), startUpstream()]);
+  // An empty setting is one that is not set: this server makes its first key itself.
+  [server, upstream, second] = await Promise.all([startServer(home, { ...ENCRYPTION, SWITCHYARD_BOOTSTRAP_KEY: '' }), startUpstream(), startUpstream()]);
   opened.use(upstream);
   opened.use(second);
   opened.defer(async () => void (await server.end()));
+  firstKey = /shown only now: +(\S+)/.exec(server.stderr())![1]!;
 }, 120_000);
 afterAll(() => opened.disposeAsync(), 60_000);
 beforeEach(async () => void (await Promise.all([upstream.reset(), second.reset()])));
@@ -31,6 +37,10 @@ interface ErrorEnvelope {
 
 async function errorCode(response: Response): Promise<string> {
   return ((await response.json()) as ErrorEnvelope).error.code;
+}
+
+function ask(path: string, body?: unknown, init: RequestInit = {}): Promise<Response> {
+  return server.ask(path, body, { ...init, headers: { ...(init.headers as Env), authorization: `Bearer ${firstKey}` } });
 }
 
 function withKey(key: string, path: string, body?: unknown, at = server.url): Promise<Response> {
@@ -61,11 +71,11 @@ interface Decision {
 /** The record of a request, once it has ended. */
 function decisionOf(answer: Response): Promise<Decision & Record<string, unknown>> {
   const id = answer.headers.get('x-switchyard-request-id');
-  const ask = async (): Promise<(Decision & Record<string, unknown>) | null> => {
+  const look = async (): Promise<(Decision & Record<string, unknown>) | null> => {
     const response = await server.admin(`/api/decisions/${id}`);
     return response.ok ? ((await response.json()) as Decision & Record<string, unknown>) : null;
   };
-  return until(ask, (row) => row !== null && row.outcome !== 'open') as Promise<Decision & Record<string, unknown>>;
+  return until(look, (row) => row !== null && row.outcome !== 'open') as Promise<Decision & Record<string, unknown>>;
 }
 
 describe('a new server', () => {
@@ -77,21 +87,40 @@ describe('a new server', () => {
     expect(told).not.toMatch(/server:|x-powered-by|node|version/i);
   });
 
-  test('prints one line on stdout, and neither the key that was given to it nor the admin token anywhere', () => {
+  test('prints one line on stdout, shows the key that it made in its greeting, and no secret anywhere else', () => {
     expect(server.stdout()).toBe(`ready ${server.url}\n`);
-    expect(server.stderr()).toContain(`serves at ${server.url}`);
-    for (const secret of [KEY, server.adminToken, ENCRYPTION['ENCRYPTION_KEY']!]) expect(server.stdout() + server.stderr()).not.toContain(secret);
+    const [logged, shown] = [true, false].map((json) =>
+      server
+        .stderr()
+        .split('\n')
+        .filter((line) => line.startsWith('{') === json)
+        .join('\n'),
+    );
+    expect(shown).toContain(`serves at ${server.url}`);
+    expect(logged).toContain('"event":"server_ready"');
+    expect(logged).not.toContain(firstKey);
+    for (const secret of [server.adminToken, ENCRYPTION['ENCRYPTION_KEY']!]) expect(server.stderr()).not.toContain(secret);
+  });
+
+  test('tells a newcomer a command that works as it is printed', async () => {
+    const command = /^ +(curl .*)$/m.exec(server.stderr())![1]!;
+    expect(command).toContain(firstKey);
+    const { stdout } = await promisify(execFile)('/bin/sh', ['-c', command]);
+    expect(JSON.parse(stdout)).toMatchObject({ choices: [{ message: { content: expect.stringContaining('You said: hello') } }] });
+    const streamed = await promisify(execFile)('/bin/sh', ['-c', command.replace('{"model"', '{"stream":true,"model"')]);
+    expect(streamed.stdout).toMatch(/^data: \{.*\n\n$/s);
+    expect(streamed.stdout).toMatch(/\n\ndata: \[DONE\]\n\n$/);
   });
 
   test('answers a newcomer from the sandbox, with no account and no credential', async () => {
-    expect(await modelsAt(server.url, KEY)).toEqual(['sandbox']);
-    const answer = await server.ask('/v1/chat/completions', { model: 'sandbox', messages: [{ role: 'user', content: 'hello' }] });
+    expect(await modelsAt(server.url, firstKey)).toEqual(['sandbox']);
+    const answer = await ask('/v1/chat/completions', { model: 'sandbox', messages: [{ role: 'user', content: 'hello' }] });
     expect([answer.status, answer.headers.get('x-switchyard-account')]).toEqual([200, 'sandbox']);
     expect(JSON.stringify(await answer.json())).toContain('You said: hello');
   });
 
   test('refuses a model that nobody serves, with the whole envelope', async () => {
-    const answer = await server.ask('/v1/responses', { model: 'gpt-5.5', input: 'x' });
+    const answer = await ask('/v1/responses', { model: 'gpt-5.5', input: 'x' });
     const id = answer.headers.get('x-request-id');
     expect(answer.status).toBe(404);
     expect(await answer.json()).toEqual({
@@ -121,7 +150,12 @@ describe('a new server', () => {
       ['GET', '/metrics'],
     ] as const;
     for (const [method, path] of routes) {
-      for (const headers of [{}, { authorization: `Bearer ${KEY}` }, { 'x-api-key': KEY }, { authorization: `Basic ${btoa(`:${server.adminToken}`)}` }]) {
+      for (const headers of [
+        {},
+        { authorization: `Bearer ${firstKey}` },
+        { 'x-api-key': firstKey },
+        { authorization: `Basic ${btoa(`:${server.adminToken}`)}` },
+      ]) {
         const refused = await fetch(server.url + path, { method, headers });
         expect([method, path, refused.status, await errorCode(refused)]).toEqual([method, path, 401, 'admin_token_required']);
       }
@@ -142,11 +176,14 @@ describe('with accounts', () => {
   test('an account that is added while it runs serves the very next request', async () => {
     await upstream.script({ models: ['gpt-5.5', 'gpt-5.5-mini', 'text-embedding-3-small'] });
     await addAccount(server, upstream, 'a1');
-    const answer = await server.ask('/v1/responses', { model: 'gpt-5.5', input: 'first' });
+    const answer = await ask('/v1/responses', { model: 'gpt-5.5', input: 'first' });
     expect([answer.status, answer.headers.get('x-switchyard-account')]).toEqual([200, 'a1']);
-    await addAccount(server, second, 'b1', 'only-b,gpt-5.5');
-    expect((await server.ask('/v1/responses', { model: 'only-b', input: 'second' })).headers.get('x-switchyard-account')).toBe('b1');
-    expect(await modelsAt(server.url, KEY)).toEqual(['gpt-5.5', 'gpt-5.5-mini', 'only-b', 'sandbox', 'text-embedding-3-small']);
+    const b1 = { name: 'b1', kind: 'openai', base_url: `${second.url}/v1`, credential: 'sk-test-b1-not-a-secret', models: ['only-b', 'gpt-5.5'] };
+    expect((await server.admin('/api/accounts', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(b1) })).status).toBe(
+      201,
+    );
+    expect((await ask('/v1/responses', { model: 'only-b', input: 'second' })).headers.get('x-switchyard-account')).toBe('b1');
+    expect(await modelsAt(server.url, firstKey)).toEqual(['gpt-5.5', 'gpt-5.5-mini', 'only-b', 'sandbox', 'text-embedding-3-small']);
   });
 
   test('a key sees and uses the models and accounts that it was made for, and no others', async () => {
@@ -168,7 +205,7 @@ describe('with accounts', () => {
   });
 
   test('a response is not for keys that may not use its account', async () => {
-    const { id } = (await (await server.ask('/v1/responses', { model: 'gpt-5.5-mini', input: 'private' })).json()) as { id: string };
+    const { id } = (await (await ask('/v1/responses', { model: 'gpt-5.5-mini', input: 'private' })).json()) as { id: string };
     const stranger = await makeKey({ name: 'stranger', accounts: ['b1'] });
     for (const ask of [
       () => withKey(stranger.key, `/v1/responses/${id}`),
@@ -177,17 +214,14 @@ describe('with accounts', () => {
       const refused = await ask();
       expect([refused.status, await errorCode(refused)]).toEqual([404, 'not_found']);
     }
-    expect((await server.ask(`/v1/responses/${id}`)).status).toBe(200);
+    expect((await ask(`/v1/responses/${id}`)).status).toBe(200);
     expect((await second.counters()).received).toBe(0);
   });
 
   test('the decision tells each attempt, and so does why', async () => {
     await upstream.script({ rules: [{ times: 'always', answer: { preset: 'insufficient_quota' } }] });
     // Round robin: one of two requests asks the exhausted account first, and moves on.
-    const answers = [
-      await server.ask('/v1/responses', { model: 'gpt-5.5', input: 'one' }),
-      await server.ask('/v1/responses', { model: 'gpt-5.5', input: 'two' }),
-    ];
+    const answers = [await ask('/v1/responses', { model: 'gpt-5.5', input: 'one' }), await ask('/v1/responses', { model: 'gpt-5.5', input: 'two' })];
     expect(answers.map((answer) => [answer.status, answer.headers.get('x-switchyard-account')])).toEqual([
       [200, 'b1'],
       [200, 'b1'],
@@ -213,21 +247,17 @@ describe('with accounts', () => {
       return [input_tokens, output_tokens];
     };
     const chat = { model: 'gpt-5.5-mini', messages: [{ role: 'user', content: input }] };
-    expect(await tokens(await server.ask('/v1/responses', { model: 'gpt-5.5-mini', input }))).toEqual([4, 7]);
-    expect(await tokens(await server.ask('/v1/responses', { model: 'gpt-5.5-mini', input, stream: true }))).toEqual([4, 7]);
-    expect(await tokens(await server.ask('/v1/chat/completions', chat))).toEqual([4, 7]);
-    expect(await tokens(await server.ask('/v1/chat/completions', { ...chat, stream: true, stream_options: { include_usage: true } }))).toEqual([4, 7]);
-    expect(await tokens(await server.ask('/v1/chat/completions', { ...chat, stream: true }))).toEqual([null, null]);
+    expect(await tokens(await ask('/v1/responses', { model: 'gpt-5.5-mini', input }))).toEqual([4, 7]);
+    expect(await tokens(await ask('/v1/responses', { model: 'gpt-5.5-mini', input, stream: true }))).toEqual([4, 7]);
+    expect(await tokens(await ask('/v1/chat/completions', chat))).toEqual([4, 7]);
+    expect(await tokens(await ask('/v1/chat/completions', { ...chat, stream: true, stream_options: { include_usage: true } }))).toEqual([4, 7]);
+    expect(await tokens(await ask('/v1/chat/completions', { ...chat, stream: true }))).toEqual([null, null]);
     await upstream.script({ rules: [{ answer: { say: { usage: null } } }] });
-    expect(await tokens(await server.ask('/v1/responses', { model: 'gpt-5.5-mini', input }))).toEqual([null, null]);
+    expect(await tokens(await ask('/v1/responses', { model: 'gpt-5.5-mini', input }))).toEqual([null, null]);
   });
 
   test('the client’s own request id is a label in the log, and nothing that it can choose an answer by', async () => {
-    const answer = await server.ask(
-      '/v1/responses',
-      { model: 'gpt-5.5-mini', input: 'x' },
-      { headers: { 'x-request-id': 'mine-17', 'x-switchyard-account': 'b1' } },
-    );
+    const answer = await ask('/v1/responses', { model: 'gpt-5.5-mini', input: 'x' }, { headers: { 'x-request-id': 'mine-17', 'x-switchyard-account': 'b1' } });
     expect(answer.headers.get('x-request-id')).not.toBe('mine-17');
     const row = await decisionOf(answer);
     expect(row).toMatchObject({ client_request_id: 'mine-17', upstream_request_id: answer.headers.get('x-request-id') });
@@ -241,7 +271,7 @@ describe('with accounts', () => {
     ['redirect', 307, null, ''],
   ])('the upstream’s own %s passes as it is', async (preset, status, type, text) => {
     await upstream.script({ rules: [{ times: 'always', answer: { preset, headers: { 'retry-after': '7', 'x-ratelimit-remaining-requests': '0' } } }] });
-    const answer = await server.ask('/v1/responses', { model: 'gpt-5.5-mini', input: 'x' }, { redirect: 'manual' });
+    const answer = await ask('/v1/responses', { model: 'gpt-5.5-mini', input: 'x' }, { redirect: 'manual' });
     expect([answer.status, await answer.text()]).toEqual([status, text]);
     if (type !== null) expect(answer.headers.get('content-type')).toContain(type);
     expect(answer.headers.get('retry-after')).toBe('7');
@@ -255,7 +285,7 @@ describe('with accounts', () => {
     await Promise.all([upstream.script({ rules }), second.script({ rules })]);
     const answer = await fetch(`${server.url}/v1/vector_stores/vs_1/search?limit=3&after=a%20b`, {
       method: 'PATCH',
-      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/x-unheard-of' },
+      headers: { authorization: `Bearer ${firstKey}`, 'content-type': 'application/x-unheard-of' },
       body: bytes,
     });
     expect([answer.status, await answer.json()]).toEqual([202, { kept: true }]);
@@ -294,8 +324,8 @@ describe('a second process on the database of the first', () => {
   afterAll(() => other.disposeAsync(), 60_000);
 
   test('serves the same accounts to the same keys, and takes no new first key', async () => {
-    expect(await modelsAt(twin.url, KEY)).toEqual(await modelsAt(server.url, KEY));
-    const answer = await withKey(KEY, '/v1/responses', { model: 'only-b', input: 'x' }, twin.url);
+    expect(await modelsAt(twin.url, firstKey)).toEqual(await modelsAt(server.url, firstKey));
+    const answer = await withKey(firstKey, '/v1/responses', { model: 'only-b', input: 'x' }, twin.url);
     expect([answer.status, JSON.stringify(await answer.json())]).toEqual([200, expect.stringContaining('You said: x')]);
     expect((await withKey('sk-test-another-bootstrap-not-a-secret', '/v1/responses', { model: 'only-b', input: 'x' }, twin.url)).status).toBe(401);
   });
@@ -314,7 +344,7 @@ describe('a second process on the database of the first', () => {
   test('does as its settings say: open models, no account header, metrics for this machine', async () => {
     expect((await fetch(`${twin.url}/v1/models`)).status).toBe(200);
     expect((await fetch(`${twin.url}/v1/models`, { headers: { authorization: 'Bearer sk-test-wrong-not-a-secret' } })).status).toBe(401);
-    const answer = await withKey(KEY, '/v1/responses', { model: 'only-b', input: 'x' }, twin.url);
+    const answer = await withKey(firstKey, '/v1/responses', { model: 'only-b', input: 'x' }, twin.url);
     expect([answer.status, answer.headers.get('x-switchyard-account')]).toEqual([200, null]);
     expect(answer.headers.get('x-switchyard-request-id')).toMatch(/^req_/);
     expect(await (await fetch(`${admin}/metrics`)).text()).toContain('switchyard_database_up 1\n');
@@ -333,7 +363,7 @@ describe('a second process on the database of the first', () => {
   test('leaves the sandbox and the accounts of the first one alone, also when it ends', async () => {
     expect(await twin.end()).toEqual({ code: 0, signal: null });
     await makeKey({ name: 'makes-everyone-read-anew' });
-    const answer = await server.ask('/v1/chat/completions', { model: 'sandbox', messages: [{ role: 'user', content: 'still there?' }] });
+    const answer = await ask('/v1/chat/completions', { model: 'sandbox', messages: [{ role: 'user', content: 'still there?' }] });
     expect([answer.status, answer.headers.get('x-switchyard-account')]).toEqual([200, 'sandbox']);
   });
 });
@@ -350,15 +380,17 @@ describe('the next start', () => {
     server = await startServer(home, { ...ENCRYPTION, DECLARED_KEY: DECLARED, SWITCHYARD_BOOTSTRAP_KEY: 'sk-test-later-bootstrap-not-a-secret' });
   }, 60_000);
 
-  test('knows its keys and accounts, and ignores another bootstrap key', async () => {
-    expect(await modelsAt(server.url, KEY)).toEqual(['declared-model', 'gpt-5.5', 'gpt-5.5-mini', 'only-b', 'sandbox', 'text-embedding-3-small']);
+  test('knows its keys and accounts, shows no key any more, and ignores another bootstrap key', async () => {
+    expect(server.stderr()).toContain('Authorization: Bearer YOUR_KEY');
+    expect(server.stderr()).not.toContain('shown only now');
+    expect(await modelsAt(server.url, firstKey)).toEqual(['declared-model', 'gpt-5.5', 'gpt-5.5-mini', 'only-b', 'sandbox', 'text-embedding-3-small']);
     expect((await withKey('sk-test-later-bootstrap-not-a-secret', '/v1/models')).status).toBe(401);
-    expect((await server.ask('/v1/responses', { model: 'only-b', input: 'x' })).status).toBe(200);
+    expect((await ask('/v1/responses', { model: 'only-b', input: 'x' })).status).toBe(200);
   });
 
   test('serves an account of switchyard.toml with the key that its variable holds, which is written nowhere', async () => {
     await upstream.script({ keys: { declared: DECLARED } });
-    const answer = await server.ask('/v1/responses', { model: 'declared-model', input: 'x' });
+    const answer = await ask('/v1/responses', { model: 'declared-model', input: 'x' });
     expect([answer.status, answer.headers.get('x-switchyard-account')]).toEqual([200, 'declared']);
     expect((await upstream.received())[0]?.headers).toMatchObject({ 'openai-project': 'proj_9', 'x-team': 'blue' });
     const { data } = (await (await server.admin('/api/accounts')).json()) as { data: Record<string, unknown>[] };
@@ -369,12 +401,12 @@ describe('the next start', () => {
   });
 
   test('still finds the owner of a response from before, after a stop and after a kill', async () => {
-    const { id } = (await (await server.ask('/v1/responses', { model: 'only-b', input: 'remember' })).json()) as { id: string };
+    const { id } = (await (await ask('/v1/responses', { model: 'only-b', input: 'remember' })).json()) as { id: string };
     await server.end('SIGKILL');
     server = await startServer(home, { ...ENCRYPTION, DECLARED_KEY: DECLARED });
-    const next = await server.ask('/v1/responses', { model: 'gpt-5.5', input: 'again', previous_response_id: id });
+    const next = await ask('/v1/responses', { model: 'gpt-5.5', input: 'again', previous_response_id: id });
     expect([next.status, next.headers.get('x-switchyard-account')]).toEqual([200, 'b1']);
-    expect((await server.ask(`/v1/responses/${id}`)).status).toBe(200);
+    expect((await ask(`/v1/responses/${id}`)).status).toBe(200);
     expect((await upstream.counters()).received).toBe(0);
   }, 60_000);
 });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findRunningServer } from '@switchyard/app-server';
+import { findRunningServer } from '@switchyard/app-server/running';
 import { loadConfig } from '@switchyard/config';
 import { readAdminToken } from '@switchyard/security';
 import type { Cli } from '../cli.ts';

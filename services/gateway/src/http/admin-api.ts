@@ -51,7 +51,7 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
   });
   api.openapi(GATEWAY_API.removeAccount, async (c) => c.json(plain(await removeAccount(control, c.req.valid('param').id)), 200));
   api.openapi(GATEWAY_API.testAccount, async (c) => {
-    const test = await testAccount(control, c.req.valid('param').id, nowMs);
+    const test = await testAccount(control, c.req.valid('param').id, nowMs, parts.registry.snapshot);
     return c.json({ account: plain(test.account), models: [...test.models], duration_ms: test.duration_ms }, 200);
   });
   api.openapi(GATEWAY_API.listKeys, async (c) => c.json({ data: (await showKeys(control)).map(plain) }, 200));

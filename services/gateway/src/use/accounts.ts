@@ -2,6 +2,7 @@ import { SwitchyardError, newId } from '@switchyard/contracts';
 import { accountHeaders, basePathOf, checkDraft } from '../accounts/account-draft.ts';
 import type { AccountDraft } from '../accounts/account-draft.ts';
 import { credentialPlace } from '../accounts/account-registry.ts';
+import type { AccountKind, Snapshot } from '../choice/account.ts';
 import { HttpUpstream } from '../attempt/http-upstream.ts';
 import { listModels } from '../attempt/list-models.ts';
 import { deleteAccount, findAccount, insertAccount, listAccounts, upsertDeclaredAccount } from '../store/accounts.ts';
@@ -83,7 +84,7 @@ export async function declareAccount(control: Control, draft: AccountDraft, sour
 }
 
 /** Asks an upstream for the models of an account that is being made. */
-export async function askModels(control: Pick<Control, 'connectTimeoutMs'>, draft: AccountDraft): Promise<string[]> {
+export async function askModels(control: Pick<Control, 'connectTimeoutMs'>, draft: Omit<AccountDraft, 'name' | 'models' | 'priority'>): Promise<string[]> {
   const upstream = new HttpUpstream({ origin: new URL(draft.baseUrl).origin, connectTimeoutMs: control.connectTimeoutMs });
   try {
     return await listModels(upstream, basePathOf(draft.baseUrl), accountHeaders(draft));
@@ -116,26 +117,28 @@ export interface AccountTest {
 }
 
 /**
- * Asks an account's upstream for its models, with the stored credential. Changes nothing.
- * @throws SwitchyardError `not_found`, `account_refused`
+ * Asks an account's upstream for its models. Changes nothing.
+ * @param loaded  The accounts as a running server has them, with every credential; null: only stored credentials are at hand.
+ * @throws SwitchyardError `not_found`, `held_by_file`, `account_refused`
  */
-export async function testAccount(control: Control, idOrName: string, nowMs: () => number): Promise<AccountTest> {
+export async function testAccount(control: Control, idOrName: string, nowMs: () => number, loaded: Pick<Snapshot, 'byId'> | null = null): Promise<AccountTest> {
   const row = await existing(control, idOrName);
-  if (row.source !== 'api')
-    throw new SwitchyardError('held_by_file', `The credential of "${row.name}" is not stored; its state is shown by \`accounts list\`.`);
-  const credential = row.credential === null ? null : control.vault.open(row.credential, credentialPlace(row.id));
-  const upstream = new HttpUpstream({ origin: new URL(row.base_url).origin, connectTimeoutMs: control.connectTimeoutMs });
+  const account = loaded?.byId.get(row.id);
   const startedMs = nowMs();
-  try {
-    const models = await listModels(
-      upstream,
-      basePathOf(row.base_url),
-      accountHeaders({ credential, organization: row.organization, project: row.project, headers: row.headers as Record<string, string> }),
-    );
-    return { account: view(row), models, duration_ms: Math.round(nowMs() - startedMs) };
-  } finally {
-    await upstream.close();
-  }
+  const models = account === undefined ? await askStored(control, row) : await listModels(account.upstream, account.basePath, account.headers);
+  return { account: view(row), models, duration_ms: Math.round(nowMs() - startedMs) };
+}
+
+async function askStored(control: Control, row: AccountRow): Promise<string[]> {
+  if (row.source !== 'api') throw new SwitchyardError('held_by_file', `The credential of "${row.name}" is not stored; start the server to test it.`);
+  return askModels(control, {
+    kind: row.kind as AccountKind,
+    baseUrl: row.base_url,
+    credential: row.credential === null ? null : control.vault.open(row.credential, credentialPlace(row.id)),
+    organization: row.organization,
+    project: row.project,
+    headers: row.headers as Record<string, string>,
+  });
 }
 
 async function existing(control: Pick<Control, 'db'>, idOrName: string): Promise<AccountRow> {
