@@ -77,12 +77,10 @@ describe('a body over the limit (B11)', () => {
     await expectRefused([head('Content-Length: 10\r\nExpect: 200-ok\r\n')], 417, 'expectation_failed');
   });
 
-  test('a body longer than it says is cut at its length, and the rest is no request', async () => {
+  test('what comes behind the declared length is no part of it, and being no request either, breaks the connection', async () => {
     const body = '{"model":"m","messages":[]}';
-    const before = (await upstream.counters()).received;
     const { received } = await rawExchange(portOf(server), [head(`Content-Length: ${body.length}\r\n`), `${body}, "and": "more"`]);
-    expect(rawAnswers(received).map(({ status }) => status)).toEqual([200]);
-    expect((await upstream.counters()).received).toBe(before + 1);
+    expectRefusal(received, 400, 'bad_framing');
   });
 
   test('a body shorter than it says, whose sender has ended, goes nowhere', async () => {
@@ -99,7 +97,7 @@ describe('a body over the limit (B11)', () => {
       await expectRefused([head('Content-Length: 100000000\r\n'), ...Array.from({ length: 1_525 }, () => piece)], 413, 'body_too_large', small);
       await expectRefused([head('Transfer-Encoding: chunked\r\n'), ...Array.from({ length: 1_525 }, () => chunk)], 413, 'body_too_large', small);
     };
-    await flood(); // Buffers and pools have their size after this.
+    for (let round = 0; round < 3; round++) await flood(); // Buffers and pools have their size after this.
     const before = memory(small, 'VmRSS');
     for (let round = 0; round < 3; round++) await flood();
     expect(memory(small, 'VmRSS') - before).toBeLessThan(20 * MIB);
