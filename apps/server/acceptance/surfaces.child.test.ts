@@ -26,10 +26,18 @@ beforeAll(async () => {
   opened.use(upstream);
   opened.use(second);
   opened.defer(async () => void (await server.end()));
-  firstKey = /shown only now: +(\S+)/.exec(server.stderr())![1]!;
+  firstKey = (await greeted(/shown only now: +(\S+)/))[1]!;
 }, 120_000);
 afterAll(() => opened.disposeAsync(), 60_000);
 beforeEach(async () => void (await Promise.all([upstream.reset(), second.reset()])));
+
+/** Waits until the server has greeted people in these words; stderr is another pipe than the one that says ready. */
+async function greeted(words: RegExp): Promise<RegExpExecArray> {
+  return (await until(
+    async () => words.exec(server.stderr()),
+    (found) => found !== null,
+  ))!;
+}
 
 interface ErrorEnvelope {
   readonly error: { readonly code: string; readonly message: string; readonly request_id: string };
@@ -103,7 +111,7 @@ describe('a new server', () => {
   });
 
   test('tells a newcomer a command that works as it is printed', async () => {
-    const command = /^ +(curl .*)$/m.exec(server.stderr())![1]!;
+    const command = (await greeted(/^ +(curl .*)$/m))[1]!;
     expect(command).toContain(firstKey);
     const { stdout } = await promisify(execFile)('/bin/sh', ['-c', command]);
     expect(JSON.parse(stdout)).toMatchObject({ choices: [{ message: { content: expect.stringContaining('You said: hello') } }] });
@@ -381,7 +389,7 @@ describe('the next start', () => {
   }, 60_000);
 
   test('knows its keys and accounts, shows no key any more, and ignores another bootstrap key', async () => {
-    expect(server.stderr()).toContain('Authorization: Bearer YOUR_KEY');
+    await greeted(/Authorization: Bearer YOUR_KEY/);
     expect(server.stderr()).not.toContain('shown only now');
     expect(await modelsAt(server.url, firstKey)).toEqual(['declared-model', 'gpt-5.5', 'gpt-5.5-mini', 'only-b', 'sandbox', 'text-embedding-3-small']);
     expect((await withKey('sk-test-later-bootstrap-not-a-secret', '/v1/models')).status).toBe(401);
