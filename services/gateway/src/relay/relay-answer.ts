@@ -88,7 +88,7 @@ class Relay implements BodySink {
       if (this.#received === this.#contentLength) return this.#hold(chunk, 0);
     }
     // With the last byte known to be in, the end goes with it: one write to the socket instead of two.
-    if (this.#received === this.#contentLength) exchange.response.end(chunk);
+    if (this.#received === this.#contentLength) this.#endWith(chunk);
     else if (!exchange.response.write(chunk)) this.#stall();
     exchange.bytesOut += chunk.length;
   }
@@ -133,7 +133,7 @@ class Relay implements BodySink {
     let kept = true;
     for (const [i, chunk] of held.entries()) {
       this.#exchange.bytesOut += chunk.length;
-      if (isWhole && this.#failure === null && i === held.length - 1) response.end(chunk);
+      if (isWhole && this.#failure === null && i === held.length - 1) this.#endWith(chunk);
       else kept = response.write(chunk);
     }
     if (this.#failure !== null) this.#breakOff();
@@ -152,13 +152,20 @@ class Relay implements BodySink {
     });
   }
 
+  /** Ends the response. A client that leaves its last bytes lying is stalled like any other, though no `drain` will tell. */
+  #endWith(chunk?: Buffer): void {
+    const { response } = this.#exchange;
+    response.end(chunk);
+    if (response.writableLength > 0) this.#exchange.stalledSinceMs ??= this.#parts.nowMs();
+  }
+
   #finish(): void {
     const exchange = this.#exchange;
     this.#record();
     // An answer that is over but not whole by its own length would leave the client waiting; Node refuses it too.
     if (this.#contentLength !== null && this.#received < this.#contentLength && exchange.request.method !== 'HEAD' && this.#received > 0)
       return this.#breakOff();
-    if (!exchange.response.writableEnded) exchange.response.end();
+    if (!exchange.response.writableEnded) this.#endWith();
     exchange.outcome = exchange.status! >= 400 ? 'upstream_error' : 'completed';
   }
 
