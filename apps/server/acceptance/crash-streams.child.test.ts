@@ -143,6 +143,7 @@ test('the client program is killed: every upstream is let go, every request is i
   const client = spawn(process.execPath, [fileURLToPath(new URL('hold-streams.ts', import.meta.url)), server.url, KEY, 'stays', String(COUNT)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  opened.defer(() => void client.kill('SIGKILL'));
   await once(client.stdout, 'data');
   expect(await counters()).toMatchObject({ received: COUNT, open: COUNT });
   expect(await server.metric('switchyard_requests_in_flight{lane="responses"}')).toBe(COUNT);
