@@ -5,7 +5,7 @@ import { runCodex } from '@switchyard/simulator/codex-exec';
 import type { CodexResult, CodexRun } from '@switchyard/simulator/codex-exec';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { fetchCodex, findCodex } from '../../../tools/fetch-codex.mjs';
-import { KEY, addAccount, makeHome, startServer, startUpstream, until } from './harness.ts';
+import { KEY, addAccount, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 
 // The program that people will point at the gateway. Where CI is set it is fetched, and its absence fails this file.
@@ -21,9 +21,7 @@ describe.skipIf(bin === undefined)('the real codex exec, through the gateway (wi
 
   beforeAll(async () => {
     const state = opened.use(await makeHome());
-    [server, upstream] = await Promise.all([startServer(state.path), startUpstream()]);
-    opened.use(upstream);
-    opened.use(server);
+    [upstream, server] = await startTogether(opened, startUpstream(), startServer(state.path));
     await addAccount(server, upstream);
   }, 120_000);
   afterAll(() => opened.disposeAsync(), 60_000);

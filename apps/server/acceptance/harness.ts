@@ -38,14 +38,8 @@ async function startService(args: readonly string[], env: Env): Promise<Service>
   let stdout = '';
   let stderr = '';
   child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  // A test that fails half-way may not get to end what it started.
-  const reap = (): void => void child.kill();
-  process.once('exit', reap);
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
-    child.once('exit', (code, signal) => {
-      process.off('exit', reap);
-      resolve({ code, signal });
-    }),
+    child.once('exit', (code, signal) => resolve({ code, signal })),
   );
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout!.on('data', (chunk: Buffer) => {
@@ -80,6 +74,21 @@ export interface Server extends Service {
   admin(path: string, init?: RequestInit): Promise<Response>;
   /** A figure of /metrics by its whole name with labels; NaN when there is none. */
   metric(name: string): Promise<number>;
+}
+
+/**
+ * Waits for services that start at the same time and hands them to the stack, which ends the last one first. When one does not
+ * start, the others are in the stack all the same, so that nothing is left behind.
+ */
+export async function startTogether<T extends readonly AsyncDisposable[]>(
+  stack: AsyncDisposableStack,
+  ...starting: { readonly [K in keyof T]: Promise<T[K]> }
+): Promise<T> {
+  const settled = await Promise.allSettled<AsyncDisposable>(starting);
+  for (const each of settled) if (each.status === 'fulfilled') stack.use(each.value);
+  const failed = settled.find((each) => each.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return Promise.all(starting) as unknown as Promise<T>;
 }
 
 /** An empty home, gone when disposed. */

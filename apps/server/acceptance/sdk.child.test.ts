@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { KEY, makeHome, startServer, startUpstream, until } from './harness.ts';
+import { KEY, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 
 // The `openai` package as a client: everything an application does with it has to work through the gateway as it does without.
@@ -15,10 +15,7 @@ let client: OpenAI;
 
 beforeAll(async () => {
   const home = opened.use(await makeHome());
-  [server, upstream, second] = await Promise.all([startServer(home.path), startUpstream(), startUpstream()]);
-  opened.use(second);
-  opened.use(upstream);
-  opened.use(server);
+  [second, upstream, server] = await startTogether(opened, startUpstream(), startUpstream(), startServer(home.path));
   await link('one', upstream.url, ['gpt-5.5', 'gpt-5.5-mini', 'text-embedding-3-small']);
   await link('left', upstream.url, ['shared']);
   await link('right', second.url, ['shared']);

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { addAccount, cli, makeHome, startServer, startUpstream, until } from './harness.ts';
+import { addAccount, cli, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
 import type { Env, Server, Upstream } from './harness.ts';
 
 // What scripts and people rely on, asked for as they would: plain HTTP, the command line, files in the home. The describes build on each
@@ -22,10 +22,9 @@ let firstKey: string;
 beforeAll(async () => {
   home = opened.use(await makeHome()).path;
   // An empty setting is one that is not set: this server makes its first key itself.
-  [server, upstream, second] = await Promise.all([startServer(home, { ...ENCRYPTION, SWITCHYARD_BOOTSTRAP_KEY: '' }), startUpstream(), startUpstream()]);
-  opened.use(upstream);
-  opened.use(second);
-  opened.defer(async () => void (await server.end()));
+  const starting = startServer(home, { ...ENCRYPTION, SWITCHYARD_BOOTSTRAP_KEY: '' });
+  [upstream, second, server] = await startTogether(opened, startUpstream(), startUpstream(), starting);
+  opened.defer(async () => void (await server.end())); // it is another one later
   firstKey = (await greeted(/shown only now: +(\S+)/))[1]!;
 }, 120_000);
 afterAll(() => opened.disposeAsync(), 60_000);
