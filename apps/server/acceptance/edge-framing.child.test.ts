@@ -1,6 +1,6 @@
 import { rawExchange } from '@switchyard/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { KEY, addAccount, makeHome, startServer, startUpstream } from './harness.ts';
+import { KEY, addAccount, makeHome, startServer, startUpstream, until } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 import { expectRefusal, rawAnswers } from './raw-answer.ts';
 
@@ -333,7 +333,11 @@ describe('a path has one spelling or is refused (B17)', () => {
 });
 
 test('only what was served went upstream, and nothing is left in flight', async () => {
-  const { data } = (await (await server.admin('/api/logs?limit=200')).json()) as { data: { attempts: number; outcome: string }[] };
+  // The log is written behind.
+  const { data } = await until(
+    async () => (await (await server.admin('/api/logs?limit=200')).json()) as { data: { attempts: number; outcome: string }[] },
+    (log) => log.data.every(({ outcome }) => outcome !== 'open'),
+  );
   expect(data.filter(({ attempts }) => attempts > 0)).toHaveLength(served);
   expect(data.filter(({ outcome }) => outcome === 'completed')).toHaveLength(served);
   expect((await upstream.counters()).received).toBe(served);

@@ -25,6 +25,7 @@ beforeAll(async () => {
       SWITCHYARD_LIMITS_BODY_TIMEOUT_MS: '500',
       SWITCHYARD_LIMITS_IDLE_CONNECTION_MS: '1000',
       SWITCHYARD_LIMITS_STALLED_CLIENT_MS: '2000',
+      SHUTDOWN_DRAIN_TIMEOUT_SECS: '1',
     }),
   );
   port = Number(new URL(server.url).port);
@@ -44,6 +45,15 @@ async function expectAlive(): Promise<void> {
   expect([answer.status, await answer.text()]).toEqual([200, '{"status":"ok"}']);
 }
 
+/** How the newest requests ended; the log is written behind, so it is asked until it says so of each. */
+async function outcomes(count: number): Promise<string[]> {
+  const ask = async (): Promise<string[]> => {
+    const { data } = (await (await server.admin(`/api/logs?limit=${count}`)).json()) as { data: { outcome: string }[] };
+    return data.map(({ outcome }) => outcome);
+  };
+  return until(ask, (all) => all.length === count && !all.includes('open'));
+}
+
 /** The peer's end of a connection. */
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
@@ -52,7 +62,7 @@ function closed(socket: Socket): Promise<void> {
   });
 }
 
-describe('a silent connection is closed (B01)', () => {
+describe.concurrent('a silent connection is closed (B01)', () => {
   test('one that never says anything', async () => {
     const { received } = await rawExchange(port, [], { silenceMs: 30_000 });
     expectRefusal(received, 408, 'request_timeout');
@@ -87,7 +97,7 @@ describe('a silent connection is closed (B01)', () => {
   });
 });
 
-describe('a client that is slow to speak is cut, and holds up nobody (B02)', () => {
+describe.concurrent('a client that is slow to speak is cut, and holds up nobody (B02)', () => {
   test('slow headers: each line comes in time, the head does not', async () => {
     const lines = Array.from({ length: 100 }, (_, i) => [`X-${i}: b\r\n`, 100]).flat();
     const slow = Array.from({ length: 50 }, () => rawExchange(port, ['GET /v1/models HTTP/1.1\r\nHost: a\r\n', ...lines], { silenceMs: 30_000 }));
@@ -138,8 +148,7 @@ describe('a client that is slow to listen', () => {
     await until(upstream.counters, ({ open }) => open === 0);
     expect(await upstream.counters()).toMatchObject({ received: 4, aborted: 4, completed: 0 });
     expect(await server.metric('switchyard_requests_in_flight{lane="responses"}')).toBe(0);
-    const { data } = (await (await server.admin('/api/logs?limit=4')).json()) as { data: { outcome: string }[] };
-    expect(data.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 4 }, () => 'client_stalled'));
+    expect(await outcomes(4)).toEqual(Array.from({ length: 4 }, () => 'client_stalled'));
     for (const socket of clients) socket.destroy();
   });
 
@@ -155,7 +164,7 @@ describe('a client that is slow to listen', () => {
   test('that stops before the very end is cut too, though the upstream has long finished', async () => {
     await upstream.reset();
     // Among these are some whose last piece is the first that the buffers on the way have no room for.
-    const sizes = Array.from({ length: 128 }, (_, i) => ({ answer: { text: 'x'.repeat(2 * MIB + i * 16_384) } }));
+    const sizes = Array.from({ length: 32 }, (_, i) => ({ answer: { text: 'x'.repeat(2 * MIB + i * 65_536) } }));
     await upstream.script({ rules: sizes });
     const body = '{"model":"m","messages":[]}';
     const clients = sizes.map(() => {
@@ -169,6 +178,9 @@ describe('a client that is slow to listen', () => {
       () => server.metric('switchyard_requests_in_flight{lane="responses"}'),
       (count) => count === 0,
     );
+    const ended = await outcomes(sizes.length);
+    expect(ended.filter((outcome) => outcome === 'client_stalled').length).toBeGreaterThan(0);
+    expect(ended.filter((outcome) => outcome !== 'client_stalled' && outcome !== 'completed')).toEqual([]);
     for (const socket of clients) socket.destroy();
   });
 
@@ -196,4 +208,33 @@ describe('a client that is slow to listen', () => {
       socket.write(request);
     });
   }
+});
+
+describe('a client of HTTP/1.0, to which a plain close would look like a proper end, gets a reset', () => {
+  const old = streamRequest().replace('HTTP/1.1', 'HTTP/1.0');
+
+  test('when the upstream breaks off', async () => {
+    await upstream.reset();
+    await upstream.script({ rules: [{ answer: { cut: { at: { units: 3 } } } }] });
+    const { endedBy, received } = await rawExchange(port, old);
+    expect(endedBy).toBe('reset');
+    expect(received.includes('[DONE]')).toBe(false);
+  });
+
+  test('when the server stops and the stream is cut at the deadline', async () => {
+    await upstream.reset();
+    await upstream.script({ rules: [{ answer: { hold: { at: 2 } } }] });
+    const begun = Promise.withResolvers<void>();
+    const exchange = rawExchange(port, old, {
+      until: (bytes) => {
+        if (bytes.includes('data: ')) begun.resolve();
+        return false;
+      },
+    });
+    await begun.promise;
+    expect(await server.end('SIGTERM')).toEqual({ code: 0, signal: null });
+    const { endedBy, received } = await exchange;
+    expect(endedBy).toBe('reset');
+    expect(received.includes('[DONE]')).toBe(false);
+  });
 });

@@ -116,7 +116,10 @@ export class Settler {
 
 function cut(exchange: Exchange, why: NonNullable<Exchange['cut']>): void {
   exchange.cut ??= why;
-  exchange.response.destroy();
+  const { request, response } = exchange;
+  // To a client of HTTP/1.0 a plain close is how an answer without a length ends.
+  if (request.httpVersionMinor === 0 && response.socket !== null) response.socket.resetAndDestroy();
+  else response.destroy();
 }
 
 interface SurfaceCounters {
