@@ -84,7 +84,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   opened.defer(() => registry.close());
 
   await makePartitions(database.pool, wallClockMs(), 3);
-  const journal = new Journal(database, instanceId, metrics, log);
+  const journal = new Journal(database, instanceId, metrics, log, nowMs);
   opened.defer(async () => {
     const lost = await journal.close(2_000);
     if (lost > 0) log.error('journal_rows_lost', 'The database did not take the last rows of the request log in time', { rows: lost });

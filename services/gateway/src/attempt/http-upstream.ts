@@ -101,6 +101,7 @@ class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, Upstream
   }
 
   abort(): void {
+    if (this.#ended || this.#failure !== null) return;
     if (this.#controller !== null) return this.#controller.abort(ABORTED);
     // Still connecting: nothing has been sent and nothing will be; the caller need not wait for the connection to find out.
     this.#abortWanted = true;
@@ -143,6 +144,8 @@ class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, Upstream
 
   onResponseEnd(): void {
     this.#ended = true;
+    // undici's objects of this request must not be reached from here any more: its client would keep each until the next full collection.
+    this.#controller = null;
     // The connection is free one turn later, when undici has finished with it.
     setImmediate(this.#done);
     this.#sink?.end();

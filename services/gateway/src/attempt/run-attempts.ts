@@ -132,7 +132,7 @@ async function attempt(exchange: Exchange, account: Account, parts: AttemptParts
     headTimeoutMs: parts.limits.headTimeoutMs,
     idleTimeoutMs: parts.limits.idleTimeoutMs,
   });
-  exchange.abortAttempt = () => call.abort();
+  exchange.call = call;
   try {
     const answer = await call.answer;
     const collected = needsBody(answer.status) ? await collectBody(answer, JUDGED_BYTES) : null;

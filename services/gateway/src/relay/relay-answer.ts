@@ -95,6 +95,7 @@ class Relay implements BodySink {
 
   end(): void {
     this.#ended = true;
+    this.#exchange.call = null;
     if (this.#held !== null) return;
     if (this.#binds && !this.#bound) return this.#hold(null, 0);
     this.#finish();

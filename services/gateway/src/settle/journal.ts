@@ -8,36 +8,41 @@ import { writeJournal } from '../store/write-journal.ts';
 import { requestRow } from './request-row.ts';
 import type { RequestRow } from './request-row.ts';
 
-/**
- * A request on its way into the log: the exchange while it runs, its last row once it has ended. Not both, so that sockets and buffers
- * of an ended one are not kept alive until its batch is written (27 µs of garbage collection a request).
- */
-export interface JournalItem {
-  state: { readonly open: Exchange } | { readonly ended: RequestRow };
+/** A place in the queue of requests that may get an open row; it lets go of its request when that ends first. */
+export interface OpenTicket {
+  exchange: Exchange | null;
+  /** Monotonic milliseconds at which the row is due. */
+  readonly dueMs: number;
 }
 
-type Item = JournalItem | Binding;
+type Item = RequestRow | Binding;
 
 type JournalDatabase = Pick<Database, 'pool' | 'isAvailable'>;
 
+/**
+ * A request still running after this gets an open row, so that a crash cannot hide it. Shorter ones are written once, at their end; and
+ * nothing in a queue keeps their sockets and buffers alive (that cost 30 µs of garbage collection a request).
+ */
+const OPEN_AFTER_MS = 50;
 /** Longest that a row waits for company (architecture 4). */
 const DELAY_MS = 5;
 const MAX_BATCH = 2_000;
 /** About 100 MB of rows; beyond that the newest are dropped and counted. */
 const MAX_QUEUED = 100_000;
 
-/**
- * Everything that the hot path leaves behind, written in group commits. A request enters when it is taken up; if it has ended by the
- * time its batch is written there is one row, else an open row first and the whole one at its end.
- */
+/** Everything that the hot path leaves behind, written in group commits: a row per request, and bindings. */
 export class Journal implements BindingStore {
   readonly #database: JournalDatabase;
   readonly #instanceId: string;
   readonly #commits: GroupCommit<Item>;
+  readonly #nowMs: () => number;
+  readonly #tickets: OpenTicket[] = [];
+  #timer: NodeJS.Timeout | null = null;
 
-  constructor(database: JournalDatabase, instanceId: string, metrics: GatewayMetrics, log: Logger) {
+  constructor(database: JournalDatabase, instanceId: string, metrics: GatewayMetrics, log: Logger, nowMs: () => number) {
     this.#database = database;
     this.#instanceId = instanceId;
+    this.#nowMs = nowMs;
     this.#commits = groupCommit<Item>({
       write: (batch) => this.#write(batch),
       delayMs: DELAY_MS,
@@ -45,8 +50,7 @@ export class Journal implements BindingStore {
       maxQueued: MAX_QUEUED,
       onFailure: (error, { queued, backoffMs }) =>
         log.warn('journal_retried', 'The request log could not be written; it will be tried again', { error, queued, backoff_ms: backoffMs }),
-      onDropped: (item, why, error) => {
-        if ('state' in item && 'open' in item.state) item.state.open.unwritten = null;
+      onDropped: (_item, why, error) => {
         metrics.switchyard_journal_dropped_total.inc();
         if (why === 'refused') log.error('journal_row_refused', 'The database refused a row of the request log; it was dropped', { error });
       },
@@ -59,15 +63,15 @@ export class Journal implements BindingStore {
 
   /** Notes a request that has been taken up. */
   opened(exchange: Exchange): void {
-    exchange.unwritten = { state: { open: exchange } };
-    this.#commits.add(exchange.unwritten);
+    exchange.ticket = { exchange, dueMs: exchange.startedMs + OPEN_AFTER_MS };
+    this.#tickets.push(exchange.ticket);
+    this.#timer ??= setTimeout(() => this.#writeOpen(), OPEN_AFTER_MS);
   }
 
   /** Notes its end. */
   ended(exchange: Exchange, endedMs: number): void {
-    const row = requestRow(exchange, this.#instanceId, endedMs);
-    if (exchange.unwritten !== null) exchange.unwritten.state = { ended: row };
-    else this.#commits.add({ state: { ended: row } });
+    if (exchange.ticket !== null) exchange.ticket.exchange = null;
+    this.#commits.add(requestRow(exchange, this.#instanceId, endedMs));
   }
 
   write(binding: Binding): void {
@@ -80,19 +84,32 @@ export class Journal implements BindingStore {
 
   /** @returns how many rows were lost because the database did not take them in time */
   close(deadlineMs: number): Promise<number> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
     return this.#commits.close(deadlineMs);
   }
 
+  /** Gives a row to every request that is due and still running, and comes back for the next. */
+  #writeOpen(): void {
+    const nowMs = this.#nowMs();
+    let due = 0;
+    for (; due < this.#tickets.length && this.#tickets[due]!.dueMs <= nowMs; due++) {
+      const { exchange } = this.#tickets[due]!;
+      if (exchange === null) continue;
+      exchange.ticket = null;
+      this.#commits.add(requestRow(exchange, this.#instanceId, null));
+    }
+    this.#tickets.splice(0, due);
+    const next = this.#tickets[0];
+    this.#timer = next === undefined ? null : setTimeout(() => this.#writeOpen(), Math.max(1, next.dueMs - nowMs));
+  }
+
   #write(batch: readonly Item[]): Promise<void> {
+    // The last row of a request wins over an open one in the same batch.
     const rows = new Map<string, RequestRow>();
     const bindings: Binding[] = [];
     for (const item of batch) {
-      if (!('state' in item)) bindings.push(item);
-      else if ('ended' in item.state) rows.set(item.state.ended.id, item.state.ended);
-      else {
-        item.state.open.unwritten = null;
-        rows.set(item.state.open.id, requestRow(item.state.open, this.#instanceId, null));
-      }
+      if ('responseId' in item) bindings.push(item);
+      else rows.set(item.id, item);
     }
     return writeJournal(this.#database.pool, [...rows.values()], bindings);
   }

@@ -26,7 +26,8 @@ export interface SettlerParts {
  */
 export class Settler {
   readonly #parts: SettlerParts;
-  readonly #open = new Set<Exchange>();
+  // An array whose places exchanges know: taking one out makes no garbage, as a Set's tables do.
+  readonly #open: Exchange[] = [];
   readonly #bySurface: ReadonlyMap<string, SurfaceCounters>;
   readonly #refused: (key: string) => void;
   #idle: (() => void) | null = null;
@@ -38,12 +39,12 @@ export class Settler {
   }
 
   get openCount(): number {
-    return this.#open.size;
+    return this.#open.length;
   }
 
   /** Takes up an exchange. From here on its end is settled, whatever happens. */
   open(exchange: Exchange): void {
-    this.#open.add(exchange);
+    exchange.openAt = this.#open.push(exchange) - 1;
     this.#parts.journal.opened(exchange);
     exchange.response.on('close', () => this.#settle(exchange));
   }
@@ -54,7 +55,7 @@ export class Settler {
 
   /** Gives the exchange what its body said. @returns false when it has ended meanwhile and nothing is left to do */
   takeFacts(exchange: Exchange, facts: RequestFacts): boolean {
-    if (this.#open.has(exchange)) {
+    if (exchange.openAt !== -1) {
       exchange.facts = facts;
       return true;
     }
@@ -64,7 +65,7 @@ export class Settler {
 
   holdsAccount(exchange: Exchange, account: Account): void {
     // The client may have left in the very turn in which the answer came.
-    if (this.#open.has(exchange)) exchange.countedAt = account;
+    if (exchange.openAt !== -1) exchange.countedAt = account;
     else this.#parts.live.finish(account.slot);
   }
 
@@ -78,29 +79,39 @@ export class Settler {
 
   /** Cuts off clients that have not taken a byte for too long. */
   cutStalled(beforeMs: number): void {
-    for (const exchange of this.#open) if (exchange.stalledSinceMs !== null && exchange.stalledSinceMs < beforeMs) cut(exchange, 'client_stalled');
+    for (const exchange of [...this.#open]) if (exchange.stalledSinceMs !== null && exchange.stalledSinceMs < beforeMs) cut(exchange, 'client_stalled');
   }
 
   /** Cuts off everything still running. */
   cutAll(): void {
-    for (const exchange of this.#open) cut(exchange, 'shut_down');
+    for (const exchange of [...this.#open]) cut(exchange, 'shut_down');
   }
 
   /** Resolves when nothing is open. */
   async idle(): Promise<void> {
-    if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    if (this.#open.length > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+  }
+
+  /** Takes an exchange out; the last one moves into its place. */
+  #close(exchange: Exchange): void {
+    const last = this.#open.pop()!;
+    if (last !== exchange) {
+      this.#open[exchange.openAt] = last;
+      last.openAt = exchange.openAt;
+    }
+    exchange.openAt = -1;
   }
 
   #settle(exchange: Exchange): void {
     const { slots, live, memory, journal, nowMs } = this.#parts;
     const endedMs = nowMs();
-    this.#open.delete(exchange);
+    this.#close(exchange);
     if (!exchange.response.writableFinished && exchange.outcome !== 'upstream_cut') {
       exchange.cut ??= 'client_left';
       exchange.outcome = exchange.cut;
     }
     // Also after a whole answer: a request body may still be on its way up. Aborting an attempt that has ended does nothing.
-    exchange.abortAttempt?.();
+    exchange.call?.abort();
     if (exchange.holdsSlot) slots.release(exchange.match.surface.lane);
     if (exchange.countedAt !== null) live.finish(exchange.countedAt.slot);
     if (exchange.facts !== null) memory.release(exchange.facts.body.length);
@@ -110,7 +121,7 @@ export class Settler {
     counters.duration.observe((endedMs - exchange.startedMs) / 1_000);
     if (exchange.firstByteMs !== null && exchange.facts?.stream === true) counters.firstByte.observe(exchange.firstByteMs / 1_000);
     exchange.onClosed?.();
-    if (this.#open.size === 0) this.#idle?.();
+    if (this.#open.length === 0) this.#idle?.();
   }
 }
 
