@@ -23,7 +23,7 @@ function source(parts: {
   return {
     env: parts.env ?? {},
     flags: parts.flags ?? {},
-    cwd: '/work',
+    cwd: '/srv/me',
     userHome: '/home/me',
     readFile: (path) => {
       const text = files[path];
@@ -144,20 +144,20 @@ test('an unknown variable of ours is a warning with a suggestion; those of tools
 });
 
 test('paths start at the working folder, and ~ is the home of the user', () => {
-  expect(load({ env: { SWITCHYARD_HOME: 'state' } }).config.home).toBe('/work/state');
+  expect(load({ env: { SWITCHYARD_HOME: 'state' } }).config.home).toBe('/srv/me/state');
   expect(load({ env: { SWITCHYARD_HOME: '~/state' } }).config.home).toBe('/home/me/state');
 });
 
 test('a file named by SWITCHYARD_CONFIG is read instead, and must exist', () => {
-  const named = load({ env: { SWITCHYARD_CONFIG: 'other.toml' }, files: { '/work/other.toml': 'server.port = 5' } });
-  expect([named.config['server.port'], named.file]).toEqual([5, '/work/other.toml']);
+  const named = load({ env: { SWITCHYARD_CONFIG: 'other.toml' }, files: { '/srv/me/other.toml': 'server.port = 5' } });
+  expect([named.config['server.port'], named.file]).toEqual([5, '/srv/me/other.toml']);
   expect(problems({ env: { SWITCHYARD_CONFIG: 'gone.toml' } })).toEqual([
-    { key: 'config', place: 'SWITCHYARD_CONFIG', problem: 'names /work/gone.toml, which does not exist; make it, or take the setting away' },
+    { key: 'config', place: 'SWITCHYARD_CONFIG', problem: 'names /srv/me/gone.toml, which does not exist; make it, or take the setting away' },
   ]);
 });
 
 test('.env is read in development only, below the real environment', () => {
-  const files = { '/work/.env': 'SWITCHYARD_PORT=1\nSWITCHYARD_HOST="0.0.0.0"\n' };
+  const files = { '/srv/me/.env': 'SWITCHYARD_PORT=1\nSWITCHYARD_HOST="0.0.0.0"\n' };
   const { config, origins } = load({ env: { NODE_ENV: 'development', SWITCHYARD_PORT: '2' }, files });
   expect([config['server.port'], config['server.host'], originText(origins['server.host'])]).toEqual([2, '0.0.0.0', 'SWITCHYARD_HOST in .env']);
   expect(load({ env: { NODE_ENV: 'production' }, files }).config['server.host']).toBe('127.0.0.1');
@@ -165,7 +165,7 @@ test('.env is read in development only, below the real environment', () => {
 
 test('a secret may be named by variable or file, relative to where it is said', () => {
   const env = { DB: 'postgres://h/one' };
-  const files = { '/home/me/.switchyard/key.txt': 'a-test-key-not-a-secret\n', '/work/token': 'a-test-token-not-a-secret' };
+  const files = { '/home/me/.switchyard/key.txt': 'a-test-key-not-a-secret\n', '/srv/me/token': 'a-test-token-not-a-secret' };
   const { config } = load({
     env: { ...env, SWITCHYARD_ADMIN_TOKEN: 'file:token' },
     toml: 'database.url = "env:DB"\ngateway.bootstrap_key = "file:key.txt"\n',

@@ -45,7 +45,7 @@ test('scrubText() hides a hash and a long opaque run that nothing introduces', (
 test.each([
   'req_01jd8q9x7vehkbv6y8zt3fmcqa answered in 12 ms',
   'commit 4388aab1c0ffee4388aab1c0ffee4388aab1c0ff',
-  '/work/main/packages/observability/src/log-sink.ts:14:3',
+  '/srv/switchyard/packages/observability/src/log-sink.ts:14:3',
   'listening on http://127.0.0.1:4700',
   'code: ECONNREFUSED, errno: -111',
   'the token expired because basic authentication was asked for',
