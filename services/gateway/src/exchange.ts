@@ -51,8 +51,6 @@ export interface Exchange {
   ticket: OpenTicket | null;
   /** Its place among the open exchanges; -1 once it has been settled. */
   openAt: number;
-  /** Called when the exchange has been settled. */
-  onClosed: (() => void) | null;
   /** Monotonic milliseconds since which the client has not taken what was written; null while it keeps up. */
   stalledSinceMs: number | null;
 }
@@ -79,7 +77,6 @@ export function openExchange(
     countedAt: null,
     ticket: null,
     openAt: -1,
-    onClosed: null,
     stalledSinceMs: null,
   };
 }

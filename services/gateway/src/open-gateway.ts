@@ -189,7 +189,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
 
   const owned = opened.move();
   return {
-    handle: (request, response) => void serve(request, response, pipeline),
+    handle: (request, response) => serve(request, response, pipeline),
     adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs }),
     control,
     firstKey,

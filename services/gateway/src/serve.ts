@@ -47,7 +47,7 @@ export interface PipelineParts {
  * a refusal is a row of the fault table.
  * @see product section 2
  */
-export async function serve(request: IncomingMessage, response: ServerResponse, parts: PipelineParts): Promise<void> {
+export function serve(request: IncomingMessage, response: ServerResponse, parts: PipelineParts): void {
   const startedAtMs = parts.wallClockMs();
   const id = newId('request', startedAtMs);
   let match: Match;
@@ -85,26 +85,27 @@ export async function serve(request: IncomingMessage, response: ServerResponse, 
     startedMs: parts.nowMs(),
   });
   parts.settler.open(exchange);
-  try {
-    await pass(exchange, parts);
-  } catch (error) {
-    refuse(exchange, asRefusal(error, id, parts.log), parts.log);
-  }
+  void pass(exchange, parts);
 }
 
+/** Takes an exchange from admission to the relay, which goes on by itself. Never rejects. */
 async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
   const { request, response, match, head } = exchange;
-  parts.slots.take(match.surface.lane);
-  parts.settler.holdsSlot(exchange);
-  const facts = await readFacts(request, response, match.surface, head, parts.bodyLimits);
-  if (facts === null || !parts.settler.takeFacts(exchange, facts)) return;
-  const snapshot = parts.snapshot();
-  if (facts.model !== null) refuseUnknownModel(facts.model, exchange.key, snapshot);
-  const owner = ownerOf(exchange, snapshot, parts.relay.bindings);
-  const committed = await runAttempts(exchange, snapshot, owner, parts.attempts);
-  if (committed === null) return;
-  parts.settler.holdsAccount(exchange, committed.account);
-  await relayAnswer(exchange, committed, parts.relay);
+  try {
+    parts.slots.take(match.surface.lane);
+    parts.settler.holdsSlot(exchange);
+    const facts = await readFacts(request, response, match.surface, head, parts.bodyLimits);
+    if (facts === null || !parts.settler.takeFacts(exchange, facts)) return;
+    const snapshot = parts.snapshot();
+    if (facts.model !== null) refuseUnknownModel(facts.model, exchange.key, snapshot);
+    const owner = ownerOf(exchange, snapshot, parts.relay.bindings);
+    const committed = await runAttempts(exchange, snapshot, owner, parts.attempts);
+    if (committed === null) return;
+    parts.settler.holdsAccount(exchange, committed.account);
+    relayAnswer(exchange, committed, parts.relay);
+  } catch (error) {
+    refuse(exchange, asRefusal(error, exchange.id, parts.log), parts.log);
+  }
 }
 
 function route(request: IncomingMessage, response: ServerResponse): Match {

@@ -146,15 +146,15 @@ class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, Upstream
     this.#ended = true;
     // undici's objects of this request must not be reached from here any more: its client would keep each until the next full collection.
     this.#controller = null;
-    // The connection is free one turn later, when undici has finished with it.
-    setImmediate(this.#done);
+    // undici is not done with the connection before this returns; what is sent on it meanwhile waits in the client's own queue.
+    this.#done();
     this.#sink?.end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#ended) return;
     this.#failure = new UpstreamFailure(reasonOf(error), error);
-    setImmediate(this.#done);
+    this.#done();
     if (!this.#answered) this.#reject(this.#failure);
     else this.#sink?.fail(this.#failure);
   }

@@ -79,7 +79,13 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     attempts.push(record);
     tried.push(account);
     live.begin(account.slot);
-    const result = await attempt(exchange, account, parts);
+    let result: AttemptResult;
+    try {
+      result = await attempt(exchange, account, parts);
+    } catch (error) {
+      live.finish(account.slot); // a bug of ours must not cost the account a place
+      throw error;
+    }
     if (exchange.cut !== null) {
       live.finish(account.slot);
       return null;

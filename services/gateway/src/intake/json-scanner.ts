@@ -170,7 +170,8 @@ export class JsonScanner {
   string(name: string): string | undefined {
     const span = this.fields.get(name);
     if (span?.kind !== 'string') return undefined;
-    return JSON.parse(this.#slice(span.start, span.end).toString()) as string;
+    const quoted = this.#slice(span.start, span.end).toString();
+    return quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
   }
 
   #slice(start: number, end: number): Buffer {

@@ -111,8 +111,8 @@ beforeAll(async () => {
   agent = new Agent({ keepAlive: true, maxSockets: 1 });
   server = createServer((request, response) => {
     last = exchangeOf(request, response);
-    response.once('close', () => last.onClosed?.());
-    void relayAnswer(
+    last.openAt = 0;
+    relayAnswer(
       last,
       { account, answer: { status: 200, headers: plan.headers, body: plan.body }, collected: null },
       { bindings, nowMs: () => 0, showAccount: true, onBound: () => {} },

@@ -17,14 +17,10 @@ export interface RelayParts {
  * Passes a committed answer to the client: status, headers and every byte as they came, chunk by chunk, as fast as the client
  * takes them and no faster. Nothing is added and no ending is invented: if the upstream breaks off, so do we.
  * The one thing it does beside passing on is to hold the last part of an answer until its binding is durable.
- * @returns when the response has closed, for whatever reason
  */
-export function relayAnswer(exchange: Exchange, committed: Committed, parts: RelayParts): Promise<void> {
-  return new Promise((resolve) => {
-    if (exchange.response.destroyed || exchange.response.closed) return resolve();
-    exchange.onClosed = resolve;
-    new Relay(exchange, committed, parts).begin();
-  });
+export function relayAnswer(exchange: Exchange, committed: Committed, parts: RelayParts): void {
+  // A client that left in the very turn in which the answer came has been settled, and the attempt ended.
+  if (exchange.openAt !== -1) new Relay(exchange, committed, parts).begin();
 }
 
 class Relay implements BodySink {

@@ -9,9 +9,9 @@ export interface Usage {
 /** Finds the last `usage` object in a text and reads it in either of the two OpenAI spellings. */
 export function usageFrom(text: string): Usage | null {
   for (let at = text.lastIndexOf('"usage"'); at !== -1; at = at === 0 ? -1 : text.lastIndexOf('"usage"', at - 1)) {
-    const open = /^"usage"\s*:\s*(?=\{)/.exec(text.slice(at, at + 32));
-    if (open === null) continue;
-    const parsed = firstObject(text, at + open[0].length);
+    USAGE.lastIndex = at;
+    const found = USAGE.exec(text);
+    const parsed = found === null ? null : objectOf(found[1]!);
     if (parsed !== null) return readUsage(parsed);
   }
   return null;
@@ -19,15 +19,12 @@ export function usageFrom(text: string): Usage | null {
 
 type Loose = Readonly<Record<string, unknown>>;
 
-// An object with objects inside, one level deep, as usage is everywhere; the engine runs it three times faster than a loop over characters.
-const USAGE_OBJECT = /\{(?:[^{}]|\{[^{}]*\})*\}/y;
+// `"usage":` and an object with objects inside, one level deep, as usage is everywhere. One run of the engine, a third of a loop in here.
+const USAGE = /"usage"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})/y;
 
-function firstObject(text: string, from: number): Loose | null {
-  USAGE_OBJECT.lastIndex = from;
-  const found = USAGE_OBJECT.exec(text);
-  if (found === null) return null;
+function objectOf(json: string): Loose | null {
   try {
-    return JSON.parse(found[0]) as Loose;
+    return JSON.parse(json) as Loose;
   } catch {
     return null;
   }

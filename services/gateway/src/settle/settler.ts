@@ -121,7 +121,6 @@ export class Settler {
     counters.ended(exchange.outcome);
     counters.duration.observe((endedMs - exchange.startedMs) / 1_000);
     if (exchange.firstByteMs !== null && exchange.facts?.stream === true) counters.firstByte.observe(exchange.firstByteMs / 1_000);
-    exchange.onClosed?.();
     if (this.#open.length === 0) this.#idle?.();
   }
 }
