@@ -37,6 +37,7 @@ export interface Exchange {
   status: number | null;
   fault: FaultCode | null;
   firstByteMs: number | null;
+  bytesIn: number;
   bytesOut: number;
   usage: Usage | null;
   responseId: string | null;
@@ -67,6 +68,7 @@ export function openExchange(
     status: null,
     fault: null,
     firstByteMs: null,
+    bytesIn: 0,
     bytesOut: 0,
     usage: null,
     responseId: null,

@@ -12,6 +12,8 @@ import { Bindings } from './bindings/bindings.ts';
 import { LiveFigures } from './choice/live-figures.ts';
 import { clientAddressReader } from './edge/client-address.ts';
 import { corsPolicy } from './edge/cors.ts';
+import { noteBroken } from './attempt/run-attempts.ts';
+import type { AttemptParts } from './attempt/run-attempts.ts';
 import { KeyTable } from './edge/key-table.ts';
 import { adminApi } from './http/admin-api.ts';
 import { ownAnswers } from './http/own-answers.ts';
@@ -107,7 +109,14 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     await Promise.all([reloadKeys(), registry.load()]);
     for (const id of before.byId.keys()) if (!registry.snapshot.byId.has(id)) bindings.forgetAccount(id);
   };
-  const control: Control = { db, vault, wallClockMs, connectTimeoutMs: config['upstream.connect_timeout_ms'], applied: reload };
+  const control: Control = {
+    db,
+    vault,
+    wallClockMs,
+    connectTimeoutMs: config['upstream.connect_timeout_ms'],
+    declaredNames: () => registry.declaredNames,
+    applied: reload,
+  };
   const instance = await claimInstance({
     pool: database.pool,
     instanceId,
@@ -128,21 +137,28 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const countAnswer = tallies(metrics.switchyard_upstream_attempts_total, (digit) => ({ class: `${digit}xx` }));
   const countBound = tallies(metrics.switchyard_binding_waits_total, (result) => ({ result }));
   const settler = new Settler({ slots, live, memory, journal, metrics, nowMs });
+  const attempts: AttemptParts = {
+    live,
+    metrics,
+    answered: (status) => countAnswer(STATUS_CLASSES[Math.floor(status / 100)] ?? '5'),
+    log,
+    nowMs,
+    wallClockMs,
+    limits: { headTimeoutMs: config['upstream.request_timeout_ms'], idleTimeoutMs: config['upstream.idle_timeout_ms'] },
+  };
   const pipeline: PipelineParts = {
     keys,
     snapshot: () => registry.snapshot,
     slots,
     bodyLimits: { maxBytes: config['limits.body_bytes'], memory },
-    attempts: {
-      live,
-      metrics,
-      answered: (status) => countAnswer(STATUS_CLASSES[Math.floor(status / 100)] ?? '5'),
-      log,
+    attempts,
+    relay: {
+      bindings,
       nowMs,
-      wallClockMs,
-      limits: { headTimeoutMs: config['upstream.request_timeout_ms'], idleTimeoutMs: config['upstream.idle_timeout_ms'] },
+      showAccount: config['gateway.account_header'],
+      onBound: countBound,
+      onBroken: (exchange, account, failure) => noteBroken(exchange, account, failure, attempts),
     },
-    relay: { bindings, nowMs, showAccount: config['gateway.account_header'], onBound: countBound },
     settler,
     answerOurselves: ownAnswers(
       () => registry.snapshot,

@@ -198,7 +198,9 @@ export type NoMatch = { readonly unroutable: 'bad_path' | 'no_route' } | { reado
 const exact = new Map<string, Surface[]>();
 const patterns: { readonly surface: Surface; readonly regex: RegExp }[] = [];
 for (const surface of SURFACES as readonly Surface[]) {
-  if (surface.path.includes('{id}')) patterns.push({ surface, regex: new RegExp(`^${surface.path.replace('{id}', '([^/]+)')}$`) });
+  // Names of models may have slashes in them (`meta-llama/Llama-3`); ids of responses have none.
+  const id = surface.name === 'models.get' ? '(.+)' : '([^/]+)';
+  if (surface.path.includes('{id}')) patterns.push({ surface, regex: new RegExp(`^${surface.path.replace('{id}', id)}$`) });
   else if (!surface.path.endsWith('*')) exact.set(surface.path, [...(exact.get(surface.path) ?? []), surface]);
 }
 const other: Surface = SURFACES.find((surface) => surface.name === 'other')!;

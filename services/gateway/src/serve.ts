@@ -98,10 +98,12 @@ async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
     if (facts === null || !parts.settler.takeFacts(exchange, facts)) return;
     const snapshot = parts.snapshot();
     if (facts.model !== null) refuseUnknownModel(facts.model, exchange.key, snapshot);
+    else refuseUnnamedModel(exchange);
     const owner = ownerOf(exchange, snapshot, parts.relay.bindings);
     const committed = await runAttempts(exchange, snapshot, owner, parts.attempts);
     if (committed === null) return;
     parts.settler.holdsAccount(exchange, committed.account);
+    parts.settler.dropBody(exchange);
     relayAnswer(exchange, committed, parts.relay);
   } catch (error) {
     refuse(exchange, asRefusal(error, exchange.id, parts.log), parts.log);
@@ -137,6 +139,14 @@ function refuseWhileStopping(match: Match, parts: PipelineParts): void {
 function refuseUnknownModel(model: string, key: KeyRecord, snapshot: Snapshot): void {
   if (snapshot.byModel.has(model) && (key.models === null || key.models.has(model))) return;
   throw new SwitchyardError('model_not_found', `The model \`${model}\` does not exist or this key may not use it.`, { param: 'model' });
+}
+
+/** A key that is held to models may not reach, without naming one, whatever else an account can do. */
+function refuseUnnamedModel({ key, match }: Exchange): void {
+  if (key.models === null || match.surface.name !== 'other') return;
+  throw new SwitchyardError('model_not_found', 'This key is held to certain models, and on this path no model could be read from the request.', {
+    param: 'model',
+  });
 }
 
 /** The account that a conversation belongs to, when the request continues one that we know of. */

@@ -9,6 +9,8 @@ import { listAccounts } from '../store/accounts.ts';
 import type { AccountRow } from '../store/accounts.ts';
 import type { DB } from '../store/schema.gen.ts';
 import { accountHeaders, basePathOf } from './account-draft.ts';
+import { openSecrets } from './account-secrets.ts';
+import type { AccountSecrets } from './account-secrets.ts';
 
 export interface RegistryParts {
   readonly db: Kysely<DB>;
@@ -18,19 +20,12 @@ export interface RegistryParts {
   readonly log: Logger;
 }
 
-/** Sealed credentials are bound to their account, so that a row cannot lend its secret to another. */
-export function credentialPlace(accountId: string): string {
-  return `account:${accountId}:credential`;
-}
-
 /**
  * What the row of a declared account does not say: secrets, which it must not hold, and the address, which another process on the
  * same database may have declared otherwise. A credential goes only where whoever declared it wants it to go.
  */
-export interface DeclaredAccount {
+export interface DeclaredAccount extends AccountSecrets {
   readonly baseUrl: string;
-  readonly credential: string | null;
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 /**
@@ -55,6 +50,11 @@ export class AccountRegistry {
   /** Hands over the accounts that this process declares, by name; takes effect with the next `load`. Those that only others declare are left out. */
   declare(accounts: ReadonlyMap<string, DeclaredAccount>): void {
     this.#declared = accounts;
+  }
+
+  /** Names of the accounts that this process declares. */
+  get declaredNames(): ReadonlySet<string> {
+    return new Set(this.#declared.keys());
   }
 
   /** Reads all accounts and replaces the snapshot. Calls are done one after the other, so the last change always wins. */
@@ -105,15 +105,11 @@ export class AccountRegistry {
 
   #stored(row: AccountRow): DeclaredAccount | null {
     try {
-      return {
-        baseUrl: row.base_url,
-        credential: row.credential === null ? null : this.#parts.vault.open(row.credential, credentialPlace(row.id)),
-        headers: row.headers as Record<string, string>,
-      };
+      return { baseUrl: row.base_url, ...openSecrets(this.#parts.vault, row) };
     } catch (error) {
       this.#parts.log.error(
         'account_credential_unreadable',
-        'The credential of an account cannot be read; the account is left out until ENCRYPTION_KEY is the one it was stored with',
+        'The credential or a header of an account cannot be read; the account is left out until ENCRYPTION_KEY is the one it was stored with, or it is added again',
         { account: row.name, account_id: row.id, error },
       );
       return null;

@@ -1,5 +1,4 @@
 import { SwitchyardError } from '@switchyard/contracts';
-import { LANES } from '../routes.ts';
 import type { Lane } from '../routes.ts';
 
 /** Share of the active requests that one lane may take (product section 5). */
@@ -14,10 +13,6 @@ export class Slots {
   /** @param maxActive  Requests in progress, over all lanes. */
   constructor(maxActive: number) {
     this.#maxActive = maxActive;
-  }
-
-  get total(): number {
-    return this.#total;
   }
 
   inFlight(lane: Lane): number {
@@ -36,10 +31,5 @@ export class Slots {
   release(lane: Lane): void {
     this.#inFlight[lane]--;
     this.#total--;
-  }
-
-  /** Requests in progress by lane, for the gauges. */
-  *entries(): IterableIterator<[Lane, number]> {
-    for (const lane of LANES) yield [lane, this.#inFlight[lane]];
   }
 }

@@ -16,8 +16,8 @@ export interface HttpUpstreamOptions {
  */
 export class HttpUpstream implements Upstream {
   readonly #options: HttpUpstreamOptions;
-  readonly #idle: Client[] = [];
-  readonly #all = new Set<Client>();
+  readonly #idle: Connection[] = [];
+  readonly #all = new Set<Connection>();
   #closed = false;
 
   constructor(options: HttpUpstreamOptions) {
@@ -25,9 +25,10 @@ export class HttpUpstream implements Upstream {
   }
 
   dispatch(request: UpstreamRequest): UpstreamCall {
-    const client = this.#idle.pop() ?? this.#connect();
-    const exchange = new HttpExchange(() => this.#release(client));
-    client.dispatch(
+    if (this.#closed) return refusedCall();
+    const connection = this.#idle.pop() ?? this.#connect();
+    const exchange = new HttpExchange(() => this.#release(connection));
+    connection.client.dispatch(
       {
         path: request.path,
         method: request.method as Dispatcher.HttpMethod,
@@ -43,10 +44,11 @@ export class HttpUpstream implements Upstream {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#all].map((client) => client.destroy()));
+    await Promise.all([...this.#all].map(({ client }) => client.destroy()));
+    this.#all.clear();
   }
 
-  #connect(): Client {
+  #connect(): Connection {
     const client = new Client(this.#options.origin, {
       allowH2: false,
       connect: { timeout: this.#options.connectTimeoutMs },
@@ -54,27 +56,41 @@ export class HttpUpstream implements Upstream {
       keepAliveTimeout: 30_000,
       maxHeaderSize: 65_536,
     });
-    this.#all.add(client);
-    // A client without a connection is worth nothing: it goes when its connection does, unless a request is waiting on it.
-    client.on('disconnect', () => this.#forgetIfIdle(client));
-    return client;
+    const connection: Connection = { client, isConnected: false };
+    this.#all.add(connection);
+    client.on('connect', () => (connection.isConnected = true));
+    client.on('disconnect', () => {
+      connection.isConnected = false;
+      const at = this.#idle.indexOf(connection);
+      if (at === -1) return;
+      this.#idle.splice(at, 1);
+      this.#drop(connection);
+    });
+    return connection;
   }
 
-  #forgetIfIdle(client: Client): void {
-    const at = this.#idle.indexOf(client);
-    if (at === -1) return;
-    this.#idle.splice(at, 1);
-    this.#all.delete(client);
-    void client.destroy();
+  /** Keeps a connection for the next request. A client without one is worth nothing, and would pile up after every cut. */
+  #release(connection: Connection): void {
+    if (connection.isConnected && !this.#closed) this.#idle.push(connection);
+    else this.#drop(connection);
   }
 
-  #release(client: Client): void {
-    if (this.#closed || client.destroyed) {
-      this.#all.delete(client);
-      return;
-    }
-    this.#idle.push(client);
+  #drop(connection: Connection): void {
+    this.#all.delete(connection);
+    void connection.client.destroy();
   }
+}
+
+interface Connection {
+  readonly client: Client;
+  isConnected: boolean;
+}
+
+/** The answer of an account that has just been taken away: nobody is there. */
+function refusedCall(): UpstreamCall {
+  const answer = Promise.reject(new UpstreamFailure('connect'));
+  answer.catch(() => {}); // the caller awaits it in its own time
+  return { answer, abort: () => {} };
 }
 
 /** One request and its answer: undici's handler on one side, our port on the other. */

@@ -28,7 +28,7 @@ const OVERLOAD = new Set(['server_is_overloaded', 'slow_down']);
 
 /** Statuses whose body has to be read before it can be said what they mean. */
 export function needsBody(status: number): boolean {
-  return status === 402 || status === 403 || status === 429 || status >= 500;
+  return status === 401 || status === 402 || status === 403 || status === 429 || status >= 500;
 }
 
 /**
@@ -86,7 +86,8 @@ function errorObject(body: Buffer | null): Loose {
 }
 
 function text(value: unknown): string | null {
-  return typeof value === 'string' ? value : null;
+  // It ends up in rows and reports: a code is a short printable word, and what is not is no code.
+  return typeof value === 'string' && /^[\x20-\x7e]{1,100}$/.test(value) ? value : null;
 }
 
 function amount(value: unknown): number | null {

@@ -14,7 +14,7 @@ import { judgeAnswer, judgeFailure, needsBody } from './judge.ts';
 import type { Judgement } from './judge.ts';
 import { upstreamHeaders } from './upstream-headers.ts';
 
-/** Budgets that bound when a further attempt may start (product section 2). */
+/** Budgets that bound when a further attempt may start (product section 2): attempts, and time spent in attempts that reached somebody. */
 const MAX_ATTEMPTS = 12;
 const MAX_ATTEMPTING_MS = 3_000;
 /** As much of an error body as is read to find out what it means. */
@@ -51,6 +51,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
   const attempts: AttemptRecord[] = [];
   exchange.decision = { snapshot: snapshot.version, attempts };
   const tried: Account[] = [];
+  let spentMs = 0;
   let last: Committed | null = null;
   let failure: UpstreamFailure | null = null;
   for (;;) {
@@ -62,7 +63,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       account = tried[0]!;
       chosenBy = 'only_one_left';
     }
-    if (account !== null && attempts.length > 0 && (attempts.length >= MAX_ATTEMPTS || nowMs() - exchange.startedMs > MAX_ATTEMPTING_MS)) account = null;
+    if (account !== null && attempts.length > 0 && (attempts.length >= MAX_ATTEMPTS || spentMs > MAX_ATTEMPTING_MS)) account = null;
     if (account === null) break;
 
     const record: AttemptRecord = {
@@ -79,6 +80,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     attempts.push(record);
     tried.push(account);
     live.begin(account.slot);
+    const begunMs = nowMs();
     let result: AttemptResult;
     try {
       result = await attempt(exchange, account, parts);
@@ -91,6 +93,8 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       return null;
     }
     note(record, result, account, parts);
+    // Time in which nobody was reached is nobody's work done twice: it does not use up the budget.
+    if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += nowMs() - begunMs;
     if (result.answer === null) {
       live.finish(account.slot);
       failure = result.failure;
@@ -104,6 +108,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     live.finish(account.slot);
     last = committed;
   }
+  exchange.call = null;
   if (last !== null) {
     live.begin(last.account.slot); // held again while its answer is relayed
     attempts.findLast((record) => record.account_id === last.account.id)!.verdict = 'relayed';
@@ -161,6 +166,18 @@ function note(record: AttemptRecord, result: AttemptResult, account: Account, pa
   if (failure !== null) metrics.switchyard_upstream_failures_total.inc({ reason: failure.reason });
   else parts.answered(answer!.status);
   setBackoff(account, result, parts);
+}
+
+/** Writes down that an answer broke off after it had begun: too late for another account, but not for the next request. */
+export function noteBroken(exchange: Exchange, account: Account, failure: UpstreamFailure, parts: AttemptParts): void {
+  if (failure.reason === 'aborted') return;
+  const record = exchange.decision?.attempts.at(-1);
+  if (record !== undefined) {
+    record.failure = failure.reason;
+    record.backoff = 'transport';
+  }
+  parts.metrics.switchyard_upstream_failures_total.inc({ reason: failure.reason });
+  setBackoff(account, { answer: null, collected: null, failure, judgement: judgeFailure(failure.reason) }, parts);
 }
 
 /** Puts the account aside after a failure of its own, and takes it back after anything else. */

@@ -7,8 +7,10 @@ import type { Account } from '../choice/account.ts';
  */
 export function upstreamHeaders(account: Account, forwarded: readonly string[]): string[] {
   const headers = [...account.headers, 'accept-encoding', 'identity'];
+  // The credential is never among the forwarded ones, so an account that has nothing else needs no look at each name.
+  const hasOthers = account.headerNames.size > (account.headerNames.has('authorization') ? 1 : 0);
   for (let i = 0; i < forwarded.length; i += 2) {
-    if (account.headerNames.size > 1 && account.headerNames.has(forwarded[i]!.toLowerCase())) continue;
+    if (hasOthers && account.headerNames.has(forwarded[i]!.toLowerCase())) continue;
     headers.push(forwarded[i]!, forwarded[i + 1]!);
   }
   return headers;
@@ -28,14 +30,18 @@ const NOT_RELAYED = new Set([
   'x-switchyard-account',
 ]);
 
-/** The headers of an answer that go down, flat; the framing is decided by Node from `content-length`. */
-export function relayedHeaders(headers: AnswerHeaders): string[] {
+/**
+ * The headers of an answer that go down, flat; the framing is decided by Node from `content-length`. What pages of other origins may read
+ * is ours to say, never the upstream's.
+ * @param crossOrigin  The request came from such a page, so `Vary` is ours too.
+ */
+export function relayedHeaders(headers: AnswerHeaders, crossOrigin: boolean): string[] {
   const relayed: string[] = [];
   const connection = single(headers, 'connection');
   // Headers that `Connection` names are hop-by-hop too.
   const named = connection === null || connection === 'keep-alive' || connection === 'close' ? null : connection.toLowerCase().split(/[ \t]*,[ \t]*/);
   for (const name in headers) {
-    if (NOT_RELAYED.has(name) || named?.includes(name)) continue;
+    if (NOT_RELAYED.has(name) || named?.includes(name) || name.startsWith('access-control-') || (crossOrigin && name === 'vary')) continue;
     const value = headers[name]!;
     if (typeof value === 'string') relayed.push(name, value);
     else for (const each of value) relayed.push(name, each);

@@ -24,7 +24,7 @@ export function corsPolicy(settings: CorsSettings): (origin: string, request: In
     }
     if (request.method !== 'OPTIONS') return false;
     if (may) {
-      response.setHeader('access-control-allow-methods', 'GET, POST, DELETE, OPTIONS');
+      response.setHeader('access-control-allow-methods', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
       response.setHeader('access-control-allow-headers', request.headers['access-control-request-headers'] ?? 'authorization, content-type');
       response.setHeader('access-control-max-age', '600');
     }

@@ -47,6 +47,7 @@ const LITERALS = { 0x74: 'true', 0x66: 'false', 0x6e: 'null' } as const;
 export class JsonScanner {
   readonly fields = new Map<string, FieldSpan>();
   readonly #wanted: ReadonlySet<string>;
+  readonly #anyRoot: boolean;
   #state = VALUE;
   #offset = 0; // absolute offset of the first byte of the chunk being scanned
   #depth = 0;
@@ -69,8 +70,10 @@ export class JsonScanner {
   readonly #suspectNumbers: number[] = [];
   readonly #head: Buffer[] = []; // chunks so far, to read keys and suspect numbers that straddle a boundary
 
-  constructor(wanted: ReadonlySet<string>) {
+  /** @param anyRoot  Accepts any JSON text, not only an object. */
+  constructor(wanted: ReadonlySet<string>, anyRoot = false) {
     this.#wanted = wanted;
+    this.#anyRoot = anyRoot;
   }
 
   /**
@@ -225,7 +228,7 @@ export class JsonScanner {
   }
 
   #startValue(c: number, at: number): number {
-    if (this.#depth === 0 && c !== 0x7b) this.#refuse(at, 'no object');
+    if (this.#depth === 0 && c !== 0x7b && !this.#anyRoot) this.#refuse(at, 'no object');
     if (this.#depth === 1 && this.#field !== null) this.#fieldStart = at;
     switch (c) {
       case 0x22:

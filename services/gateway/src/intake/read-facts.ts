@@ -37,7 +37,7 @@ export async function readFacts(
   if (surface.body === 'json' && !isJson(contentType)) {
     throw new SwitchyardError('unsupported_media_type', 'This route takes JSON; send `Content-Type: application/json`.', { param: 'content-type' });
   }
-  const scanner = json ? new JsonScanner(ROUTED) : null;
+  const scanner = json ? new JsonScanner(ROUTED, surface.body === 'any') : null;
   const body = await readBody(request, response, head, scanner, limits);
   if (body === null) return null;
   if (scanner === null || (body.length === 0 && surface.body !== 'json')) return { body, model: null, stream: false, previousResponseId: null, store: true };

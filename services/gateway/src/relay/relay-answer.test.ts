@@ -115,7 +115,7 @@ beforeAll(async () => {
     relayAnswer(
       last,
       { account, answer: { status: 200, headers: plan.headers, body: plan.body }, collected: null },
-      { bindings, nowMs: () => 0, showAccount: true, onBound: () => {} },
+      { bindings, nowMs: () => 0, showAccount: true, onBound: () => {}, onBroken: () => {} },
     );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -2,6 +2,7 @@ import type { BodySink, UpstreamBody, UpstreamFailure } from '@switchyard/contra
 import type { Committed } from '../attempt/run-attempts.ts';
 import { relayedHeaders, single } from '../attempt/upstream-headers.ts';
 import type { Bindings, BindResult } from '../bindings/bindings.ts';
+import type { Account } from '../choice/account.ts';
 import type { Exchange } from '../exchange.ts';
 import { SseWatcher } from './sse-watcher.ts';
 import { UnaryWatcher } from './unary-watcher.ts';
@@ -11,6 +12,8 @@ export interface RelayParts {
   readonly nowMs: () => number;
   readonly showAccount: boolean;
   readonly onBound: (result: BindResult) => void;
+  /** An answer broke off after it had begun. */
+  readonly onBroken: (exchange: Exchange, account: Account, failure: UpstreamFailure) => void;
 }
 
 /**
@@ -53,7 +56,7 @@ class Relay implements BodySink {
     exchange.account = account;
     exchange.status = answer.status;
     exchange.upstreamRequestId = single(answer.headers, 'x-request-id');
-    const down = relayedHeaders(answer.headers);
+    const down = relayedHeaders(answer.headers, exchange.head.origin !== null);
     if (exchange.upstreamRequestId === null) down.push('x-request-id', exchange.id);
     down.push('x-switchyard-request-id', exchange.id);
     if (parts.showAccount) down.push('x-switchyard-account', account.name);
@@ -99,6 +102,8 @@ class Relay implements BodySink {
 
   fail(failure: UpstreamFailure): void {
     this.#failure = failure;
+    this.#exchange.call = null;
+    this.#parts.onBroken(this.#exchange, this.#committed.account, failure);
     if (this.#held === null) this.#breakOff();
   }
 
@@ -178,6 +183,8 @@ class Relay implements BodySink {
     if (this.#exchange.cut === null) this.#exchange.outcome = 'upstream_cut';
     const { socket } = response;
     response.flushHeaders();
+    // What is written still goes out; a client that never takes it is stalled like any other.
+    if (response.writableLength > 0) this.#exchange.stalledSinceMs ??= this.#parts.nowMs();
     if (socket === null) response.destroy();
     // For HTTP/1.0 without a length a plain close would look like a proper end.
     else if (request.httpVersionMinor === 0 && this.#contentLength === null) socket.resetAndDestroy();

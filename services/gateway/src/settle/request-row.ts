@@ -63,7 +63,7 @@ export function requestRow(exchange: Exchange, instanceId: string, endedMs: numb
     attempts: decision?.attempts.length ?? 0,
     duration_ms: durationMs,
     first_byte_ms: exchange.firstByteMs ?? undefined,
-    bytes_in: facts?.body.length ?? 0,
+    bytes_in: exchange.bytesIn,
     bytes_out: exchange.bytesOut,
     input_tokens: usage?.inputTokens ?? undefined,
     output_tokens: usage?.outputTokens ?? undefined,

@@ -11,6 +11,8 @@ import { SURFACES } from '../routes.ts';
 import type { Journal } from './journal.ts';
 import type { Outcome } from './outcome.ts';
 
+const EMPTY = Buffer.alloc(0);
+
 export interface SettlerParts {
   readonly slots: Slots;
   readonly live: LiveFigures;
@@ -57,10 +59,18 @@ export class Settler {
   takeFacts(exchange: Exchange, facts: RequestFacts): boolean {
     if (exchange.openAt !== -1) {
       exchange.facts = facts;
+      exchange.bytesIn = facts.body.length;
       return true;
     }
     this.#parts.memory.release(facts.body.length);
     return false;
+  }
+
+  /** Lets go of the body once no other account will be asked: a stream may run for an hour after it. */
+  dropBody(exchange: Exchange): void {
+    if (exchange.openAt === -1 || exchange.facts === null) return;
+    this.#parts.memory.release(exchange.facts.body.length);
+    exchange.facts = { ...exchange.facts, body: EMPTY };
   }
 
   holdsAccount(exchange: Exchange, account: Account): void {

@@ -21,15 +21,14 @@ export function findAccount(db: Kysely<DB>, idOrName: string): Promise<AccountRo
 
 export type NewAccount = Pick<
   AccountRow,
-  'id' | 'name' | 'kind' | 'source' | 'base_url' | 'models' | 'models_from' | 'priority' | 'organization' | 'project' | 'credential'
-> & { readonly headers: Readonly<Record<string, string>> };
+  'id' | 'name' | 'kind' | 'source' | 'base_url' | 'models' | 'models_from' | 'priority' | 'organization' | 'project' | 'credential' | 'header_names' | 'sealed_headers'
+>;
 
 /** @throws SwitchyardError `name_taken` */
 export async function insertAccount(db: Kysely<DB>, account: NewAccount): Promise<void> {
-  const { headers, ...rest } = account;
   const added = await db
     .insertInto('gateway.account')
-    .values({ ...rest, headers: JSON.stringify(headers) })
+    .values(account)
     .onConflict((conflict) => conflict.column('name').doNothing())
     .executeTakeFirst();
   if (added.numInsertedOrUpdatedRows === 0n) throw new SwitchyardError('name_taken', `There is an account named "${account.name}" already.`, { param: 'name' });
@@ -40,10 +39,10 @@ export async function insertAccount(db: Kysely<DB>, account: NewAccount): Promis
  * @throws SwitchyardError `name_taken` when the API made one of that name
  */
 export async function upsertDeclaredAccount(db: Kysely<DB>, account: Omit<NewAccount, 'models'> & { readonly models: string[] | null }): Promise<void> {
-  const { headers, models, ...rest } = account;
+  const { models, ...rest } = account;
   const row = await db
     .insertInto('gateway.account')
-    .values({ ...rest, models: models ?? [], headers: JSON.stringify(headers) })
+    .values({ ...rest, models: models ?? [] })
     .onConflict((conflict) =>
       conflict
         .column('name')
@@ -55,7 +54,7 @@ export async function upsertDeclaredAccount(db: Kysely<DB>, account: Omit<NewAcc
           priority: rest.priority,
           organization: rest.organization,
           project: rest.project,
-          headers: JSON.stringify(headers),
+          header_names: rest.header_names,
           updated_at: sql`now()`,
         })
         .where('gateway.account.source', '=', rest.source),

@@ -13,10 +13,11 @@ export interface DB {
     priority: Generated<number>;
     organization: string | null;
     project: string | null;
-    headers: ColumnType<unknown, string | undefined, string>;
     credential: Buffer | null;
     created_at: Generated<Date>;
     updated_at: Generated<Date>;
+    header_names: Generated<string[]>;
+    sealed_headers: Buffer | null;
   };
   'gateway.key': {
     id: string;

@@ -1,7 +1,7 @@
 import { SwitchyardError, newId } from '@switchyard/contracts';
 import { accountHeaders, basePathOf, checkDraft } from '../accounts/account-draft.ts';
 import type { AccountDraft } from '../accounts/account-draft.ts';
-import { credentialPlace } from '../accounts/account-registry.ts';
+import { openSecrets, sealSecrets } from '../accounts/account-secrets.ts';
 import type { AccountKind, Snapshot } from '../choice/account.ts';
 import { HttpUpstream } from '../attempt/http-upstream.ts';
 import { listModels } from '../attempt/list-models.ts';
@@ -51,8 +51,7 @@ export async function addAccount(control: Control, draft: AccountDraft): Promise
       priority: draft.priority,
       organization: draft.organization,
       project: draft.project,
-      headers: draft.headers,
-      credential: draft.credential === null ? null : control.vault.seal(draft.credential, credentialPlace(id)),
+      ...sealSecrets(control.vault, id, draft),
     });
     await announceChange(transaction);
   });
@@ -77,9 +76,10 @@ export async function declareAccount(control: Control, draft: AccountDraft, sour
     priority: draft.priority,
     organization: draft.organization,
     project: draft.project,
-    // Values may be secret and come anew from the file at each start; the row keeps none.
-    headers: {},
+    // Secrets come anew from the file at each start; the row keeps none.
     credential: null,
+    header_names: Object.keys(draft.headers),
+    sealed_headers: null,
   });
 }
 
@@ -97,11 +97,19 @@ export async function showAccounts(control: Pick<Control, 'db'>): Promise<Accoun
   return (await listAccounts(control.db)).map(view);
 }
 
-/** @throws SwitchyardError `not_found`, `held_by_file` */
+/**
+ * Removes an account. One that was declared elsewhere can go as soon as the process at hand declares it no longer.
+ * @throws SwitchyardError `not_found`, `held_by_file`
+ */
 export async function removeAccount(control: Control, idOrName: string): Promise<AccountView> {
   const row = await existing(control, idOrName);
-  if (row.source === 'file') throw new SwitchyardError('held_by_file', `The account "${row.name}" is declared in switchyard.toml; remove it there.`);
-  if (row.source === 'builtin') throw new SwitchyardError('held_by_file', 'The sandbox is built in; switch it off with `gateway.sandbox = false`.');
+  if (row.source !== 'api' && control.declaredNames().has(row.name)) {
+    const where =
+      row.source === 'builtin'
+        ? 'The sandbox is built in; switch it off with `gateway.sandbox = false`, and start the server again.'
+        : `The account "${row.name}" is declared in switchyard.toml; remove it there, and start the server again.`;
+    throw new SwitchyardError('held_by_file', where);
+  }
   await control.db.transaction().execute(async (transaction) => {
     await deleteAccount(transaction, row.id);
     await announceChange(transaction);
@@ -134,10 +142,9 @@ async function askStored(control: Control, row: AccountRow): Promise<string[]> {
   return askModels(control, {
     kind: row.kind as AccountKind,
     baseUrl: row.base_url,
-    credential: row.credential === null ? null : control.vault.open(row.credential, credentialPlace(row.id)),
     organization: row.organization,
     project: row.project,
-    headers: row.headers as Record<string, string>,
+    ...openSecrets(control.vault, row),
   });
 }
 
@@ -159,7 +166,7 @@ function view(row: AccountRow): AccountView {
     priority: row.priority,
     organization: row.organization,
     project: row.project,
-    header_names: Object.keys(row.headers as object),
+    header_names: row.header_names,
     has_credential: row.credential !== null,
     created_at: row.created_at.toISOString(),
   };

@@ -8,6 +8,8 @@ export interface Control {
   readonly vault: Vault;
   readonly wallClockMs: () => number;
   readonly connectTimeoutMs: number;
+  /** Names of the accounts that this process declares (file or built in); with the server stopped, those that a start would declare. */
+  readonly declaredNames: () => ReadonlySet<string>;
   /** Makes the change effective in this process before the caller is answered; other processes are told by the database. */
   readonly applied: () => Promise<void>;
 }
