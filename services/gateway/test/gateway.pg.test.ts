@@ -267,3 +267,66 @@ test('with the database away traffic goes on, says so, and the log catches up', 
   while (JSON.stringify(await ready()) !== '{"status":"ready","degraded":[]}');
   expect((await gateway.ask('/v1/models')).status).toBe(200);
 }, 60_000);
+
+test('the body of a request is let go when its answer begins, however long that runs', async () => {
+  gateway = await openTestGateway(1);
+  gateway.upstreams[0]!.script({ rules: [{ answer: { stream: { events: 50, bytes: 100 }, hold: { at: 5, gate: 'go' } } }] });
+  const body = { ...chat, stream: true, user: 'x'.repeat(100_000) };
+  const response = await gateway.ask('/v1/chat/completions', body);
+  await response.body!.getReader().read();
+  expect(await gateway.metric('switchyard_request_body_bytes')).toBe(0);
+  gateway.upstreams[0]!.release('go');
+  const [row] = await untilRows<{ bytes_in: string }>(gateway.pool, 'select bytes_in from gateway.request', (rows) => rows.length === 1);
+  expect(Number(row!.bytes_in)).toBe(JSON.stringify(body).length);
+});
+
+test('an account whose answers break off is put aside for the next request, and the decision says why', async () => {
+  gateway = await openTestGateway(2);
+  gateway.upstreams[0]!.script({ rules: [{ answer: { stream: { events: 50, bytes: 100 }, cut: { at: { units: 5 }, how: 'reset' } }, times: 'always' }] });
+  const cut = await gateway.ask('/v1/chat/completions', { ...chat, stream: true });
+  expect(cut.headers.get('x-switchyard-account')).toBe('a');
+  await expect(cut.text()).rejects.toThrow();
+  for (let i = 0; i < 3; i++) expect((await gateway.ask('/v1/chat/completions', chat)).headers.get('x-switchyard-account')).toBe('b');
+  const id = cut.headers.get('x-switchyard-request-id')!;
+  const [row] = await untilRows<{ outcome: string; decision: { attempts: unknown[] } }>(
+    gateway.pool,
+    `select outcome, decision from gateway.request where id = '${id}' and ended_at is not null`,
+    (rows) => rows.length === 1,
+  );
+  expect(row).toMatchObject({ outcome: 'upstream_cut', decision: { attempts: [{ failure: 'reset', backoff: 'transport', verdict: 'relayed' }] } });
+});
+
+test('a key that is held to models reaches nothing that names none', async () => {
+  gateway = await openTestGateway(1);
+  const { key } = await createKey(gateway.gateway.control, { name: 'held', models: ['m'], accounts: null });
+  const as = (path: string, init: RequestInit): Promise<Response> =>
+    fetch(gateway.url + path, { ...init, headers: { authorization: `Bearer ${key}`, ...(init.headers as Record<string, string>) } });
+  const form = new FormData();
+  form.set('model', 'other');
+  for (const refused of [
+    await as('/v1/audio/transcriptions', { method: 'POST', body: form }),
+    await as('/v1/images/generations', { method: 'POST', body: '{"model":"other"}', headers: { 'content-type': 'text/plain' } }),
+    await as('/v1/files', {}),
+  ]) {
+    expect([refused.status, ((await refused.json()) as { error: { code: string } }).error.code]).toEqual([404, 'model_not_found']);
+  }
+  expect(gateway.upstreams[0]!.counters().received).toBe(0);
+  expect((await as('/v1/chat/completions', { method: 'POST', body: JSON.stringify(chat), headers: { 'content-type': 'application/json' } })).status).toBe(200);
+});
+
+test('after an upstream has cut many streams no connection of theirs is kept or tried again', async () => {
+  gateway = await openTestGateway(1);
+  const [upstream] = gateway.upstreams;
+  upstream!.script({ rules: [{ answer: { stream: { events: 50, bytes: 100 }, cut: { at: { units: 5 }, how: 'reset' } }, times: 20 }] });
+  const cut = await Promise.all(Array.from({ length: 20 }, () => gateway.ask('/v1/chat/completions', { ...chat, stream: true })));
+  await Promise.allSettled(cut.map((response) => response.text()));
+  const served = await Promise.all(Array.from({ length: 30 }, () => gateway.ask('/v1/chat/completions', chat)));
+  expect(served.map(({ status }) => status)).toEqual(Array.from({ length: 30 }, () => 200));
+  expect(upstream!.counters().received).toBe(50);
+});
+
+test('a model whose name has slashes is found by it', async () => {
+  gateway = await openTestGateway(1);
+  expect((await gateway.ask('/v1/models/meta-llama/Llama-3')).status).toBe(404);
+  expect(gateway.upstreams[0]!.counters().received).toBe(0);
+});

@@ -1,0 +1,139 @@
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { migrate } from '@switchyard/database';
+import { recordingLogger, temporaryHome, testDatabase } from '@switchyard/testkit';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { GATEWAY_MIGRATIONS, addAccount, removeAccount, showAccounts, testAccount } from '../src/index.ts';
+import type { AccountDraft, Control } from '../src/index.ts';
+import { AccountRegistry } from '../src/accounts/account-registry.ts';
+import { LiveFigures } from '../src/choice/live-figures.ts';
+import { declareAccount } from '../src/use/accounts.ts';
+import { openTestGateway } from './open-test-gateway.ts';
+import type { TestGateway } from './open-test-gateway.ts';
+
+const SECRET = 'api-key-value-not-a-secret';
+let gateway: TestGateway;
+let control: Control;
+beforeEach(async () => {
+  gateway = await openTestGateway(1);
+  ({ control } = gateway.gateway);
+});
+afterEach(() => gateway[Symbol.asyncDispose]());
+
+/** An account at the upstream of account `a`, for a model of its own. */
+function draft(name: string): AccountDraft {
+  return {
+    name,
+    kind: 'openai-compatible',
+    baseUrl: `${gateway.upstreams[0]!.url}/v1`,
+    credential: null,
+    models: [`model-of-${name}`],
+    priority: 100,
+    organization: null,
+    project: null,
+    headers: { 'api-key': SECRET, 'x-team': 'blue' },
+  };
+}
+
+async function names(): Promise<string[]> {
+  return (await showAccounts(control)).map(({ name }) => name).sort();
+}
+
+/** What the process under test would load, with its log. */
+function registry(): { readonly registry: AccountRegistry; readonly log: ReturnType<typeof recordingLogger> } {
+  const log = recordingLogger();
+  return { registry: new AccountRegistry({ db: control.db, vault: control.vault, live: new LiveFigures(), connectTimeoutMs: 1_000, log }), log };
+}
+
+test('header values of an account are sent, and are nowhere in the database but sealed', async () => {
+  const added = await addAccount(control, draft('own'));
+  expect(added.header_names).toEqual(['api-key', 'x-team']);
+  const answer = await gateway.ask('/v1/chat/completions', { model: 'model-of-own', messages: [] });
+  expect([answer.status, answer.headers.get('x-switchyard-account')]).toEqual([200, 'own']);
+  expect(gateway.upstreams[0]!.received({ full: true }).at(-1)!.headers).toMatchObject({ 'api-key': SECRET, 'x-team': 'blue' });
+
+  // Text and bytes alike: `\x…` of the sealed column would spell a plain value out in hexadecimal.
+  const { rows } = await gateway.pool.query<{ row: string }>('select account::text as row from gateway.account');
+  const stored = rows.map(({ row }) => row).join('\n');
+  expect(stored).toContain('api-key');
+  expect(stored).not.toContain(SECRET);
+  expect(stored).not.toContain(Buffer.from(SECRET).toString('hex'));
+});
+
+test('header values are there again after a restart and for a test with the server stopped', async () => {
+  const { id } = await addAccount(control, draft('own'));
+  const { registry: other } = registry();
+  await other.load();
+  expect(other.snapshot.byId.get(id)!.headers).toEqual(['api-key', SECRET, 'x-team', 'blue']);
+  await other.close();
+  await testAccount(control, 'own', () => 0, null);
+  expect(gateway.upstreams[0]!.received({ full: true }).at(-1)!.headers).toMatchObject({ 'api-key': SECRET });
+});
+
+test('sealed headers moved to another account do not open there', async () => {
+  const lender = await addAccount(control, draft('lender'));
+  const borrower = await addAccount(control, draft('borrower'));
+  await gateway.pool.query('update gateway.account set sealed_headers = (select sealed_headers from gateway.account where id = $1) where id = $2', [
+    lender.id,
+    borrower.id,
+  ]);
+  const { registry: other, log } = registry();
+  await other.load();
+  expect(other.snapshot.byId.has(lender.id)).toBe(true);
+  expect(other.snapshot.byId.has(borrower.id)).toBe(false);
+  expect(log.records.map((record) => record.event)).toContain('account_credential_unreadable');
+  await other.close();
+});
+
+test('rows from before headers were sealed keep names without values, and are left out until they are added again', async () => {
+  await using stack = new AsyncDisposableStack();
+  const home = stack.use(await temporaryHome());
+  const log = recordingLogger();
+  const { connection, pool } = stack.use(await testDatabase({ sets: [] }));
+  const directory = join(home.path, 'first');
+  mkdirSync(directory);
+  const first = '0001-accounts-keys-requests.sql';
+  copyFileSync(join(GATEWAY_MIGRATIONS.directory, first), join(directory, first));
+  await migrate({ connection, sets: [{ service: 'gateway', directory }], log });
+  await pool.query(`insert into gateway.account (id, name, kind, source, base_url, models_from, headers) values
+    ('acct_1', 'with', 'openai-compatible', 'api', 'http://127.0.0.1:9/v1', 'given', '{"x-b": "${SECRET}", "api-key": "k"}'),
+    ('acct_2', 'without', 'openai-compatible', 'api', 'http://127.0.0.1:9/v1', 'given', '{}')`);
+  await migrate({ connection, sets: [GATEWAY_MIGRATIONS], log });
+  const { rows } = await pool.query<{ name: string; header_names: string[]; row: string }>(
+    'select name, header_names, account::text as row from gateway.account order by name',
+  );
+  expect(rows).toMatchObject([
+    { name: 'with', header_names: ['api-key', 'x-b'] },
+    { name: 'without', header_names: [] },
+  ]);
+  expect(rows[0]!.row).not.toContain(SECRET);
+
+  // The same state in the database that the gateway has at hand.
+  const { id } = await addAccount(control, draft('own'));
+  await gateway.pool.query('update gateway.account set sealed_headers = null where id = $1', [id]);
+  const { registry: other, log: said } = registry();
+  await other.load();
+  expect(other.snapshot.byId.has(id)).toBe(false);
+  expect(String((said.records.find((record) => record.event === 'account_credential_unreadable') as { error?: unknown } | undefined)?.error)).toContain('api-key');
+  await other.close();
+});
+
+test('a declared account stays while it is declared, and can be removed once it is not', async () => {
+  const declared = new Set(['filed', 'sandbox']);
+  const here: Control = { ...control, declaredNames: () => declared };
+  await declareAccount(here, draft('filed'), 'file', ['x']);
+  await declareAccount(here, { ...draft('sandbox'), kind: 'sandbox', headers: {} }, 'builtin', ['sandbox']);
+  await expect(removeAccount(here, 'filed')).rejects.toMatchObject({ code: 'held_by_file', message: expect.stringContaining('switchyard.toml') as string });
+  await expect(removeAccount(here, 'sandbox')).rejects.toMatchObject({ code: 'held_by_file', message: expect.stringContaining('gateway.sandbox') as string });
+  expect(await names()).toEqual(['a', 'filed', 'sandbox']);
+  declared.clear();
+  await removeAccount(here, 'filed');
+  await removeAccount(here, 'sandbox');
+  expect(await names()).toEqual(['a']);
+});
+
+test('a running server knows what it declares: a row that only an earlier start declared can go', async () => {
+  await declareAccount(control, draft('gone'), 'file', ['x']);
+  await removeAccount(control, 'gone');
+  expect(await names()).toEqual(['a']);
+});
