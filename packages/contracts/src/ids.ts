@@ -6,7 +6,7 @@ export type IdKind = keyof typeof ID_PREFIXES;
 
 // Crockford's alphabet in lower case: sorts as the number does, and has no i, l, o or u to misread.
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-const PAIRS = Array.from({ length: 1024 }, (_, n) => ALPHABET[n >> 5]! + ALPHABET[n & 31]!);
+const CODES = Uint8Array.from(ALPHABET, (digit) => digit.charCodeAt(0));
 
 // Random bytes are drawn 4 KiB at a time: one system call per 409 ids instead of one each (0.3 against 1.1 µs an id).
 const pool = Buffer.allocUnsafe(4_096);
@@ -34,23 +34,37 @@ export function newId(kind: IdKind, nowMs: number): string {
   const r1 = random16();
   const r2 = random16();
   const r3 = random16();
-  // 128 bits as 26 base32 digits: two leading zero bits, then 13 groups of ten bits.
+  // 128 bits as 26 base32 digits: two leading zero bits, then 13 groups of ten bits. One flat string at once: 14 pieces joined with `+`
+  // are a tree of 14 objects that somebody has to walk later.
   return (
     `${ID_PREFIXES[kind]}_` +
-    PAIRS[high >>> 24]! +
-    PAIRS[(high >>> 14) & 1023]! +
-    PAIRS[(high >>> 4) & 1023]! +
-    PAIRS[((high & 15) << 6) | (low >>> 10)]! +
-    PAIRS[low & 1023]! +
-    PAIRS[versioned >>> 6]! +
-    PAIRS[((versioned & 63) << 4) | (variant >>> 12)]! +
-    PAIRS[(variant >>> 2) & 1023]! +
-    PAIRS[((variant & 3) << 8) | (r1 >>> 8)]! +
-    PAIRS[((r1 & 255) << 2) | (r2 >>> 14)]! +
-    PAIRS[(r2 >>> 4) & 1023]! +
-    PAIRS[((r2 & 15) << 6) | (r3 >>> 10)]! +
-    PAIRS[r3 & 1023]!
+    digits(
+      high >>> 24,
+      (high >>> 14) & 1023,
+      (high >>> 4) & 1023,
+      ((high & 15) << 6) | (low >>> 10),
+      low & 1023,
+      versioned >>> 6,
+      ((versioned & 63) << 4) | (variant >>> 12),
+      (variant >>> 2) & 1023,
+      ((variant & 3) << 8) | (r1 >>> 8),
+      ((r1 & 255) << 2) | (r2 >>> 14),
+      (r2 >>> 4) & 1023,
+      ((r2 & 15) << 6) | (r3 >>> 10),
+      r3 & 1023,
+    )
   );
+}
+
+const scratch = Buffer.alloc(26);
+
+function digits(...groups: readonly number[]): string {
+  for (let i = 0; i < 13; i++) {
+    const group = groups[i]!;
+    scratch[i * 2] = CODES[group >> 5]!;
+    scratch[i * 2 + 1] = CODES[group & 31]!;
+  }
+  return scratch.toString('latin1');
 }
 
 /** Whether a text has the shape of an id of this kind; says nothing of its existence. */

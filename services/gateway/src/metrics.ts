@@ -48,6 +48,7 @@ export const GATEWAY_METRICS = {
     help: 'Answers whose last part waited for its binding, by how the wait ended.',
     labels: { result: ['durable', 'late', 'suspended'] },
   },
+  switchyard_binding_disputes_total: { type: 'counter', help: 'Response ids that an account told and that were bound to another, which kept them.' },
   switchyard_journal_dropped_total: { type: 'counter', help: 'Rows of the request log that were given up because the database was away too long.' },
   switchyard_accounts: { type: 'gauge', help: 'Enabled accounts.' },
   switchyard_keys: { type: 'gauge', help: 'Live keys.' },

@@ -180,6 +180,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   metrics.switchyard_upstream_in_flight.follow(() => live.totalInFlight);
   metrics.switchyard_request_body_bytes.follow(() => memory.held);
   metrics.switchyard_bindings.follow(() => bindings.size);
+  metrics.switchyard_binding_disputes_total.follow(() => bindings.disputed);
   metrics.switchyard_accounts.follow(() => registry.snapshot.accounts.length);
   metrics.switchyard_keys.follow(() => keys.size);
   metrics.switchyard_database_up.follow(() => (database.isAvailable() ? 1 : 0));

@@ -114,7 +114,8 @@ test('rows from before headers were sealed keep names without values, and are le
   const { registry: other, log: said } = registry();
   await other.load();
   expect(other.snapshot.byId.has(id)).toBe(false);
-  expect(String((said.records.find((record) => record.event === 'account_credential_unreadable') as { error?: unknown } | undefined)?.error)).toContain('api-key');
+  const line = said.records.find((record) => record.event === 'account_credential_unreadable');
+  expect(line?.fields.error).toMatchObject({ message: expect.stringContaining('headers api-key, x-team are not stored') as string });
   await other.close();
 });
 

@@ -22,12 +22,14 @@ const MAX_WAIT_MS = 50;
 
 /**
  * Which account made which response. In memory for the hot path, behind it the journal; least recently bound go first when
- * the table is full.
+ * the table is full. The first account that an id is bound to keeps it, as in the database: an upstream that tells an id of another's gets
+ * none of its conversation.
  */
 export class Bindings {
   readonly #byResponse = new Map<string, Binding>();
   readonly #store: BindingStore;
   readonly #max: number;
+  #disputed = 0;
 
   constructor(store: BindingStore, max: number) {
     this.#store = store;
@@ -36,6 +38,11 @@ export class Bindings {
 
   get size(): number {
     return this.#byResponse.size;
+  }
+
+  /** How often an account told an id that is bound to another. */
+  get disputed(): number {
+    return this.#disputed;
   }
 
   /** Takes over what an earlier life left, oldest first. */
@@ -53,8 +60,8 @@ export class Bindings {
 
   /** Binds an id, and waits until the binding would outlive a crash, but never longer than the bound. */
   async bind(binding: Binding): Promise<BindResult> {
-    this.#keep(binding);
-    this.#store.write(binding);
+    if (this.#keep(binding)) this.#store.write(binding);
+    else this.#disputed++;
     if (!this.#store.isAvailable) return 'suspended';
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<BindResult>((resolve) => (timer = setTimeout(resolve, MAX_WAIT_MS, 'late')));
@@ -65,9 +72,13 @@ export class Bindings {
     }
   }
 
-  #keep(binding: Binding): void {
+  /** @returns whether the id is this account's now */
+  #keep(binding: Binding): boolean {
+    const owner = this.#byResponse.get(binding.responseId)?.accountId;
+    if (owner !== undefined && owner !== binding.accountId) return false;
     this.#byResponse.delete(binding.responseId);
     this.#byResponse.set(binding.responseId, binding);
     if (this.#byResponse.size > this.#max) this.#byResponse.delete(this.#byResponse.keys().next().value!);
+    return true;
   }
 }

@@ -1,3 +1,4 @@
+import { PLAIN_ID, responseIdOf } from './response-id.ts';
 import { usageFrom } from './usage.ts';
 import type { Usage } from './usage.ts';
 import { Tail } from './tail.ts';
@@ -143,15 +144,18 @@ export class SseWatcher {
     // The id stands near the front of the first event, or else the event must be whole to be parsed, and an event ends in a line end.
     if (this.#firstLength <= ID_NEAR || chunk.includes(LF) || chunk.includes(CR)) {
       const text = first.length === 1 ? chunk : Buffer.concat(first);
-      this.#responseId = RESPONSE_ID.exec(text.toString('latin1', 0, Math.min(text.length, ID_NEAR)))?.[1] ?? idOfFirstEvent(text);
+      const told = RESPONSE_ID.exec(text.toString('latin1', 0, Math.min(text.length, ID_NEAR)))?.[1] ?? idOfFirstEvent(text);
+      this.#responseId = responseIdOf(told);
+      // One that is refused ends the search too.
+      if (told !== undefined) this.#first = null;
     }
-    if (this.#responseId !== null || this.#firstLength > FIRST_EVENT_MAX) this.#first = null;
+    if (this.#firstLength > FIRST_EVENT_MAX) this.#first = null;
   }
 }
 
 const RESPONSES_END = /^(?:event: ?response\.(?:completed|failed|incomplete)(?![a-z_.])|data: ?\{"type": ?"response\.(?:completed|failed|incomplete)")/;
 const CHAT_END = /^data: ?\[DONE\]/;
-const RESPONSE_ID = /"response": ?\{ ?"id": ?"([^"\\]{1,256})"/;
+const RESPONSE_ID = new RegExp(`"response": ?\\{ ?"id": ?${PLAIN_ID}`);
 
 function lineEnd(chunk: Buffer, from: number): number {
   // Short lines end within a few bytes; only long ones are worth the call into native code.
@@ -164,8 +168,9 @@ function lineEnd(chunk: Buffer, from: number): number {
   return cr === -1 ? end : near + cr;
 }
 
-function idOfFirstEvent(text: Buffer): string | null {
-  if (!text.includes('\n\n') && !text.includes('\r\n\r\n') && !text.includes('\r\r')) return null;
+/** @returns the id as the first event with one tells it, whatever it is; undefined while there is none */
+function idOfFirstEvent(text: Buffer): unknown {
+  if (!text.includes('\n\n') && !text.includes('\r\n\r\n') && !text.includes('\r\r')) return undefined;
   const blocks: string[] = text.toString().split(/\r\n\r\n|\n\n|\r\r/);
   for (const block of blocks) {
     const data = block
@@ -176,10 +181,10 @@ function idOfFirstEvent(text: Buffer): string | null {
     if (data === '') continue;
     try {
       const event = JSON.parse(data) as { response?: { id?: unknown } };
-      if (typeof event.response?.id === 'string') return event.response.id;
+      if (event.response?.id !== undefined) return event.response.id;
     } catch {
       continue;
     }
   }
-  return null;
+  return undefined;
 }

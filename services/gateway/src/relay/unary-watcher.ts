@@ -1,10 +1,11 @@
+import { PLAIN_ID, responseIdOf } from './response-id.ts';
 import type { WatchKind } from './sse-watcher.ts';
 import { Tail } from './tail.ts';
 import { usageFrom } from './usage.ts';
 import type { Usage } from './usage.ts';
 
 const MAX_PARSED = 1_048_576;
-const LEADING_ID = /^\s*\{\s*"id"\s*:\s*"([^"\\]{1,256})"/;
+const LEADING_ID = new RegExp(`^\\s*\\{\\s*"id"\\s*:\\s*${PLAIN_ID}`);
 
 /** Looks on while a JSON answer passes: the response id at its front, usage near its end. Same duties as `SseWatcher`. */
 export class UnaryWatcher {
@@ -45,7 +46,7 @@ export class UnaryWatcher {
 function idIn(chunks: readonly Buffer[]): string | null {
   try {
     const parsed = JSON.parse(Buffer.concat(chunks).toString()) as { id?: unknown } | null;
-    return typeof parsed?.id === 'string' ? parsed.id : null;
+    return responseIdOf(parsed?.id);
   } catch {
     return null;
   }

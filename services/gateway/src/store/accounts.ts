@@ -21,7 +21,19 @@ export function findAccount(db: Kysely<DB>, idOrName: string): Promise<AccountRo
 
 export type NewAccount = Pick<
   AccountRow,
-  'id' | 'name' | 'kind' | 'source' | 'base_url' | 'models' | 'models_from' | 'priority' | 'organization' | 'project' | 'credential' | 'header_names' | 'sealed_headers'
+  | 'id'
+  | 'name'
+  | 'kind'
+  | 'source'
+  | 'base_url'
+  | 'models'
+  | 'models_from'
+  | 'priority'
+  | 'organization'
+  | 'project'
+  | 'credential'
+  | 'header_names'
+  | 'sealed_headers'
 >;
 
 /** @throws SwitchyardError `name_taken` */
