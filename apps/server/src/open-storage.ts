@@ -55,6 +55,7 @@ export async function openControl(config: Config, log: Logger): Promise<{ readon
     vault: storage.vault,
     wallClockMs: Date.now,
     connectTimeoutMs: config['upstream.connect_timeout_ms'],
+    declaredNames: () => new Set([...config.accounts.map(({ name }) => name), ...(config['gateway.sandbox'] ? ['sandbox'] : [])]),
     applied: async () => {}, // no server is running that would have to apply it
   };
   return { control, pool: storage.database.pool, [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose]() };
