@@ -14,6 +14,7 @@ export const TASKS = {
   switchyard: { needs: 'runtime', program: [CLI], quiet: true },
   bench: { needs: 'runtime', program: ['bench/main.ts'] },
   test: { needs: 'complete', program: [VITEST, 'run'], codex: () => true },
+  prove: { needs: 'complete', program: ['tools/prove.ts'] },
   ok: { needs: 'complete', program: ['tools/ok.ts'], codex: (steps) => steps.length === 0 || steps.includes('tests') },
   format: { needs: 'complete', program: ['node_modules/oxfmt/bin/oxfmt'], quiet: true },
 };
