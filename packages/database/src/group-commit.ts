@@ -172,8 +172,8 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-/** SQLSTATE classes 22 (data) and 23 (constraints): the same rows would be refused every time. */
+/** SQLSTATE classes 22 (data), 23 (constraints) and 54 (limits of the program, such as a key too long for its index): the same rows would be refused every time. */
 function isRefusedForContent(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' && /^2[23].{3}$/.test(code);
+  return typeof code === 'string' && /^(?:2[23]|54).{3}$/.test(code);
 }
