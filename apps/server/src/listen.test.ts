@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import type { Server } from 'node:net';
 import { rawExchange } from '@switchyard/testkit';
 import { afterEach, expect, test } from 'vitest';
 import { listen } from './listen.ts';
@@ -14,6 +15,7 @@ afterEach(async () => {
 async function open(options: Partial<ListenerOptions> = {}) {
   const asked: string[] = [];
   const waiting: ServerResponse[] = [];
+  const acceptErrors: Error[] = [];
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     asked.push(request.url!);
     if (request.url === '/wait') waiting.push(response);
@@ -28,10 +30,11 @@ async function open(options: Partial<ListenerOptions> = {}) {
     idleConnectionMs: 10_000,
     connectionsPerAddress: 0,
     newRequestId: () => 'req_test',
+    onAcceptError: (error) => acceptErrors.push(error),
     ...options,
   });
   listeners.push(listener);
-  return { listener, port: Number(new URL(listener.address).port), asked, waiting };
+  return { listener, port: Number(new URL(listener.address).port), asked, waiting, acceptErrors };
 }
 
 const get = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
@@ -118,6 +121,19 @@ test('stopping ends accepting at once, and lets a running request have its answe
   waiting[0]!.end('ok');
   await listener.close();
   expect((await running).received.toString()).toContain('200 OK');
+});
+
+test('connections that cannot be taken are told once, and the others are served on', async () => {
+  const { port, waiting, acceptErrors } = await open();
+  const running = rawExchange(port, get('/wait', CLOSE));
+  await reached(waiting, 1);
+  const { server } = waiting[0]!.socket as unknown as { server: Server };
+  const error = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' });
+  for (let i = 0; i < 3; i++) server.emit('error', error);
+  expect(acceptErrors).toEqual([error]);
+  waiting[0]!.end('ok');
+  expect((await running).received.toString()).toContain('200 OK');
+  expect((await rawExchange(port, get('/a', CLOSE))).received.toString()).toContain('200 OK');
 });
 
 test('an address that cannot be had is refused with the place and the remedy', async () => {

@@ -18,6 +18,8 @@ export interface ListenerOptions {
   /** Connections that one address may have open; 0 is no limit. */
   readonly connectionsPerAddress: number;
   readonly newRequestId: () => string;
+  /** Told of connections that could not be taken, such as for want of file descriptors; at most once in 10 s, for they come in crowds. */
+  readonly onAcceptError: (error: NodeJS.ErrnoException) => void;
 }
 
 export interface Listener {
@@ -31,6 +33,7 @@ export interface Listener {
 
 const MAX_HEADERS = 100;
 const MAX_HEAD_BYTES = 16_384;
+const ACCEPT_ERROR_PAUSE_MS = 10_000;
 
 /**
  * Opens a strict HTTP/1.1 listener. What Node's parser lets through beyond this is refused by the edge of the gateway.
@@ -71,6 +74,13 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseRaw(error, socket, options.newRequestId));
   if (options.connectionsPerAddress > 0) limitPerAddress(server, options.connectionsPerAddress);
   await bind(server, options.host, options.port);
+  let quietUntilMs = -Infinity;
+  // Without a handler such an error would end the process, and with it every connection that is well.
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    if (performance.now() < quietUntilMs) return;
+    quietUntilMs = performance.now() + ACCEPT_ERROR_PAUSE_MS;
+    options.onAcceptError(error);
+  });
   const { port } = server.address() as AddressInfo;
   return {
     address: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,

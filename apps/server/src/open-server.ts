@@ -62,6 +62,11 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
       idleConnectionMs: config['limits.idle_connection_ms'],
       connectionsPerAddress: config['limits.connections_per_address'],
       newRequestId: () => newId('request', Date.now()),
+      onAcceptError: (error) =>
+        log.error('connection_not_taken', 'A connection could not be taken; for EMFILE raise the limit of open files or lower limits.active_requests', {
+          code: error.code,
+          error,
+        }),
     });
     opened.defer(() => listener.close());
     listeners.push(listener);
