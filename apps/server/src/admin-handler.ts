@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
+import type { HttpBindings } from '@hono/node-server';
 import { SwitchyardError, errorEnvelope, newId, retryAfterSeconds } from '@switchyard/contracts';
 import { isConnectionLoss } from '@switchyard/database';
 import type { Logger, Metrics } from '@switchyard/observability';
@@ -62,7 +63,8 @@ function adminApp({ api, metrics, log }: AdminParts): OpenAPIHono {
   });
   app.onError((thrown, c) => {
     const error = faultOf(thrown);
-    const id = c.res.headers.get('x-request-id') ?? newId('request', Date.now());
+    // The id that the answer carries already.
+    const id = String((c.env as HttpBindings).outgoing.getHeader('x-request-id'));
     log[error.fault.level](error.code === 'internal_error' ? 'admin_request_failed' : 'admin_request_refused', error.message, {
       request_id: id,
       code: error.code,
