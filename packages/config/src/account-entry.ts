@@ -1,3 +1,4 @@
+import { ACCOUNT_RULES, accountHeadersProblem, isBuiltInName } from './account-rules.ts';
 import { ValueRefusal, integer } from './setting-type.ts';
 import type { TomlPath } from './toml-places.ts';
 import { nearestName } from './suggest.ts';
@@ -59,16 +60,13 @@ export const ACCOUNT_FIELDS = {
   headers: {
     says: 'table of text',
     required: false,
-    help: 'Extra headers of every request to it; a value may be `env:NAME` or `file:PATH`.',
+    help: 'Extra headers of every request to it, such as `api-key`; a value may be `env:NAME` or `file:PATH`. Not `authorization`, and none of those that frame a message or tell of the client.',
     schema: { type: 'object', additionalProperties: { type: 'string' } },
   },
 } as const satisfies Readonly<Record<string, { says: string; required: boolean; help: string; schema: Readonly<Record<string, unknown>> }>>;
 
 const OPENAI_BASE_URL = 'https://api.openai.com/v1';
 const PRIORITY = integer({ min: 0, max: 1_000_000 });
-// What the gateway sets itself, and what frames a message, is not an account's to say (architecture 8).
-const NOT_AN_EXTRA_HEADER =
-  /^(authorization|x-api-key|cookie|host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|content-length|expect|x-forwarded-.*|x-real-ip|x-switchyard-.*|openai-organization|openai-project)$/i;
 
 export interface AccountReading {
   /** Resolves a secret as it stands in the file; throws ValueRefusal. */
@@ -123,11 +121,11 @@ function readAccount(raw: Readonly<Record<string, unknown>>, n: number, { secret
   const name = read('name', accountName);
   const kind = read('kind', accountKind);
   const baseUrl = read('base_url', accountBaseUrl);
-  const apiKey = read('api_key', (value) => credential(secret(textOf(value))));
+  const apiKey = read('api_key', (value) => heldTo('credential', secret(textOf(value))));
   const models = read('models', modelNames);
   const priority = read('priority', (value) => PRIORITY.fromToml(value));
-  const organization = read('organization', headerValue);
-  const project = read('project', headerValue);
+  const organization = read('organization', (value) => heldTo('label', textOf(value)));
+  const project = read('project', (value) => heldTo('label', textOf(value)));
   const headers = read('headers', (value) => extraHeaders(value, secret));
   if (kind === 'openai' && raw['api_key'] === undefined) wrong('api_key', 'is missing; add api_key = "env:NAME" and set that variable');
   if (kind === 'openai-compatible' && raw['base_url'] === undefined) wrong('base_url', 'is missing; add base_url = "http://HOST:PORT/v1"');
@@ -153,10 +151,8 @@ function textOf(value: unknown): string {
 
 /** The name of an account, as it stands in headers, logs and metrics. @throws ValueRefusal */
 export function accountName(value: unknown): string {
-  const name = textOf(value);
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name))
-    throw new ValueRefusal('must be 1 to 64 letters, digits, dots, underscores or hyphens, beginning with a letter or digit');
-  if (name.toLowerCase() === 'sandbox') throw new ValueRefusal('is the name of the built-in account; choose another');
+  const name = heldTo('name', textOf(value));
+  if (isBuiltInName(name)) throw new ValueRefusal('is the name of the built-in account; choose another');
   return name;
 }
 
@@ -175,31 +171,24 @@ export function accountBaseUrl(value: unknown): string {
   return url.href.replace(/\/+$/, '');
 }
 
-function credential(value: string): string {
-  if (!/^[\x21-\x7e]{1,4096}$/.test(value)) throw new ValueRefusal('must hold visible ASCII characters only, without spaces or line ends');
+function heldTo(rule: keyof typeof ACCOUNT_RULES, value: string): string {
+  const { holds, must } = ACCOUNT_RULES[rule];
+  if (!holds(value)) throw new ValueRefusal(must);
   return value;
 }
 
 function modelNames(value: unknown): readonly string[] {
-  if (!Array.isArray(value) || value.length === 0 || value.some((each) => typeof each !== 'string' || each.trim() === '' || each.length > 200)) {
+  if (!Array.isArray(value) || value.length === 0 || value.some((each) => typeof each !== 'string')) {
     throw new ValueRefusal('must be an array of model names; leave it out to ask the upstream');
   }
+  for (const model of value as string[]) heldTo('model', model);
   return Object.freeze([...new Set(value as string[])]);
-}
-
-function headerValue(value: unknown): string {
-  const line = textOf(value);
-  if (/[^\x20-\x7e]/.test(line)) throw new ValueRefusal('must hold printable ASCII characters only, as it is sent in a header');
-  return line;
 }
 
 function extraHeaders(value: unknown, secret: (text: string) => string): Readonly<Record<string, string>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ValueRefusal('must be a table, such as headers = { x-team = "blue" }');
-  const headers: Record<string, string> = {};
-  for (const [name, inner] of Object.entries(value)) {
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/.test(name)) throw new ValueRefusal('holds a name that is not a header name');
-    if (NOT_AN_EXTRA_HEADER.test(name)) throw new ValueRefusal(`must not hold ${name}, which Switchyard sets itself or never sends`);
-    headers[name.toLowerCase()] = headerValue(secret(textOf(inner)));
-  }
-  return Object.freeze(headers);
+  const headers = Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, secret(textOf(inner))]));
+  const problem = accountHeadersProblem(headers);
+  if (problem !== null) throw new ValueRefusal(problem);
+  return Object.freeze(Object.fromEntries(Object.entries(headers).map(([name, inner]) => [name.toLowerCase(), inner])));
 }

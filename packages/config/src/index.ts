@@ -1,5 +1,6 @@
 export { ACCOUNT_KINDS, accountBaseUrl, accountName } from './account-entry.ts';
 export type { AccountEntry, AccountKind } from './account-entry.ts';
+export { ACCOUNT_RULES, accountHeadersProblem, isBuiltInName } from './account-rules.ts';
 export { ConfigError, problemText } from './config-error.ts';
 export type { ConfigProblem } from './config-error.ts';
 export { describeSettings } from './describe-settings.ts';

@@ -1,0 +1,127 @@
+import { loadConfig } from '@switchyard/config';
+import { expect, test } from 'vitest';
+import { checkDraft } from './account-draft.ts';
+import type { AccountDraft } from './account-draft.ts';
+
+const SOUND: AccountDraft = {
+  name: 'own',
+  kind: 'openai-compatible',
+  baseUrl: 'http://127.0.0.1:9100/v1',
+  credential: 'sk-test-own-not-a-secret',
+  models: ['m'],
+  priority: 100,
+  organization: 'org-1',
+  project: 'proj-1',
+  headers: {},
+};
+
+function accepted(check: () => unknown): boolean {
+  try {
+    check();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether `config check` accepts this account in switchyard.toml. */
+function fileTakes(draft: AccountDraft): boolean {
+  const toml = `[[accounts]]
+name = ${text(draft.name)}
+kind = ${text(draft.kind)}
+base_url = ${text(draft.baseUrl)}
+api_key = ${text(draft.credential!)}
+models = [${draft.models!.map(text).join(', ')}]
+priority = ${draft.priority}
+organization = ${text(draft.organization!)}
+project = ${text(draft.project!)}
+headers = { ${Object.entries(draft.headers)
+    .map((entry) => entry.map(text).join(' = '))
+    .join(', ')} }
+`;
+  return accepted(() => loadConfig({ env: {}, userHome: '/u', cwd: '/', readFile: () => toml, fileMode: () => 0o600 }));
+}
+
+/** As a basic string of TOML, which wants every control character escaped. */
+function text(value: string): string {
+  return JSON.stringify(value).replaceAll('\x7f', '\\u007f');
+}
+
+const header = (name: string, value = 'v'): Partial<AccountDraft> => ({ headers: { [name]: value } });
+
+test.each<Partial<AccountDraft>>([
+  {},
+  { name: 'a'.repeat(64) },
+  { models: ['m'.repeat(256), 'gpt-5.5', 'modèle'] },
+  { organization: 'o'.repeat(200) },
+  { priority: 0 },
+  { baseUrl: 'https://host.example/' },
+  { headers: { 'api-key': 'k', 'X-Api-Key': 'k', 'x-team': 'blue or green' } },
+  header('openai-beta'),
+  header('content-type', 'application/json'),
+  header('x'.repeat(100), 'v'.repeat(4_096)),
+])('an account with %j is taken from the file and from a command', (change) => {
+  const draft = { ...SOUND, ...change };
+  expect([fileTakes(draft), accepted(() => checkDraft(draft))]).toEqual([true, true]);
+});
+
+test.each<Partial<AccountDraft>>([
+  { name: 'Sandbox' },
+  { name: '-own' },
+  { name: 'a'.repeat(65) },
+  { credential: 'with space' },
+  { credential: 'k'.repeat(4_097) },
+  { models: [] },
+  { models: ['m'.repeat(257)] },
+  { models: ['tab\tinside'] },
+  { models: ['del\x7f'] },
+  { models: [' '] },
+  { organization: 'two words' },
+  { organization: 'o'.repeat(201) },
+  { project: 'ü' },
+  { priority: -1 },
+  { priority: 1_000_001 },
+  { baseUrl: 'ftp://host.example' },
+  { baseUrl: 'https://u:p@host.example' },
+  { baseUrl: 'https://host.example/v1?k=1' },
+  { headers: { 'x-team': 'a', 'X-Team': 'b' } },
+  header('two words'),
+  header('x'.repeat(101)),
+  header('x-team', 'line\nend'),
+  header('x-team', 'ü'),
+  header('x-team', ''),
+  header('x-team', 'v'.repeat(4_097)),
+  ...[
+    'Accept-Encoding',
+    'authorization',
+    'Connection',
+    'Content-Length',
+    'cookie',
+    'expect',
+    'forwarded',
+    'host',
+    'keep-alive',
+    'OpenAI-Organization',
+    'openai-project',
+    'proxy-authorization',
+    'te',
+    'trailer',
+    'transfer-encoding',
+    'upgrade',
+    'x-forwarded-for',
+    'x-real-ip',
+    'x-switchyard-request-id',
+  ].map((name) => header(name)),
+])('an account with %j is refused in the file and by a command', (change) => {
+  const draft = { ...SOUND, ...change };
+  expect([fileTakes(draft), accepted(() => checkDraft(draft))]).toEqual([false, false]);
+});
+
+test('a refusal names the field and never quotes a secret', () => {
+  expect(() => checkDraft({ ...SOUND, ...header('api-key', 'sk-test-\n-not-a-secret') })).toThrow(
+    expect.objectContaining({ code: 'invalid_value', param: 'headers', message: expect.not.stringContaining('not-a-secret') as string }),
+  );
+  expect(() => checkDraft({ ...SOUND, credential: 'sk-test not-a-secret' })).toThrow(
+    expect.objectContaining({ code: 'invalid_value', param: 'credential', message: expect.not.stringContaining('not-a-secret') as string }),
+  );
+});
