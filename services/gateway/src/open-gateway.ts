@@ -20,6 +20,7 @@ import { ownAnswers } from './http/own-answers.ts';
 import { BodyMemory } from './intake/read-body.ts';
 import { openGatewayMetrics, tallies } from './metrics.ts';
 import { LANES } from './routes.ts';
+import { serialReload } from './serial-reload.ts';
 import { serve } from './serve.ts';
 import type { PipelineParts } from './serve.ts';
 import { Journal } from './settle/journal.ts';
@@ -33,6 +34,8 @@ import type { DB } from './store/schema.gen.ts';
 import { askModels, declareAccount } from './use/accounts.ts';
 import type { Control } from './use/control.ts';
 import { createKey } from './use/keys.ts';
+import { keepAsking, learnModels } from './use/learn-models.ts';
+import type { LearnModelsOptions } from './use/learn-models.ts';
 
 export interface GatewayParts {
   readonly config: Config;
@@ -67,7 +70,6 @@ export interface Gateway extends AsyncDisposable {
 const MAX_BINDINGS = 16_384;
 const STATUS_CLASSES = ['0', '1', '2', '3', '4', '5'] as const;
 const HOUR_MS = 3_600_000;
-const MODEL_RETRY_MS = 15_000;
 
 /**
  * Opens the gateway on a migrated database. Disposing it writes what is left and closes every upstream connection; call `drain` first.
@@ -87,10 +89,6 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
 
   await makePartitions(database.pool, wallClockMs(), 3);
   const journal = new Journal(database, instanceId, metrics, log, nowMs);
-  opened.defer(async () => {
-    const lost = await journal.close(2_000);
-    if (lost > 0) log.error('journal_rows_lost', 'The database did not take the last rows of the request log in time', { rows: lost });
-  });
   const bindings = new Bindings(journal, MAX_BINDINGS);
   bindings.load(await loadBindings(database.pool, MAX_BINDINGS));
 
@@ -104,34 +102,51 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
         accounts: accounts && new Set(accounts),
       })),
     );
-  const reload = async (): Promise<void> => {
-    const before = registry.snapshot;
-    await Promise.all([reloadKeys(), registry.load()]);
-    for (const id of before.byId.keys()) if (!registry.snapshot.byId.has(id)) bindings.forgetAccount(id);
-  };
+  const reload = serialReload({
+    async load() {
+      const before = registry.snapshot;
+      const results = await Promise.allSettled([reloadKeys(), registry.load()]);
+      for (const id of before.byId.keys()) if (!registry.snapshot.byId.has(id)) bindings.forgetAccount(id);
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
+    },
+    onFailure: (error, { pauseMs }) =>
+      log.error('reload_failed', 'Accounts and keys could not be read anew; it is tried again', { error, backoff_ms: pauseMs }),
+  });
+  opened.defer(() => reload.close());
   const control: Control = {
     db,
     vault,
     wallClockMs,
     connectTimeoutMs: config['upstream.connect_timeout_ms'],
     declaredNames: () => registry.declaredNames,
-    applied: reload,
+    applied: reload.request,
   };
   const instance = await claimInstance({
     pool: database.pool,
     instanceId,
     channel: CHANGES_CHANNEL,
-    onChange: () => reload().catch((error: unknown) => log.error('reload_failed', 'Accounts and keys could not be read anew', { error })),
+    onChange: () => void reload.request().catch(() => {}),
     log,
   });
   opened.defer(() => instance.close());
+  // Ends before the claim does: a server that starts meanwhile must not take our last rows for lost.
+  opened.defer(async () => {
+    const lost = await journal.close(2_000);
+    if (lost > 0) log.error('journal_rows_lost', 'The database did not take the last rows of the request log in time', { rows: lost });
+  });
 
   const declared = [...config.accounts.map(draftOfEntry), ...(parts.sandboxUrl === null ? [] : [sandboxDraft(parts.sandboxUrl)])];
   registry.declare(new Map(declared.map((draft) => [draft.name, draft])));
-  const unknown = await declareAll(control, declared, log);
-  if (unknown.length > 0) opened.defer(keepAsking(control, unknown, log));
+  const learning: LearnModelsOptions<AccountDraft> = {
+    ask: (draft) => askModels(control, draft),
+    store: (draft, models) => declareAccount(control, draft, draft.kind === 'sandbox' ? 'builtin' : 'file', models),
+    applied: control.applied,
+    log,
+  };
+  const unknown = await learnModels(declared, learning);
+  if (unknown.length > 0) opened.defer(keepAsking(unknown, learning));
   const firstKey = await makeFirstKey(control, config);
-  await reload();
+  await reload.request();
 
   let stopping = false;
   const countAnswer = tallies(metrics.switchyard_upstream_attempts_total, (digit) => ({ class: `${digit}xx` }));
@@ -242,46 +257,6 @@ function draftOfEntry(entry: AccountEntry): AccountDraft {
 
 function sandboxDraft(baseUrl: string): AccountDraft {
   return { name: 'sandbox', kind: 'sandbox', baseUrl, credential: null, models: null, priority: 1_000, organization: null, project: null, headers: {} };
-}
-
-/** Stores all declared accounts. @returns those whose models could not be learnt */
-async function declareAll(control: Control, drafts: readonly AccountDraft[], log: Logger): Promise<AccountDraft[]> {
-  const unknown: AccountDraft[] = [];
-  for (const draft of drafts) {
-    const models =
-      draft.models ??
-      (await askModels(control, draft).catch((error: unknown) => {
-        log.warn('account_models_unknown', 'The models of an account could not be asked for; those known from before are served, and it is asked again', {
-          account: draft.name,
-          error,
-        });
-        unknown.push(draft);
-        return null;
-      }));
-    await declareAccount(control, draft, draft.kind === 'sandbox' ? 'builtin' : 'file', models);
-  }
-  return unknown;
-}
-
-/** Asks again for models that are not known yet, until they are. @returns what ends it */
-function keepAsking(control: Control, unknown: readonly AccountDraft[], log: Logger): () => void {
-  let left = [...unknown];
-  const timer = setInterval(() => {
-    void (async () => {
-      const learnt: AccountDraft[] = [];
-      for (const draft of left) {
-        const models = await askModels(control, draft).catch(() => null);
-        if (models === null) continue;
-        await declareAccount(control, draft, 'file', models);
-        learnt.push(draft);
-      }
-      left = left.filter((draft) => !learnt.includes(draft));
-      if (learnt.length > 0) await control.applied();
-      if (left.length === 0) clearInterval(timer);
-    })().catch((error: unknown) => log.warn('account_models_unknown', 'Models could not be stored; it will be tried again', { error }));
-  }, MODEL_RETRY_MS);
-  timer.unref();
-  return () => clearInterval(timer);
 }
 
 /** Makes the first key when there has never been one. @returns its text when it was made up here, and so has to be shown */
