@@ -30,6 +30,7 @@ export async function claimInstance(options: InstanceOptions): Promise<{ close()
       fresh.release(true);
       throw error;
     }
+    if (closed) return fresh.release(true);
     fresh.on('notification', onChange);
     fresh.once('error', () => lost(fresh));
     fresh.once('end', () => lost(fresh));
