@@ -5,7 +5,9 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** The 128 bits of an id. */
 function bitsOf(id: string): bigint {
-  return [...id.slice(id.indexOf('_') + 1)].reduce((bits, digit) => bits * 32n + BigInt(ALPHABET.indexOf(digit)), 0n);
+  let bits = 0n;
+  for (const digit of id.slice(id.indexOf('_') + 1)) bits = bits * 32n + BigInt(ALPHABET.indexOf(digit));
+  return bits;
 }
 
 test('an id is a UUIDv7 of its time in base32 behind its prefix', () => {
