@@ -218,5 +218,5 @@ test('a signal during the install ends both and frees the lock', async () => {
 test('an unknown task names those that exist', async () => {
   const { code, err } = await boot(['tset']).ended;
   expect(code).toBe(1);
-  expect(err).toMatch(/no task "tset"[^]*start, switchyard, bench, test, ok/);
+  expect(err).toMatch(/no task "tset"[^]*start, switchyard, bench, test, prove, ok/);
 });
