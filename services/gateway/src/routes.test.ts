@@ -72,6 +72,10 @@ describe('one spelling for each path (fault row B17)', () => {
     );
   });
 
+  test('the bare prefix is no path below it', () => {
+    expect(matchRoute('POST', '/v1/')).toEqual({ unroutable: 'no_route' });
+  });
+
   test('an ordinary path and query is plain, whatever its query holds', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^(?:\/[\w\-:@~]{1,8}){1,4}$/), fc.string(), (path, value) => {

@@ -257,7 +257,7 @@ export function matchRoute(method: string, target: string): Match | NoMatch {
     return id === null ? { unroutable: 'bad_path' } : { surface, id, path, query };
   }
   if (allow !== '') return { allow };
-  if (!path.startsWith('/v1/')) return { unroutable: 'no_route' };
+  if (!path.startsWith('/v1/') || path === '/v1/') return { unroutable: 'no_route' };
   if (isLooseSpelling(path)) return { unroutable: 'bad_path' };
   return OTHER_METHODS.includes(method) ? { surface: other, id: null, path, query } : { allow: OTHER_METHODS.join(', ') };
 }
