@@ -330,3 +330,29 @@ test('a model whose name has slashes is found by it', async () => {
   expect((await gateway.ask('/v1/models/meta-llama/Llama-3')).status).toBe(404);
   expect(gateway.upstreams[0]!.counters().received).toBe(0);
 });
+
+test('an answer that runs can be read at its owner, one that broke off is forgotten, and one in the background is bound at once', async () => {
+  gateway = await openTestGateway(2);
+  for (const upstream of gateway.upstreams)
+    upstream.script({ rules: [{ match: { method: 'POST' }, answer: { stream: { events: 50, bytes: 100 }, hold: { at: 5 } }, times: 'always' }] });
+  const idOf = async (body: object): Promise<{ id: string; account: string | null; leave: AbortController }> => {
+    const leave = new AbortController();
+    const response = await gateway.ask('/v1/responses', { model: 'm', input: 'x', stream: true, ...body }, { signal: leave.signal });
+    const reader = response.body!.getReader();
+    let text = '';
+    while (!/"id":"(resp_[^"]+)"/.test(text)) text += Buffer.from((await reader.read()).value!).toString();
+    return { id: /"id":"(resp_[^"]+)"/.exec(text)![1]!, account: response.headers.get('x-switchyard-account'), leave };
+  };
+  const [first, second] = [await idOf({}), await idOf({ background: true })];
+  expect(new Set([first.account, second.account]).size).toBe(2);
+  for (let i = 0; i < 3; i++) {
+    expect((await gateway.ask(`/v1/responses/${first.id}`)).headers.get('x-switchyard-account')).toBe(first.account);
+    expect((await gateway.ask(`/v1/responses/${second.id}/cancel`, {})).headers.get('x-switchyard-account')).toBe(second.account);
+  }
+  first.leave.abort();
+  second.leave.abort();
+  await untilRows(gateway.pool, "select 1 from gateway.request where outcome = 'client_left'", (rows) => rows.length === 2);
+  const { rows } = await gateway.pool.query('select response_id from gateway.response_binding');
+  expect(rows).toEqual([{ response_id: second.id }]);
+  expect(await gateway.metric('switchyard_bindings')).toBe(1);
+});

@@ -58,6 +58,16 @@ export class Bindings {
     for (const [id, binding] of this.#byResponse) if (binding.accountId === accountId) this.#byResponse.delete(id);
   }
 
+  /** Knows the owner of an answer that is still running, so that it can be read or cancelled there. Outlives nothing. */
+  note(binding: Binding): void {
+    this.#keep(binding);
+  }
+
+  /** Forgets what was noted of an answer that came to nothing. */
+  forget({ responseId, accountId }: Binding): void {
+    if (this.#byResponse.get(responseId)?.accountId === accountId) this.#byResponse.delete(responseId);
+  }
+
   /** Binds an id, and waits until the binding would outlive a crash, but never longer than the bound. */
   async bind(binding: Binding): Promise<BindResult> {
     if (this.#keep(binding)) this.#store.write(binding);
@@ -66,7 +76,12 @@ export class Bindings {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<BindResult>((resolve) => (timer = setTimeout(resolve, MAX_WAIT_MS, 'late')));
     try {
-      return await Promise.race([this.#store.committed().then((): BindResult => 'durable'), late]);
+      // The journal gives up only when the server closes with the database away.
+      const written = this.#store.committed().then(
+        (): BindResult => 'durable',
+        (): BindResult => 'suspended',
+      );
+      return await Promise.race([written, late]);
     } finally {
       clearTimeout(timer);
     }

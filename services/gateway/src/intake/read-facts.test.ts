@@ -23,7 +23,7 @@ async function facts(text: string | Buffer, name = 'chat.completions', contentTy
 test('the routed fields are read, and the bytes stay as they came', async () => {
   const text = ' {"stream":true, "previous_response_id":"resp_1","store":false,\n"model":"m\\u006f","x":[{"model":"inner"}]} ';
   const { read, held } = await facts(text);
-  expect(read).toEqual({ value: { body: Buffer.from(text), model: 'mo', stream: true, previousResponseId: 'resp_1', store: false } });
+  expect(read).toEqual({ value: { body: Buffer.from(text), model: 'mo', stream: true, previousResponseId: 'resp_1', store: false, background: false } });
   expect(held).toBe(text.length);
 });
 

@@ -15,9 +15,11 @@ export interface RequestFacts {
   readonly previousResponseId: string | null;
   /** False only when the client said `store: false`: then its response id leads nowhere later. */
   readonly store: boolean;
+  /** The upstream goes on with it after the client has left. */
+  readonly background: boolean;
 }
 
-const ROUTED = new Set(['model', 'stream', 'previous_response_id', 'store']);
+const ROUTED = new Set(['model', 'stream', 'previous_response_id', 'store', 'background']);
 const MAX_NAME = 512;
 
 /**
@@ -40,7 +42,8 @@ export async function readFacts(
   const scanner = json ? new JsonScanner(ROUTED, surface.body === 'any') : null;
   const body = await readBody(request, response, head, scanner, limits);
   if (body === null) return null;
-  if (scanner === null || (body.length === 0 && surface.body !== 'json')) return { body, model: null, stream: false, previousResponseId: null, store: true };
+  if (scanner === null || (body.length === 0 && surface.body !== 'json'))
+    return { body, model: null, stream: false, previousResponseId: null, store: true, background: false };
   try {
     scanner.end();
     if (!isUtf8(body)) throw new SwitchyardError('invalid_json', 'The body is not valid UTF-8.');
@@ -50,6 +53,7 @@ export async function readFacts(
       stream: booleanOf(scanner, 'stream', false),
       previousResponseId: nameOf(scanner, 'previous_response_id'),
       store: booleanOf(scanner, 'store', true),
+      background: booleanOf(scanner, 'background', false),
     };
   } catch (error) {
     limits.memory.release(body.length);

@@ -103,7 +103,7 @@ function exchangeOf(request: IncomingMessage, response: ServerResponse): Exchang
     startedAtMs: 0,
     startedMs: 0,
   });
-  exchange.facts = { body: Buffer.alloc(0), model: 'm', stream: true, previousResponseId: null, store: true };
+  exchange.facts = { body: Buffer.alloc(0), model: 'm', stream: true, previousResponseId: null, store: true, background: false };
   return exchange;
 }
 

@@ -1,7 +1,7 @@
 import type { BodySink, UpstreamBody, UpstreamFailure } from '@switchyard/contracts';
 import type { Committed } from '../attempt/run-attempts.ts';
 import { relayedHeaders, single } from '../attempt/upstream-headers.ts';
-import type { Bindings, BindResult } from '../bindings/bindings.ts';
+import type { Binding, Bindings, BindResult } from '../bindings/bindings.ts';
 import type { Account } from '../choice/account.ts';
 import type { Exchange } from '../exchange.ts';
 import { SseWatcher } from './sse-watcher.ts';
@@ -39,6 +39,8 @@ class Relay implements BodySink {
   #ended = false;
   #failure: UpstreamFailure | null = null;
   #bound = false;
+  #noted: Binding | null = null;
+  #binding: Promise<BindResult> | null = null;
 
   constructor(exchange: Exchange, committed: Committed, parts: RelayParts) {
     this.#exchange = exchange;
@@ -78,6 +80,8 @@ class Relay implements BodySink {
     if (exchange.firstByteMs === null) exchange.firstByteMs = this.#parts.nowMs() - exchange.startedMs;
     this.#received += chunk.length;
     const at = this.#watcher.push(chunk);
+    // A unary answer tells its id cheaply only when it is whole.
+    if (this.#binds && this.#noted === null && this.#watcher instanceof SseWatcher) this.#note();
     if (this.#held !== null) {
       this.#held.push(chunk);
       return;
@@ -107,20 +111,30 @@ class Relay implements BodySink {
     if (this.#held === null) this.#breakOff();
   }
 
+  /** Makes the owner of the answer known as soon as its id is, for whoever reads or cancels it while it runs. */
+  #note(): void {
+    const { responseId } = this.#watcher;
+    if (responseId === null) return;
+    const { bindings } = this.#parts;
+    this.#noted = { responseId, accountId: this.#committed.account.id, keyId: this.#exchange.key.id };
+    // One that runs in the background goes on without this client, so it is bound for good at once.
+    if (this.#exchange.facts!.background) this.#binding = bindings.bind(this.#noted);
+    else bindings.note(this.#noted);
+  }
+
   /** Keeps the end of the answer back until its binding would outlive a crash. */
   #hold(chunk: Buffer | null, at: number): void {
     this.#bound = true;
     const { bindings, onBound } = this.#parts;
-    const responseId = this.#watcher.responseId;
+    if (this.#noted === null) this.#note();
     if (chunk !== null && at > 0) {
       this.#exchange.response.write(chunk.subarray(0, at));
       this.#exchange.bytesOut += at;
     }
     this.#held = chunk === null ? [] : [at > 0 ? chunk.subarray(at) : chunk];
-    if (responseId === null) return this.#letGo();
+    if (this.#noted === null) return this.#letGo();
     this.#body?.pause();
-    const { key } = this.#exchange;
-    void bindings.bind({ responseId, accountId: this.#committed.account.id, keyId: key.id }).then((result) => {
+    void (this.#binding ?? bindings.bind(this.#noted)).then((result) => {
       onBound(result);
       this.#letGo();
     });
@@ -179,6 +193,7 @@ class Relay implements BodySink {
   /** Ends the client's connection without an ending, once what was written has gone out: a transport failure, as it was for us. */
   #breakOff(): void {
     this.#record();
+    if (this.#noted !== null && !this.#bound && this.#binding === null) this.#parts.bindings.forget(this.#noted);
     const { response, request } = this.#exchange;
     if (this.#exchange.cut === null) this.#exchange.outcome = 'upstream_cut';
     const { socket } = response;
