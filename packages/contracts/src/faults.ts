@@ -177,7 +177,12 @@ export class SwitchyardError extends Error {
   readonly retryAfterMs: number | null;
 
   constructor(code: FaultCode, message: string, options: { param?: string; retryAfterMs?: number; cause?: unknown } = {}) {
+    // Foreseen trouble needs no stack: the code says what it is, and a cause keeps its own. Taking one is most of what a refusal costs,
+    // and refusals come in floods.
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = limit;
     this.name = 'SwitchyardError';
     this.code = code;
     this.param = options.param ?? null;
