@@ -6,6 +6,7 @@ export type { Surface } from './routes.ts';
 export { GATEWAY_METRICS } from './metrics.ts';
 export { addAccount, removeAccount, showAccounts, testAccount } from './use/accounts.ts';
 export type { AccountTest, AccountView } from './use/accounts.ts';
+export { draftOf } from './accounts/account-draft.ts';
 export type { AccountDraft } from './accounts/account-draft.ts';
 export type { Control } from './use/control.ts';
 export { createKey, endKey, showKeys } from './use/keys.ts';

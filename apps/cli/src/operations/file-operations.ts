@@ -1,6 +1,17 @@
 import { openControl } from '@switchyard/app-server';
 import type { Config } from '@switchyard/config';
-import { addAccount, createKey, endKey, findRequest, listRequests, removeAccount, showAccounts, showKeys, testAccount } from '@switchyard/service-gateway';
+import {
+  addAccount,
+  draftOf,
+  createKey,
+  endKey,
+  findRequest,
+  listRequests,
+  removeAccount,
+  showAccounts,
+  showKeys,
+  testAccount,
+} from '@switchyard/service-gateway';
 import type { Output } from '../cli.ts';
 import { plainLogger } from '../plain-logger.ts';
 import type { Operations } from './operations.ts';
@@ -16,20 +27,7 @@ export async function openFileOperations(config: Config, err: Output): Promise<O
   const { control, pool, ...opened } = await openControl(config, plainLogger(err));
   return {
     listAccounts: async () => (await showAccounts(control)).map((account) => ({ ...asWire(account), ...NOT_RUNNING })),
-    addAccount: async (asked) =>
-      asWire(
-        await addAccount(control, {
-          name: asked.name,
-          kind: asked.kind,
-          baseUrl: asked.base_url,
-          credential: asked.credential ?? null,
-          models: asked.models ?? null,
-          priority: asked.priority ?? 100,
-          organization: asked.organization ?? null,
-          project: asked.project ?? null,
-          headers: asked.headers ?? {},
-        }),
-      ),
+    addAccount: async (asked) => asWire(await addAccount(control, draftOf(asked))),
     removeAccount: async (idOrName) => asWire(await removeAccount(control, idOrName)),
     testAccount: async (idOrName) => asWire(await testAccount(control, idOrName, () => performance.now())),
     listKeys: async () => asWire(await showKeys(control)),

@@ -1,3 +1,4 @@
+import type { NewAccount } from '@switchyard/contracts/api';
 import { ACCOUNT_RULES, accountHeadersProblem, isBuiltInName } from '@switchyard/config';
 import { SwitchyardError } from '@switchyard/contracts';
 import type { AccountKind } from '../choice/account.ts';
@@ -15,6 +16,21 @@ export interface AccountDraft {
   readonly organization: string | null;
   readonly project: string | null;
   readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What a caller of our API asks for as a draft, with the defaults filled in. */
+export function draftOf(asked: NewAccount): AccountDraft {
+  return {
+    name: asked.name,
+    kind: asked.kind,
+    baseUrl: asked.base_url,
+    credential: asked.credential ?? null,
+    models: asked.models ?? null,
+    priority: asked.priority ?? 100,
+    organization: asked.organization ?? null,
+    project: asked.project ?? null,
+    headers: asked.headers ?? {},
+  };
 }
 
 /**

@@ -2,6 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { GATEWAY_API } from '@switchyard/contracts/api';
 import { SwitchyardError } from '@switchyard/contracts';
 import type { Pool } from 'pg';
+import { draftOf } from '../accounts/account-draft.ts';
 import type { AccountRegistry } from '../accounts/account-registry.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { findRequest, listRequests } from '../store/requests.ts';
@@ -35,19 +36,7 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
   });
   api.openapi(GATEWAY_API.listAccounts, async (c) => c.json({ data: (await showAccounts(control)).map((account) => withState(account, parts)) }, 200));
   api.openapi(GATEWAY_API.addAccount, async (c) => {
-    const asked = c.req.valid('json');
-    const draft = {
-      name: asked.name,
-      kind: asked.kind,
-      baseUrl: asked.base_url,
-      credential: asked.credential ?? null,
-      models: asked.models ?? null,
-      priority: asked.priority ?? 100,
-      organization: asked.organization ?? null,
-      project: asked.project ?? null,
-      headers: asked.headers ?? {},
-    };
-    return c.json(plain(await addAccount(control, draft)), 201);
+    return c.json(plain(await addAccount(control, draftOf(c.req.valid('json')))), 201);
   });
   api.openapi(GATEWAY_API.removeAccount, async (c) => c.json(plain(await removeAccount(control, c.req.valid('param').id)), 200));
   api.openapi(GATEWAY_API.testAccount, async (c) => {
