@@ -95,10 +95,13 @@ describe.skipIf(bin === undefined)('the real codex exec, through the gateway (wi
   test('killing it in the middle of an answer aborts the upstream and gives the slot back', async () => {
     await upstream.script({ rules: [{ answer: { hold: { at: 4 } } }] });
     const leaving = new AbortController();
+    const answered = 'switchyard_upstream_attempts_total{class="2xx"}';
+    const before = (await server.metric(answered)) || 0; // no series before the first answer
     const running = exec('wait for it', { signal: leaving.signal });
+    // Not merely asked: the head has come, so the answer is the client's.
     await until(
-      () => server.metric('switchyard_upstream_in_flight'),
-      (count) => count === 1,
+      () => server.metric(answered),
+      (count) => count === before + 1,
     );
     leaving.abort();
     expect((await running).code).toBe(null);
