@@ -1,5 +1,6 @@
-import { Counter as PromCounter, Gauge as PromGauge, Histogram as PromHistogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter as PromCounter, Gauge as PromGauge, Registry, collectDefaultMetrics } from 'prom-client';
 
+import { PlainHistogram } from './histogram.ts';
 import { labelGuard } from './label-guard.ts';
 import type { LabelRule, LabelRules, Labels } from './label-guard.ts';
 import { refuseBadMetric } from './metric-names.ts';
@@ -149,21 +150,15 @@ function openGauge<R extends LabelRules>(registry: Registry, before: (() => void
 function openHistogram<R extends LabelRules>(registry: Registry, def: NamedDef<'histogram', R>): Histogram<R> {
   refuseBadMetric(def.name, 'histogram', def.help, def.labels);
   const guard = labelGuard(def.labels);
-  const inner = new PromHistogram({
-    name: def.name,
-    help: def.help,
-    labelNames: Object.keys(def.labels ?? {}),
-    buckets: [...def.buckets],
-    registers: [registry],
-  });
+  const inner = new PlainHistogram(registry, def);
+  if (Object.keys(def.labels ?? {}).length === 0) inner.with({});
   const loose = {
     observe(...args: LooseArgs<number>): void {
       const [labels, value] = split(args);
-      inner.observe(guard(labels), value ?? 0);
+      inner.with(guard(labels)).observe(value ?? 0);
     },
     bind(labels: AnyLabels) {
-      const child = inner.labels(guard(labels));
-      return { observe: (value: number): void => child.observe(value) };
+      return inner.with(guard(labels));
     },
   };
   return loose as Histogram<R>;
