@@ -4,6 +4,12 @@ import type { Dispatcher } from 'undici';
 import { UpstreamFailure } from '@switchyard/contracts';
 import type { BodySink, Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall, UpstreamFailureReason, UpstreamRequest } from '@switchyard/contracts';
 
+/**
+ * Deadlines are counted in looks at all running requests, one each tick: a timer per head and per body cost 5 µs a request, and each
+ * outlived its request by half a second. So one may be late by a tick.
+ */
+const TICK_MS = 250;
+
 export interface HttpUpstreamOptions {
   /** Scheme, host and port. */
   readonly origin: string;
@@ -18,6 +24,7 @@ export class HttpUpstream implements Upstream {
   readonly #options: HttpUpstreamOptions;
   readonly #idle: Connection[] = [];
   readonly #all = new Set<Connection>();
+  #ticking: NodeJS.Timeout | null = null;
   #closed = false;
 
   constructor(options: HttpUpstreamOptions) {
@@ -27,15 +34,17 @@ export class HttpUpstream implements Upstream {
   dispatch(request: UpstreamRequest): UpstreamCall {
     if (this.#closed) return refusedCall();
     const connection = this.#idle.pop() ?? this.#connect();
-    const exchange = new HttpExchange(() => this.#release(connection));
+    const exchange = new HttpExchange(this, connection, request);
+    connection.running = exchange;
+    this.#ticking ??= setInterval(() => this.#tick(), TICK_MS).unref();
     connection.client.dispatch(
       {
         path: request.path,
         method: request.method as Dispatcher.HttpMethod,
         headers: request.headers,
         body: request.body,
-        headersTimeout: request.headTimeoutMs,
-        bodyTimeout: request.idleTimeoutMs,
+        headersTimeout: 0,
+        bodyTimeout: 0,
       },
       exchange,
     );
@@ -44,6 +53,7 @@ export class HttpUpstream implements Upstream {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#endTicking();
     await Promise.all([...this.#all].map(({ client }) => client.destroy()));
     this.#all.clear();
   }
@@ -56,7 +66,7 @@ export class HttpUpstream implements Upstream {
       keepAliveTimeout: 30_000,
       maxHeaderSize: 65_536,
     });
-    const connection: Connection = { client, isConnected: false };
+    const connection: Connection = { client, isConnected: false, running: null };
     this.#all.add(connection);
     client.on('connect', () => (connection.isConnected = true));
     client.on('disconnect', () => {
@@ -70,7 +80,8 @@ export class HttpUpstream implements Upstream {
   }
 
   /** Keeps a connection for the next request. A client without one is worth nothing, and would pile up after every cut. */
-  #release(connection: Connection): void {
+  release(connection: Connection): void {
+    connection.running = null;
     if (connection.isConnected && !this.#closed) this.#idle.push(connection);
     else this.#drop(connection);
   }
@@ -79,11 +90,27 @@ export class HttpUpstream implements Upstream {
     this.#all.delete(connection);
     void connection.client.destroy();
   }
+
+  #tick(): void {
+    let isBusy = false;
+    for (const { running } of this.#all) {
+      if (running === null) continue;
+      isBusy = true;
+      running.tick();
+    }
+    if (!isBusy) this.#endTicking();
+  }
+
+  #endTicking(): void {
+    if (this.#ticking !== null) clearInterval(this.#ticking);
+    this.#ticking = null;
+  }
 }
 
 interface Connection {
   readonly client: Client;
   isConnected: boolean;
+  running: HttpExchange | null;
 }
 
 /** The answer of an account that has just been taken away: nobody is there. */
@@ -96,7 +123,10 @@ function refusedCall(): UpstreamCall {
 /** One request and its answer: undici's handler on one side, our port on the other. */
 class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, UpstreamBody {
   readonly answer: Promise<UpstreamAnswer>;
-  readonly #done: () => void;
+  readonly #upstream: HttpUpstream;
+  readonly #connection: Connection;
+  readonly #headTicks: number;
+  readonly #idleTicks: number;
   #resolve!: (answer: UpstreamAnswer) => void;
   #reject!: (failure: UpstreamFailure) => void;
   #controller: Dispatcher.DispatchController | null = null;
@@ -107,9 +137,14 @@ class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, Upstream
   #early: Buffer[] | null = null;
   #ended = false;
   #failure: UpstreamFailure | null = null;
+  #silentTicks = 0;
+  #isPaused = false;
 
-  constructor(done: () => void) {
-    this.#done = done;
+  constructor(upstream: HttpUpstream, connection: Connection, { headTimeoutMs, idleTimeoutMs }: UpstreamRequest) {
+    this.#upstream = upstream;
+    this.#connection = connection;
+    this.#headTicks = Math.ceil(headTimeoutMs / TICK_MS);
+    this.#idleTicks = Math.ceil(idleTimeoutMs / TICK_MS);
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -134,11 +169,22 @@ class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, Upstream
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#controller?.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
+    this.#silentTicks = 0;
     this.#controller?.resume();
+  }
+
+  /** Counts the time in which nothing came, and ends the request when it has been too long. Connecting has a limit of its own. */
+  tick(): void {
+    if (this.#controller === null || this.#isPaused) return;
+    this.#silentTicks++;
+    if (this.#silentTicks <= (this.#answered ? this.#idleTicks : this.#headTicks)) return;
+    this.#controller.abort(this.#answered ? IDLE_TOO_LONG : HEAD_TOO_LATE);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -149,10 +195,12 @@ class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, Upstream
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return;
     this.#answered = true;
+    this.#silentTicks = 0;
     this.#resolve({ status, headers, body: this });
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#silentTicks = 0;
     if (this.#sink !== null) this.#sink.data(chunk);
     else if (this.#early === null) this.#early = [chunk];
     else this.#early.push(chunk);
@@ -163,25 +211,25 @@ class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, Upstream
     // undici's objects of this request must not be reached from here any more: its client would keep each until the next full collection.
     this.#controller = null;
     // undici is not done with the connection before this returns; what is sent on it meanwhile waits in the client's own queue.
-    this.#done();
+    this.#upstream.release(this.#connection);
     this.#sink?.end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#ended) return;
     this.#failure = new UpstreamFailure(reasonOf(error), error);
-    this.#done();
+    this.#upstream.release(this.#connection);
     if (!this.#answered) this.#reject(this.#failure);
     else this.#sink?.fail(this.#failure);
   }
 }
 
 const ABORTED = new Error('aborted by Switchyard');
+const HEAD_TOO_LATE = new Error('no response head in time');
+const IDLE_TOO_LONG = new Error('no further byte in time');
 
 const REASONS: Readonly<Record<string, UpstreamFailureReason>> = {
   UND_ERR_CONNECT_TIMEOUT: 'connect_timeout',
-  UND_ERR_HEADERS_TIMEOUT: 'head_timeout',
-  UND_ERR_BODY_TIMEOUT: 'idle_timeout',
   UND_ERR_HEADERS_OVERFLOW: 'protocol',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'reset',
   UND_ERR_SOCKET: 'reset',
@@ -191,6 +239,8 @@ const REASONS: Readonly<Record<string, UpstreamFailureReason>> = {
 
 function reasonOf(error: Error): UpstreamFailureReason {
   if (error === ABORTED) return 'aborted';
+  if (error === HEAD_TOO_LATE) return 'head_timeout';
+  if (error === IDLE_TOO_LONG) return 'idle_timeout';
   const code = (error as NodeJS.ErrnoException).code ?? '';
   if (code.startsWith('HPE_')) return 'protocol';
   return REASONS[code] ?? 'connect';
