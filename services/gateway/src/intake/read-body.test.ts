@@ -23,6 +23,7 @@ function reading(options: { length?: number | null; chunked?: boolean; expects?:
     { contentLength: options.length ?? null, isChunked: options.chunked ?? false, expectsContinue: options.expects ?? false },
     options.scanner ?? null,
     { maxBytes: options.max ?? 100, memory },
+    (whole) => whole,
   );
   return { request, body, memory, continues: () => continues };
 }

@@ -37,57 +37,63 @@ export interface BodyLimits {
 /**
  * Reads a body whole, at most `maxBytes`, feeding the scanner chunk by chunk so that a large one never stalls the loop.
  * What it takes from `memory` the caller gives back when the request ends.
+ * @param finish  Makes of the whole body what is wanted of it; what it throws is a refusal like those of the reading.
  * @returns null when the client left before the end
- * @throws SwitchyardError `body_too_large`, `server_is_overloaded`, and what the scanner throws
+ * @throws SwitchyardError `body_too_large`, `server_is_overloaded`, and what the scanner and `finish` throw
  */
-export function readBody(
+export function readBody<T>(
   request: IncomingMessage,
   response: ServerResponse,
   head: Pick<RequestHead, 'contentLength' | 'isChunked' | 'expectsContinue'>,
   scanner: JsonScanner | null,
   limits: BodyLimits,
-): Promise<Buffer | null> {
-  if (!head.isChunked && (head.contentLength === null || head.contentLength === 0)) return Promise.resolve(EMPTY);
+  finish: (body: Buffer) => T,
+): Promise<T | null> {
   return new Promise((resolve, reject) => {
+    if (!head.isChunked && (head.contentLength === null || head.contentLength === 0)) return resolve(finish(EMPTY));
     if (head.contentLength !== null && head.contentLength > limits.maxBytes) throw tooLarge(limits.maxBytes);
     // A client that asked whether to send its body waits for this (RFC 9110 section 10.1.1); a refusal above spares it the upload.
     if (head.expectsContinue) response.writeContinue();
-    const chunks: Buffer[] = [];
+    // Nearly every body is one chunk, and an array for it would be the larger part of what is kept.
+    let first: Buffer | null = null;
+    let chunks: Buffer[] | null = null;
     let length = 0;
-    const stop = (): void => {
-      request.off('data', onData);
-      request.off('end', onEnd);
-      request.off('close', onClose);
-    };
+    let isOver = false;
     const fail = (error: unknown): void => {
-      stop();
+      isOver = true;
+      request.off('data', take);
       limits.memory.release(length);
       reject(error as Error);
     };
-    const onData = (chunk: Buffer): void => {
+    const take = (chunk: Buffer): void => {
       try {
         if (length + chunk.length > limits.maxBytes) throw tooLarge(limits.maxBytes);
         limits.memory.take(chunk.length);
         length += chunk.length;
         scanner?.push(chunk);
-        chunks.push(chunk);
+        if (first === null) first = chunk;
+        else (chunks ??= [first]).push(chunk);
       } catch (error) {
         request.pause();
         fail(error);
       }
     };
-    const onEnd = (): void => {
-      stop();
-      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length));
-    };
-    const onClose = (): void => {
-      stop();
+    request.on('data', take);
+    request.on('end', () => {
+      if (isOver) return;
+      try {
+        resolve(finish(chunks === null ? (first ?? EMPTY) : Buffer.concat(chunks, length)));
+        isOver = true;
+      } catch (error) {
+        fail(error);
+      }
+    });
+    request.on('close', () => {
+      if (isOver) return;
+      isOver = true;
       limits.memory.release(length);
       resolve(null);
-    };
-    request.on('data', onData);
-    request.on('end', onEnd);
-    request.on('close', onClose);
+    });
   });
 }
 

@@ -16,7 +16,7 @@ async function facts(text: string | Buffer, name = 'chat.completions', contentTy
   const memory = new BodyMemory(10_000_000);
   const head = { contentType, contentLength: bytes.length, isChunked: false, expectsContinue: false } as RequestHead;
   const request = Readable.from([bytes], { objectMode: false }) as unknown as IncomingMessage;
-  const read = readFacts(request, {} as ServerResponse, surface(name), head, { maxBytes: 1_000_000, memory });
+  const read = Promise.try(() => readFacts(request, {} as ServerResponse, surface(name), head, { maxBytes: 1_000_000, memory }));
   return { read: await read.then((value) => ({ value }), (error: { code: string; param: string | null }) => ({ code: error.code, param: error.param })), held: memory.held }; // prettier-ignore
 }
 

@@ -27,7 +27,7 @@ const MAX_NAME = 512;
  * @returns null when the client left first
  * @throws SwitchyardError for every refusal of the intake
  */
-export async function readFacts(
+export function readFacts(
   request: IncomingMessage,
   response: ServerResponse,
   surface: Surface,
@@ -40,25 +40,22 @@ export async function readFacts(
     throw new SwitchyardError('unsupported_media_type', 'This route takes JSON; send `Content-Type: application/json`.', { param: 'content-type' });
   }
   const scanner = json ? new JsonScanner(ROUTED, surface.body === 'any') : null;
-  const body = await readBody(request, response, head, scanner, limits);
-  if (body === null) return null;
+  return readBody(request, response, head, scanner, limits, (body) => factsOf(body, scanner, surface));
+}
+
+function factsOf(body: Buffer, scanner: JsonScanner | null, surface: Surface): RequestFacts {
   if (scanner === null || (body.length === 0 && surface.body !== 'json'))
     return { body, model: null, stream: false, previousResponseId: null, store: true, background: false };
-  try {
-    scanner.end();
-    if (!isUtf8(body)) throw new SwitchyardError('invalid_json', 'The body is not valid UTF-8.');
-    return {
-      body,
-      model: modelOf(scanner, surface),
-      stream: booleanOf(scanner, 'stream', false),
-      previousResponseId: nameOf(scanner, 'previous_response_id'),
-      store: booleanOf(scanner, 'store', true),
-      background: booleanOf(scanner, 'background', false),
-    };
-  } catch (error) {
-    limits.memory.release(body.length);
-    throw error;
-  }
+  scanner.end();
+  if (!isUtf8(body)) throw new SwitchyardError('invalid_json', 'The body is not valid UTF-8.');
+  return {
+    body,
+    model: modelOf(scanner, surface),
+    stream: booleanOf(scanner, 'stream', false),
+    previousResponseId: nameOf(scanner, 'previous_response_id'),
+    store: booleanOf(scanner, 'store', true),
+    background: booleanOf(scanner, 'background', false),
+  };
 }
 
 // The media type and nothing but a UTF-8 charset after it; `application/json\tjunk` and utf-7 are refused (fault row B14).
