@@ -6,6 +6,7 @@ import { GATEWAY_MIGRATIONS, findRequest, listRequests } from '../src/index.ts';
 import { loadBindings, pruneBindings } from '../src/store/bindings.ts';
 import { dropOldPartitions, makePartitions } from '../src/store/partitions.ts';
 import { writeJournal } from '../src/store/write-journal.ts';
+import type { Binding } from '../src/bindings/bindings.ts';
 import type { RequestRow } from '../src/settle/request-row.ts';
 
 const DAY_MS = 86_400_000;
@@ -21,8 +22,6 @@ function row(atMs: number, over: Partial<RequestRow> = {}): RequestRow {
   return {
     id: newId('request', atMs),
     started_ms: atMs,
-    ended_ms: atMs + 5,
-    instance_id: 'inst_test',
     key_id: 'key_test',
     account_id: undefined,
     surface: 'chat.completions',
@@ -33,8 +32,8 @@ function row(atMs: number, over: Partial<RequestRow> = {}): RequestRow {
     outcome: 'completed',
     fault: undefined,
     attempts: 1,
-    duration_ms: 5,
-    first_byte_ms: 4,
+    duration_us: 5_000,
+    first_byte_us: 4_000,
     bytes_in: 10,
     bytes_out: 20,
     input_tokens: 3,
@@ -53,6 +52,8 @@ function row(atMs: number, over: Partial<RequestRow> = {}): RequestRow {
   };
 }
 
+const write = (rows: readonly RequestRow[], bindings: readonly Binding[]): Promise<void> => writeJournal(database.pool, 'inst_test', rows, bindings);
+
 const partitions = async (): Promise<string[]> => {
   const { rows } = await database.pool.query<{ name: string }>(
     'select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = \'gateway.request\'::regclass order by c.relname collate "C"',
@@ -63,24 +64,30 @@ const partitions = async (): Promise<string[]> => {
 test('writing the same batch again changes nothing, and a late open row never undoes an end', async () => {
   const ended = row(NOON, { outcome: 'client_left' });
   const binding = { responseId: 'resp_1', accountId: 'acct_x', keyId: 'key_test' };
-  await writeJournal(database.pool, [ended], [binding]);
-  await writeJournal(database.pool, [ended], [binding]);
-  await writeJournal(database.pool, [{ ...ended, ended_ms: undefined, outcome: 'open' }], []);
+  await write([ended], [binding]);
+  await write([ended], [binding]);
+  await write([{ ...ended, duration_us: undefined, outcome: 'open' }], []);
   const { rows } = await database.pool.query('select outcome, ended_at, input_tokens, output_tokens from gateway.request where id = $1', [ended.id]);
   expect(rows).toEqual([{ outcome: 'client_left', ended_at: new Date(NOON + 5), input_tokens: '3', output_tokens: null }]);
   expect(await loadBindings(database.pool, 10)).toEqual([binding]);
 });
 
 test('an open row takes in its end', async () => {
-  const open = row(NOON, { ended_ms: undefined, outcome: 'open', decision: undefined });
-  await writeJournal(database.pool, [open], []);
-  await writeJournal(database.pool, [{ ...open, ended_ms: NOON + 9, outcome: 'completed' }], []);
-  expect(await findRequest(database.pool, open.id)).toMatchObject({ outcome: 'completed', ended_at: new Date(NOON + 9), decision: null });
+  const open = row(NOON, { duration_us: undefined, outcome: 'open', decision: undefined });
+  await write([open], []);
+  await write([{ ...open, duration_us: 9_000, outcome: 'completed' }], []);
+  expect(await findRequest(database.pool, open.id)).toMatchObject({
+    outcome: 'completed',
+    ended_at: new Date(NOON + 9),
+    duration_ms: 9,
+    first_byte_ms: 4,
+    decision: null,
+  });
 });
 
 test('a request is found by its id alone, with every field of its attempts', async () => {
   const wanted = row(NOON + 77);
-  await writeJournal(database.pool, [wanted], []);
+  await write([wanted], []);
   expect(await findRequest(database.pool, wanted.id)).toMatchObject({
     id: wanted.id,
     bytes_out: 20,
@@ -94,7 +101,7 @@ test('a request is found by its id alone, with every field of its attempts', asy
 test('pages go through the log newest first, without gaps or repeats', async () => {
   const { rows: before } = await listRequests(database.pool, { limit: 500, after: null });
   const made = Array.from({ length: 25 }, (_, i) => row(NOON + 1_000 + Math.floor(i / 5)));
-  await writeJournal(database.pool, made, []);
+  await write(made, []);
   const seen: unknown[] = [];
   let after: string | null = null;
   for (;;) {
@@ -119,8 +126,7 @@ test('days are made ahead, dropped when they are too old or too full, and todayâ
   await makePartitions(database.pool, start, 3);
   const today = start + 5 * DAY_MS;
   for (let i = 0; i < 6; i++)
-    await writeJournal(
-      database.pool,
+    await write(
       Array.from({ length: 10 }, () => row(start + i * DAY_MS)),
       [],
     );
@@ -134,7 +140,7 @@ test('days are made ahead, dropped when they are too old or too full, and todayâ
 
 test('only the newest bindings are kept', async () => {
   await database.pool.query('delete from gateway.response_binding');
-  for (let i = 0; i < 10; i++) await writeJournal(database.pool, [], [{ responseId: `resp_${i}`, accountId: 'acct_x', keyId: 'key_test' }]);
+  for (let i = 0; i < 10; i++) await write([], [{ responseId: `resp_${i}`, accountId: 'acct_x', keyId: 'key_test' }]);
   expect(await pruneBindings(database.pool, 4)).toBe(6);
   expect((await loadBindings(database.pool, 10)).map(({ responseId }) => responseId)).toEqual(['resp_6', 'resp_7', 'resp_8', 'resp_9']);
   expect((await loadBindings(database.pool, 2)).map(({ responseId }) => responseId)).toEqual(['resp_8', 'resp_9']);

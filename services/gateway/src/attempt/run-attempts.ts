@@ -1,5 +1,5 @@
 import { SwitchyardError, UpstreamFailure } from '@switchyard/contracts';
-import type { UpstreamAnswer } from '@switchyard/contracts';
+import type { UpstreamAnswer, UpstreamRequest } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/observability';
 import type { Account, Snapshot } from '../choice/account.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
@@ -19,6 +19,8 @@ const MAX_ATTEMPTS = 12;
 const MAX_ATTEMPTING_MS = 3_000;
 /** As much of an error body as is read to find out what it means. */
 const JUDGED_BYTES = 65_536;
+const NO_ATTEMPTS: AttemptRecord[] = []; // never pushed to
+const NOBODY: readonly Account[] = [];
 
 export interface AttemptParts {
   readonly live: LiveFigures;
@@ -48,9 +50,8 @@ export interface Committed {
 export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner: Account | null, parts: AttemptParts): Promise<Committed | null> {
   const { live, nowMs } = parts;
   const model = exchange.facts!.model;
-  const attempts: AttemptRecord[] = [];
-  exchange.decision = { snapshot: snapshot.version, attempts };
-  const tried: Account[] = [];
+  let attempts: AttemptRecord[] = NO_ATTEMPTS;
+  let tried: readonly Account[] = NOBODY;
   let spentMs = 0;
   let last: Committed | null = null;
   let failure: UpstreamFailure | null = null;
@@ -76,17 +77,33 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       in_flight: live.inFlight(account.slot),
       started_ms: round(nowMs() - exchange.startedMs),
       verdict: 'in_progress',
+      // All fields at once: one added later moves the record to a larger place in memory.
+      status: undefined,
+      failure: undefined,
+      upstream_code: undefined,
+      backoff: undefined,
     };
-    attempts.push(record);
-    tried.push(account);
+    if (attempts === NO_ATTEMPTS) {
+      // Written as literals, which hold one; an array that grows by `push` begins with room for seventeen.
+      attempts = [record];
+      exchange.decision = { snapshot: snapshot.version, attempts };
+    } else attempts.push(record);
+    tried = tried === NOBODY ? [account] : [...tried, account];
     live.begin(account.slot);
     const begunMs = nowMs();
     let result: AttemptResult;
     try {
-      result = await attempt(exchange, account, parts);
+      const call = account.upstream.dispatch(upstreamRequest(exchange, account, parts));
+      exchange.call = call;
+      const answer = await call.answer;
+      const collected = needsBody(answer.status) ? await collectBody(answer, JUDGED_BYTES) : null;
+      result = { answer, collected, failure: null, judgement: judgeAnswer(answer, collected?.front ?? null, parts.wallClockMs()) };
     } catch (error) {
-      live.finish(account.slot); // a bug of ours must not cost the account a place
-      throw error;
+      if (!(error instanceof UpstreamFailure)) {
+        live.finish(account.slot); // a bug of ours must not cost the account a place
+        throw error;
+      }
+      result = { answer: null, collected: null, failure: error, judgement: judgeFailure(error.reason) };
     }
     if (exchange.cut !== null) {
       live.finish(account.slot);
@@ -122,6 +139,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       { cause: failure },
     );
   }
+  exchange.decision = { snapshot: snapshot.version, attempts: [] };
   if (model !== null) throw new SwitchyardError('model_not_found', `No account of this key serves the model \`${model}\`.`, { param: 'model' });
   throw new SwitchyardError('no_account_available', 'No account can serve this request.');
 }
@@ -133,25 +151,15 @@ interface AttemptResult {
   readonly judgement: Judgement;
 }
 
-async function attempt(exchange: Exchange, account: Account, parts: AttemptParts): Promise<AttemptResult> {
-  const { match, facts, head, request } = exchange;
-  const call = account.upstream.dispatch({
+function upstreamRequest({ match, facts, head, request }: Exchange, account: Account, { limits }: AttemptParts): UpstreamRequest {
+  return {
     method: request.method!,
     path: account.basePath + match.path.slice('/v1'.length) + match.query,
     headers: upstreamHeaders(account, head.forward),
     body: facts!.body.length === 0 ? null : facts!.body,
-    headTimeoutMs: parts.limits.headTimeoutMs,
-    idleTimeoutMs: parts.limits.idleTimeoutMs,
-  });
-  exchange.call = call;
-  try {
-    const answer = await call.answer;
-    const collected = needsBody(answer.status) ? await collectBody(answer, JUDGED_BYTES) : null;
-    return { answer, collected, failure: null, judgement: judgeAnswer(answer, collected?.front ?? null, parts.wallClockMs()) };
-  } catch (error) {
-    if (!(error instanceof UpstreamFailure)) throw error;
-    return { answer: null, collected: null, failure: error, judgement: judgeFailure(error.reason) };
-  }
+    headTimeoutMs: limits.headTimeoutMs,
+    idleTimeoutMs: limits.idleTimeoutMs,
+  };
 }
 
 /** Writes down what an attempt showed: in the decision, in the account's health, in the metrics. */

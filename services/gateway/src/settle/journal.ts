@@ -71,7 +71,7 @@ export class Journal implements BindingStore {
   /** Notes its end. */
   ended(exchange: Exchange, endedMs: number): void {
     if (exchange.ticket !== null) exchange.ticket.exchange = null;
-    this.#commits.add(requestRow(exchange, this.#instanceId, endedMs));
+    this.#commits.add(requestRow(exchange, endedMs));
   }
 
   write(binding: Binding): void {
@@ -96,7 +96,7 @@ export class Journal implements BindingStore {
       const { exchange } = this.#tickets[due]!;
       if (exchange === null) continue;
       exchange.ticket = null;
-      this.#commits.add(requestRow(exchange, this.#instanceId, null));
+      this.#commits.add(requestRow(exchange, null));
     }
     this.#tickets.splice(0, due);
     const next = this.#tickets[0];
@@ -111,6 +111,6 @@ export class Journal implements BindingStore {
       if ('responseId' in item) bindings.push(item);
       else rows.set(item.id, item);
     }
-    return writeJournal(this.#database.pool, [...rows.values()], bindings);
+    return writeJournal(this.#database.pool, this.#instanceId, [...rows.values()], bindings);
   }
 }

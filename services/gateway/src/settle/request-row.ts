@@ -2,15 +2,13 @@ import type { Exchange } from '../exchange.ts';
 import type { DecisionRecord } from './decision.ts';
 
 /**
- * A row of `gateway.request`, with the column names of the table but for the two times. What is unknown is undefined: it is then left out of
- * the JSON that carries the row, which halves it.
+ * A row of `gateway.request`, with the column names of the table but for times, which travel as whole numbers: printing a fraction took a
+ * quarter of the time of a row. What is unknown is undefined: it is then left out of the JSON that carries the row, which halves it.
  */
 export interface RequestRow {
   readonly id: string;
   /** Epoch milliseconds; the database makes its own timestamps of them (0.4 µs a row cheaper than text). */
   readonly started_ms: number;
-  readonly ended_ms: number | undefined;
-  readonly instance_id: string;
   readonly key_id: string;
   readonly account_id: string | undefined;
   readonly surface: string;
@@ -21,8 +19,9 @@ export interface RequestRow {
   readonly outcome: string;
   readonly fault: string | undefined;
   readonly attempts: number;
-  readonly duration_ms: number | undefined;
-  readonly first_byte_ms: number | undefined;
+  /** Microseconds; undefined while the request runs. */
+  readonly duration_us: number | undefined;
+  readonly first_byte_us: number | undefined;
   readonly bytes_in: number;
   readonly bytes_out: number;
   readonly input_tokens: number | undefined;
@@ -43,14 +42,11 @@ const MAX_LABEL = 200;
  * What the request log says of an exchange now: of one still running, or of one that has ended.
  * @param endedMs  Monotonic milliseconds of the end; null while it runs.
  */
-export function requestRow(exchange: Exchange, instanceId: string, endedMs: number | null): RequestRow {
+export function requestRow(exchange: Exchange, endedMs: number | null): RequestRow {
   const { match, facts, usage, decision } = exchange;
-  const durationMs = endedMs === null ? undefined : endedMs - exchange.startedMs;
   return {
     id: exchange.id,
     started_ms: exchange.startedAtMs,
-    ended_ms: durationMs === undefined ? undefined : exchange.startedAtMs + durationMs,
-    instance_id: instanceId,
     key_id: exchange.key.id,
     account_id: exchange.account?.id ?? undefined,
     surface: match.surface.name,
@@ -61,8 +57,8 @@ export function requestRow(exchange: Exchange, instanceId: string, endedMs: numb
     outcome: exchange.outcome,
     fault: exchange.fault ?? undefined,
     attempts: decision?.attempts.length ?? 0,
-    duration_ms: durationMs,
-    first_byte_ms: exchange.firstByteMs ?? undefined,
+    duration_us: endedMs === null ? undefined : Math.round((endedMs - exchange.startedMs) * 1_000),
+    first_byte_us: exchange.firstByteMs === null ? undefined : Math.round(exchange.firstByteMs * 1_000),
     bytes_in: exchange.bytesIn,
     bytes_out: exchange.bytesOut,
     input_tokens: usage?.inputTokens ?? undefined,
