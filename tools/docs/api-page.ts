@@ -1,6 +1,5 @@
-import type { openApiDocument } from '@switchyard/contracts/api';
 import { SURFACES } from '@switchyard/service-gateway';
-import type { Surface } from '@switchyard/service-gateway';
+import type { Surface, openApiDocument } from '@switchyard/service-gateway';
 import { generatedNote } from './generated-note.ts';
 import { markdownTable } from './markdown-table.ts';
 import { schemaText } from './schema-text.ts';
@@ -11,7 +10,10 @@ type Document = ReturnType<typeof openApiDocument>;
 const AUTH: Readonly<Record<Surface['auth'], string>> = { key: 'yes', key_unless_open: 'unless open', none: 'no' };
 const BODY: Readonly<Record<Surface['body'], string>> = { json: 'JSON with `model`', json_optional: 'JSON, or none', any: 'any', none: 'none' };
 
-/** docs/api.md: every route, of the data plane and of our own API. */
+/**
+ * docs/api.md: every route, of the data plane and of our own API.
+ * @param document  Of our own API alone.
+ */
 export function apiPage(document: Document): string {
   return `# Routes
 
@@ -44,7 +46,11 @@ be in progress at once: \`responses\` 75 %, \`standard\` 50 %, \`compact\` 25 % 
 
 For operators and the command line. Every route takes \`Authorization: Bearer TOKEN\` with the text of \`$SWITCHYARD_HOME/admin.token\`, never a data-plane key.
 On loopback it is served at the address of the gateway; beyond loopback it moves to \`admin.listen\` unless \`admin.expose\` is set.
-[openapi.json](openapi.json) describes it for programs. \`GET /metrics\` lies here too; see [metrics.md](metrics.md).
+\`GET /metrics\` lies here too; see [metrics.md](metrics.md).
+
+\`GET /api/docs\` is a page that shows all of this in a browser and lets you try it: "Authorize" takes the admin token and a key, and keeps them until
+the page is left. \`GET /api/openapi.json\` is the same for programs, an OpenAPI 3.1 document; [openapi.json](openapi.json) is a copy. These two, and the files of the page, need no token.
+Where our own API has an address of its own, they are there and leave the data plane out.
 
 ${markdownTable(
   ['Method', 'Path', 'What it does', 'Takes', 'Answers'],

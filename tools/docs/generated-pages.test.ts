@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { FAULTS } from '@switchyard/contracts';
 import { GATEWAY_API } from '@switchyard/contracts/api';
-import { GATEWAY_METRICS, SURFACES } from '@switchyard/service-gateway';
+import { GATEWAY_METRICS, SURFACES, openApiDocument } from '@switchyard/service-gateway';
 import { expect, test } from 'vitest';
 import { trackedFiles } from '../checks/tracked-files.ts';
 import { generatedPages, stalePages } from './generated-pages.ts';
@@ -40,20 +41,36 @@ test('docs/api.md has every route of both sides, and no other', async () => {
   expect(rows.toSorted()).toEqual([...SURFACES.map(({ method, path }) => `${method} ${path}`), ...ours].toSorted());
 });
 
-test('docs/openapi.json has an operation of its own name for every route of our API, behind the admin token', async () => {
-  const { paths, security } = JSON.parse(await read('docs/openapi.json')) as {
-    paths: Record<string, Record<string, { operationId: string }>>;
-    security: unknown;
-  };
+interface Described {
+  readonly paths: Record<string, Record<string, { operationId: string; security?: unknown }>>;
+  readonly security: unknown;
+}
+
+test('docs/openapi.json has an operation of its own name for every route of our API, behind the admin token, and of the data plane, behind a key', async () => {
+  const { paths, security } = JSON.parse(await read('docs/openapi.json')) as Described;
   const found = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { operationId }]) => `${operationId}: ${method} ${path}`),
+    Object.entries(methods).map(([method, operation]) => `${operation.operationId}: ${method} ${path} ${JSON.stringify(operation.security ?? security)}`),
   );
+  const behind = { key: '[{"key":[]}]', key_unless_open: '[{"key":[]},{}]', none: '[]' };
   expect(found.toSorted()).toEqual(
-    Object.entries(GATEWAY_API)
-      .map(([name, { method, path }]) => `${name}: ${method} ${path}`)
-      .toSorted(),
+    [
+      ...Object.entries(GATEWAY_API).map(([name, { method, path }]) => `${name}: ${method} ${path} [{"adminToken":[]}]`),
+      ...SURFACES.filter(({ method }) => method !== 'any').map(({ name, method, path, auth }) => `${name}: ${method.toLowerCase()} ${path} ${behind[auth]}`),
+    ].toSorted(),
   );
-  expect(security).toEqual([{ adminToken: [] }]);
+});
+
+test.each([true, false])('the document is valid OpenAPI 3.1, with the data plane: %s', async (dataPlane) => {
+  const validator = new Validator();
+  const result = await validator.validate({ ...openApiDocument({ version: '1.2.3', dataPlane }) });
+  expect([validator.version, result.valid, result.errors]).toEqual(['3.1', true, undefined]);
+  expect((await validator.validate({ openapi: '3.1.0', info: { title: 'No version' }, paths: {} })).valid).toBe(false);
+});
+
+test('without the data plane the document has neither its routes nor its key', () => {
+  const { paths, components } = openApiDocument({ version: '1.2.3', dataPlane: false });
+  expect(Object.keys(paths!).filter((path) => !path.startsWith('/api/'))).toEqual([]);
+  expect(Object.keys(components!.securitySchemes!)).toEqual(['adminToken']);
 });
 
 test('a page that was edited by hand, and one that is missing, are told by name', () => {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { openApiDocument } from '@switchyard/contracts/api';
+import { openApiDocument } from '@switchyard/service-gateway';
 import { apiPage } from './api-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { metricsPage } from './metrics-page.ts';
@@ -13,9 +13,9 @@ interface GeneratedPage {
 /** The pages of docs/ that are printed from tables in the code. Those of the settings have a program of their own. */
 export function generatedPages(): readonly GeneratedPage[] {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  const openApi = openApiDocument(version);
+  const openApi = openApiDocument({ version, dataPlane: true });
   return [
-    { path: 'docs/api.md', text: apiPage(openApi) },
+    { path: 'docs/api.md', text: apiPage(openApiDocument({ version, dataPlane: false })) },
     { path: 'docs/errors.md', text: errorsPage() },
     { path: 'docs/metrics.md', text: metricsPage() },
     { path: 'docs/openapi.json', text: `${JSON.stringify(openApi, null, 2)}\n` },

@@ -30,13 +30,24 @@ test('the metrics need no token from this machine, and everything else does', as
   expect(rawAnswers((await rawExchange(admin, get('/api/accounts', `Authorization: Bearer ${token}\r\n`))).received)).toMatchObject([{ status: 200 }]);
 });
 
+test('the documentation needs no token either, and describes our own API alone where it has an address of its own', async () => {
+  const [page] = rawAnswers((await rawExchange(admin, get('/api/docs'))).received);
+  expect(page).toMatchObject({ status: 200 });
+  const { paths } = (await (await fetch(`http://127.0.0.1:${admin}/api/openapi.json`)).json()) as { paths: object };
+  expect(Object.keys(paths).filter((path) => !path.startsWith('/api/'))).toEqual([]);
+  expect(paths).toHaveProperty('/api/accounts');
+  for (const target of ['/api/docs', '/api/openapi.json']) expectRefusal((await rawExchange(main, get(target))).received, 404, 'route_not_found');
+});
+
 test.each([
   '/metrics/../api/accounts',
+  '/api/docs/../accounts',
+  '/api/docs/%2e%2e/accounts',
   '/metrics/%2e%2e/api/accounts',
   '/metrics/..%2fapi/accounts',
   '/metrics\\..\\api\\accounts',
   '/metrics//../api/accounts',
-])('the way to our own API does not lead over the metrics: %s', async (target) => {
+])('the way to our own API does not lead over what is open: %s', async (target) => {
   expectRefusal((await rawExchange(admin, get(target))).received, 400, 'bad_framing');
 });
 

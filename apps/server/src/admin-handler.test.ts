@@ -18,7 +18,9 @@ async function open() {
     throw new SwitchyardError('not_found', 'There is none.');
   });
   const log = recordingLogger();
-  const server = createServer(adminHandler({ api, token: TOKEN, metrics: createMetrics({ process: false }), metricsOnLoopback: false, log }));
+  const server = createServer(
+    adminHandler({ api, document: () => ({}), token: TOKEN, metrics: createMetrics({ process: false }), metricsOnLoopback: false, log }),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(async () => {
     server.closeAllConnections();

@@ -7,9 +7,12 @@ import type { Logger, Metrics } from '@switchyard/observability';
 import { sameSecret } from '@switchyard/security';
 import { bearerToken, isFromLoopback, isPlainTarget, readHead, sendRefusal } from '@switchyard/service-gateway';
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { apiDocs, isApiDocs } from './api-docs.ts';
 
 export interface AdminParts {
   readonly api: OpenAPIHono;
+  /** Describes the API as OpenAPI; asked for once, when somebody wants to see it. */
+  readonly document: () => object;
   readonly token: string;
   readonly metrics: Metrics;
   /** Lets callers on loopback read the metrics without the token. */
@@ -19,21 +22,31 @@ export interface AdminParts {
 
 const MAX_BODY = 1_048_576;
 
+/** What a browser that was led here may do with any answer: show it nowhere, load nothing. The page of the docs says otherwise for itself. */
+const BROWSER_RULES = {
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'x-frame-options': 'DENY',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+};
+
 /**
- * Our own API and the metrics. Every route needs the admin token; a data-plane key is worth nothing here (product section 8). The same
- * strict reading of the head as on the data plane comes first.
+ * Our own API, its documentation and the metrics. Every route but the documentation needs the admin token; a data-plane key is worth nothing
+ * here (product section 8). The same strict reading of the head as on the data plane comes first.
  */
 export function adminHandler(parts: AdminParts): (request: IncomingMessage, response: ServerResponse) => void {
   const listener = getRequestListener(adminApp(parts).fetch, { overrideGlobalObjects: false });
   return (request, response) => {
     const id = newId('request', Date.now());
+    for (const [name, value] of Object.entries(BROWSER_RULES)) response.setHeader(name, value);
     try {
       const { authorization, contentLength, isChunked } = readHead(request);
       // What follows decides by the path as it was sent; the framework would fold its dot segments first (fault row B17).
       if (!isPlainTarget(request.url!))
         throw new SwitchyardError('bad_framing', 'The path has a spelling that two readers could take differently; send it plain.');
       const isMetrics = /^\/metrics(?:\?|$)/.test(request.url!);
-      if (!(isMetrics && parts.metricsOnLoopback && isFromLoopback(request)) && !isAdmin(authorization, parts.token)) {
+      const isOpen = isApiDocs(request.method!, request.url!) || (isMetrics && parts.metricsOnLoopback && isFromLoopback(request));
+      if (!isOpen && !isAdmin(authorization, parts.token)) {
         throw new SwitchyardError('admin_token_required', 'This needs the admin token.');
       }
       if (isChunked || (contentLength ?? 0) > MAX_BODY)
@@ -54,9 +67,10 @@ function isAdmin(authorization: string | null, token: string): boolean {
   return presented !== null && sameSecret(presented, token);
 }
 
-function adminApp({ api, metrics, log }: AdminParts): OpenAPIHono {
+function adminApp({ api, document, metrics, log }: AdminParts): OpenAPIHono {
   const app = new OpenAPIHono();
   app.get('/metrics', async (c) => c.body(await metrics.render(), 200, { 'content-type': metrics.registry.contentType }));
+  app.route('/', apiDocs(document));
   app.route('/', api);
   app.notFound(() => {
     throw new SwitchyardError('route_not_found', 'There is nothing at this path.');

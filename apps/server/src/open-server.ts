@@ -4,7 +4,7 @@ import { newId } from '@switchyard/contracts';
 import { createMetrics } from '@switchyard/observability';
 import type { Logger } from '@switchyard/observability';
 import { readAdminToken } from '@switchyard/security';
-import { isAdminPath, openGateway } from '@switchyard/service-gateway';
+import { isAdminPath, openApiDocument, openGateway } from '@switchyard/service-gateway';
 import { openSimulator } from '@switchyard/simulator';
 import { adminHandler } from './admin-handler.ts';
 import { listen } from './listen.ts';
@@ -41,16 +41,17 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
       maxActive: config['limits.active_requests'] || defaultMaxActive(),
     }),
   );
+  // Beyond loopback our own API moves to a listener of its own, unless the operator says otherwise (product section 8).
+  const together = isLoopback(config['server.host']) || config['admin.expose'];
   const admin = adminHandler({
     api: gateway.adminApi,
+    document: () => openApiDocument({ version: VERSION, dataPlane: together }),
     token,
     metrics,
     metricsOnLoopback: config['metrics.allow_loopback'],
     log: log.child({ component: 'admin' }),
   });
 
-  // Beyond loopback our own API moves to a listener of its own, unless the operator says otherwise (product section 8).
-  const together = isLoopback(config['server.host']) || config['admin.expose'];
   const listeners: Listener[] = [];
   const open = async (host: string, port: number, handle: Parameters<typeof listen>[0]['handle']): Promise<Listener> => {
     const listener = await listen({

@@ -68,7 +68,7 @@ function greeting(server: Server, home: string, hasSandbox: boolean): string {
   const lines = [
     '',
     `  Switchyard ${VERSION} serves at ${server.address}`,
-    ...(server.adminAddress === server.address ? [] : [`  Our own API is at ${server.adminAddress}`]),
+    `  Its API, to read and to try in a browser: ${server.adminAddress}/api/docs`,
     `  State and the admin token are in ${home}`,
     ...(server.firstKey === null ? [] : ['', `  Your first key, shown only now:  ${server.firstKey}`]),
     '',
