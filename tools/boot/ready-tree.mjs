@@ -11,7 +11,7 @@ export const COMPILED = '.cache/compile';
 
 /** Megabytes on disk, with room for npm to unpack beside them. */
 const RUNTIME_MB = 200;
-const COMPLETE_MB = 500;
+const COMPLETE_MB = 600;
 
 /**
  * Brings the packages of the clone to what the lockfile says, and no further: a tree that already serves the task is left alone, and a complete
