@@ -8,6 +8,7 @@ import type { Browser } from 'playwright-core';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const cache = join(root, '.cache');
+const unpacker = join(root, 'tools/unpack-chromium.mjs');
 const from = join(root, 'node_modules/@sparticuz/chromium');
 
 /**
@@ -32,14 +33,11 @@ async function unpacked(): Promise<string> {
   const { version } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8')) as { version: string };
   const folder = join(cache, `chromium-${version}`);
   if (existsSync(folder)) return folder;
-  // The package unpacks into the temporary folder of its process; the whole is put in place at once, so that nobody meets half of it.
+  // Put in place whole, so that nobody meets half of it.
   mkdirSync(cache, { recursive: true });
   const partial = mkdtempSync(join(cache, 'chromium-partial-'));
   try {
-    await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', UNPACK, join(from, 'bin')], {
-      cwd: root,
-      env: { ...process.env, TMPDIR: partial },
-    });
+    await promisify(execFile)(process.execPath, [unpacker, join(from, 'bin')], { env: { ...process.env, TMPDIR: partial } });
     writeFileSync(join(partial, 'fonts.conf'), FONTS);
     renameSync(partial, folder);
   } catch (error) {
@@ -51,8 +49,3 @@ async function unpacked(): Promise<string> {
 
 // The one that comes with the font looks for it in places of another machine.
 const FONTS = '<fontconfig><dir prefix="relative">fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>\n';
-
-const UNPACK = `
-  import { inflate } from '@sparticuz/chromium';
-  for (const file of ['chromium.br', 'fonts.tar.br', 'al2023.tar.br']) await inflate(process.argv[1] + '/' + file);
-`;

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openChromium } from '../../../tools/open-chromium.ts';
@@ -8,7 +7,6 @@ import type { Server } from './harness.ts';
 
 // What a person sees of the API in a browser. Where CI is set, a machine that has no Chromium fails this file.
 const browser: Browser | null = await openChromium().catch((error: unknown) => (process.env['CI'] === undefined ? null : Promise.reject(error as Error)));
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 describe.skipIf(browser === null)('the page of the API, in Chromium (without one: CHROMIUM=/path/to/chromium)', () => {
   const opened = new AsyncDisposableStack();
@@ -65,7 +63,7 @@ describe.skipIf(browser === null)('the page of the API, in Chromium (without one
 
   /** What axe finds that keeps people out. */
   async function barriers(page: Page): Promise<string[]> {
-    await page.evaluate(axe);
+    await page.evaluate(axe.source);
     const { violations } = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as {
       violations: { id: string; impact: string; nodes: { target: string[] }[] }[];
     };

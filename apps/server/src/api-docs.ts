@@ -6,7 +6,8 @@ import { SwitchyardError } from '@switchyard/contracts';
 import { Hono } from 'hono';
 
 const OURS = new URL('docs-page/', import.meta.url);
-const SWAGGER_UI = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+const require = createRequire(import.meta.url);
+const SWAGGER_UI = dirname(require.resolve('swagger-ui-dist/package.json'));
 
 /** The files of the page, and what they are. */
 const FILES = {
