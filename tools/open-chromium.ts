@@ -18,6 +18,8 @@ const from = join(root, 'node_modules/@sparticuz/chromium');
  */
 export async function openChromium(env: NodeJS.ProcessEnv = process.env): Promise<Browser> {
   const named = env['CHROMIUM'] ?? '';
+  if (named !== '' && !existsSync(named))
+    throw new Error(`CHROMIUM names no program: ${named}. Point it at a Chromium, or unset it and the pinned one is used.`);
   if (named !== '') return await chromium.launch({ executablePath: named });
   const folder = await unpacked();
   return await chromium.launch({
