@@ -8,7 +8,7 @@ import type { Server } from './harness.ts';
 // What a person sees of the API in a browser. Where CI is set, a machine that has no Chromium fails this file.
 const browser: Browser | null = await openChromium().catch((error: unknown) => (process.env['CI'] === undefined ? null : Promise.reject(error as Error)));
 
-describe.skipIf(browser === null)('the page of the API, in Chromium (without one: CHROMIUM=/path/to/chromium)', () => {
+describe.skipIf(browser === null)('the page of the API, in Chromium (without one: CHROMIUM=/path/to/chromium)', { timeout: 120_000 }, () => {
   const opened = new AsyncDisposableStack();
   let server: Server;
   beforeAll(async () => {
