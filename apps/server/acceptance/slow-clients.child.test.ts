@@ -45,13 +45,23 @@ async function expectAlive(): Promise<void> {
   expect([answer.status, await answer.text()]).toEqual([200, '{"status":"ok"}']);
 }
 
+interface Ended {
+  readonly outcome: string;
+  readonly fault: string | null;
+  readonly status: number | null;
+}
+
 /** How the newest requests ended; the log is written behind, so it is asked until it says so of each. */
-async function outcomes(count: number): Promise<string[]> {
-  const ask = async (): Promise<string[]> => {
-    const { data } = (await (await server.admin(`/api/logs?limit=${count}`)).json()) as { data: { outcome: string }[] };
-    return data.map(({ outcome }) => outcome);
+async function newest(count: number): Promise<Ended[]> {
+  const ask = async (): Promise<Ended[]> => {
+    const { data } = (await (await server.admin(`/api/logs?limit=${count}`)).json()) as { data: Ended[] };
+    return data.map(({ outcome, fault, status }) => ({ outcome, fault, status }));
   };
-  return until(ask, (all) => all.length === count && !all.includes('open'));
+  return until(ask, (all) => all.length === count && all.every(({ outcome }) => outcome !== 'open'));
+}
+
+async function outcomes(count: number): Promise<string[]> {
+  return (await newest(count)).map(({ outcome }) => outcome);
 }
 
 /** The peer's end of a connection. */
@@ -105,13 +115,14 @@ describe.concurrent('a client that is slow to speak is cut, and holds up nobody 
     for (const { received } of await Promise.all(slow)) expectRefusal(received, 408, 'request_timeout');
   });
 
-  test('slow body: each byte comes in time, the body does not', async () => {
+  test('slow body: each byte comes in time, the body does not; the log says who ended it, and why', async () => {
     const before = (await upstream.counters()).received;
     const bytes = Array.from({ length: 100 }, () => [' ', 100]).flat();
     const slow = Array.from({ length: 50 }, () => rawExchange(port, [`${HEAD}Content-Length: 1000\r\n\r\n`, ...bytes], { silenceMs: 30_000 }));
     await expectAlive();
     for (const { received } of await Promise.all(slow)) expectRefusal(received, 408, 'request_timeout');
     expect((await upstream.counters()).received).toBe(before);
+    expect(await newest(50)).toEqual(Array.from({ length: 50 }, () => ({ outcome: 'refused', fault: 'request_timeout', status: 408 })));
     expect(await server.metric('switchyard_requests_in_flight{lane="responses"}')).toBe(0);
     expect(await server.metric('switchyard_request_body_bytes')).toBe(0);
   });

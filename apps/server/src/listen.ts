@@ -141,9 +141,10 @@ function refuseRaw(error: NodeJS.ErrnoException, socket: Socket, newRequestId: (
   socket.write(
     `HTTP/1.1 ${status} ${REASONS[status]}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${id}\r\nconnection: close\r\n\r\n${body}`,
   );
-  // With a request in work the connection has to go at once, for that is how the request learns that it is over; and who was too slow
-  // before is not waited for again.
-  if (current || error.code === 'ERR_HTTP_REQUEST_TIMEOUT') socket.end(() => socket.destroy());
+  // With a request in work the connection has to go at once, for that is how the request learns that it is over, and from the error of its
+  // response with which refusal; and who was too slow before is not waited for again.
+  if (current) socket.end(() => current.destroy(refusal));
+  else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') socket.end(() => socket.destroy());
   else linger(socket);
 }
 

@@ -1,3 +1,4 @@
+import { SwitchyardError } from '@switchyard/contracts';
 import type { Slots } from '../admission/slots.ts';
 import type { Account } from '../choice/account.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
@@ -117,10 +118,7 @@ export class Settler {
     const { slots, live, memory, journal, nowMs } = this.#parts;
     const endedMs = nowMs();
     this.#close(exchange);
-    if (!exchange.response.writableFinished && exchange.outcome !== 'upstream_cut') {
-      exchange.cut ??= 'client_left';
-      exchange.outcome = exchange.cut;
-    }
+    if (!exchange.response.writableFinished && exchange.outcome !== 'upstream_cut') cutShort(exchange);
     // Also after a whole answer: a request body may still be on its way up. Aborting an attempt that has ended does nothing.
     exchange.call?.abort();
     if (exchange.holdsSlot) slots.release(exchange.match.surface.lane);
@@ -133,6 +131,20 @@ export class Settler {
     if (exchange.firstByteMs !== null && exchange.facts?.stream === true) counters.firstByte.observe(exchange.firstByteMs / 1_000);
     if (this.#open.length === 0) this.#idle?.();
   }
+}
+
+/** Says why an exchange has ended without its whole answer. */
+function cutShort(exchange: Exchange): void {
+  const { errored } = exchange.response;
+  // The listener has answered for it: the rest of the request came too slowly, or was none.
+  if (exchange.cut === null && errored instanceof SwitchyardError) {
+    exchange.outcome = 'refused';
+    exchange.fault = errored.code;
+    exchange.status = errored.fault.status;
+    return;
+  }
+  exchange.cut ??= 'client_left';
+  exchange.outcome = exchange.cut;
 }
 
 function cut(exchange: Exchange, why: NonNullable<Exchange['cut']>): void {
