@@ -50,13 +50,22 @@ export function isLoopback(host: string): boolean {
  */
 export async function openControl(config: Config, log: Logger): Promise<{ readonly control: Control; readonly pool: Database['pool'] } & AsyncDisposable> {
   const storage = await openStorage(config, log, 2);
+  const closing = new AbortController();
   const control: Control = {
     db: storage.database.kysely,
     vault: storage.vault,
     wallClockMs: Date.now,
     connectTimeoutMs: config['upstream.connect_timeout_ms'],
+    closing: closing.signal,
     declaredNames: () => new Set([...config.accounts.map(({ name }) => name), ...(config['gateway.sandbox'] ? ['sandbox'] : [])]),
     applied: async () => {}, // no server is running that would have to apply it
   };
-  return { control, pool: storage.database.pool, [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose]() };
+  return {
+    control,
+    pool: storage.database.pool,
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      await storage[Symbol.asyncDispose]();
+    },
+  };
 }

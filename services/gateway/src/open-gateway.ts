@@ -113,11 +113,13 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
       log.error('reload_failed', 'Accounts and keys could not be read anew; it is tried again', { error, backoff_ms: pauseMs }),
   });
   opened.defer(() => reload.close());
+  const closing = new AbortController();
   const control: Control = {
     db,
     vault,
     wallClockMs,
     connectTimeoutMs: config['upstream.connect_timeout_ms'],
+    closing: closing.signal,
     declaredNames: () => registry.declaredNames,
     applied: reload.request,
   };
@@ -143,6 +145,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     applied: control.applied,
     log,
   };
+  opened.defer(() => closing.abort());
   const unknown = await learnModels(declared, learning);
   if (unknown.length > 0) opened.defer(keepAsking(unknown, learning));
   const firstKey = await makeFirstKey(control, config);

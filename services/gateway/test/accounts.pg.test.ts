@@ -7,7 +7,7 @@ import { GATEWAY_MIGRATIONS, addAccount, removeAccount, showAccounts, testAccoun
 import type { AccountDraft, Control } from '../src/index.ts';
 import { AccountRegistry } from '../src/accounts/account-registry.ts';
 import { LiveFigures } from '../src/choice/live-figures.ts';
-import { declareAccount } from '../src/use/accounts.ts';
+import { askModels, declareAccount } from '../src/use/accounts.ts';
 import { openTestGateway } from './open-test-gateway.ts';
 import type { TestGateway } from './open-test-gateway.ts';
 
@@ -137,4 +137,19 @@ test('a running server knows what it declares: a row that only an earlier start 
   await declareAccount(control, draft('gone'), 'file', ['x']);
   await removeAccount(control, 'gone');
   expect(await names()).toEqual(['a']);
+});
+
+// Unless it is let go, it would be asked for 10 s.
+test('an upstream that is being asked for its models is let go when the gateway closes', { timeout: 8_000 }, async () => {
+  const [upstream] = gateway.upstreams;
+  upstream!.script({ rules: [{ answer: { hold: { at: 'before_head' } } }] });
+  const closing = await gateway.reopen();
+  const adding = addAccount(closing.gateway.control, { ...draft('silent'), models: null });
+  const refused = expect(adding).rejects.toMatchObject({ code: 'account_refused' });
+  await upstream!.until(({ open }) => open === 1);
+  await closing[Symbol.asyncDispose]();
+  await refused;
+  await upstream!.until(({ aborted }) => aborted === 1);
+  await expect(askModels(closing.gateway.control, draft('late'))).rejects.toMatchObject({ code: 'account_refused' });
+  expect(upstream!.counters()).toMatchObject({ received: 1, open: 0 });
 });

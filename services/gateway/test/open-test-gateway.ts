@@ -27,7 +27,7 @@ export interface TestGateway extends AsyncDisposable {
   /** A figure of the metrics, such as `switchyard_upstream_in_flight`. */
   metric(name: string): Promise<number>;
   /** Opens another gateway on the same database, as another process would. */
-  reopen(): Promise<{ readonly url: string } & AsyncDisposable>;
+  reopen(): Promise<{ readonly url: string; readonly gateway: Gateway } & AsyncDisposable>;
 }
 
 /** @param accounts  How many simulators, each an account named a, b, … that serves the model `m`. */

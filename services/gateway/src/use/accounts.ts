@@ -83,13 +83,21 @@ export async function declareAccount(control: Control, draft: AccountDraft, sour
   });
 }
 
-/** Asks an upstream for the models of an account that is being made. */
-export async function askModels(control: Pick<Control, 'connectTimeoutMs'>, draft: Omit<AccountDraft, 'name' | 'models' | 'priority'>): Promise<string[]> {
-  const upstream = new HttpUpstream({ origin: new URL(draft.baseUrl).origin, connectTimeoutMs: control.connectTimeoutMs });
+/** Asks an upstream for the models of an account that is being made. @throws SwitchyardError `account_refused`, also when we close meanwhile */
+export async function askModels(
+  { connectTimeoutMs, closing }: Pick<Control, 'connectTimeoutMs' | 'closing'>,
+  draft: Omit<AccountDraft, 'name' | 'models' | 'priority'>,
+): Promise<string[]> {
+  const upstream = new HttpUpstream({ origin: new URL(draft.baseUrl).origin, connectTimeoutMs });
+  const close = (): Promise<void> => upstream.close();
+  closing.addEventListener('abort', close);
   try {
+    // One that has closed already does not ask any more.
+    if (closing.aborted) await close();
     return await listModels(upstream, basePathOf(draft.baseUrl), accountHeaders(draft));
   } finally {
-    await upstream.close();
+    closing.removeEventListener('abort', close);
+    await close();
   }
 }
 

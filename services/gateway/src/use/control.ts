@@ -8,6 +8,8 @@ export interface Control {
   readonly vault: Vault;
   readonly wallClockMs: () => number;
   readonly connectTimeoutMs: number;
+  /** Aborted when whoever made this closes: what is being asked of an upstream then ends, too. */
+  readonly closing: AbortSignal;
   /** Names of the accounts that this process declares (file or built in); with the server stopped, those that a start would declare. */
   readonly declaredNames: () => ReadonlySet<string>;
   /** Makes the change effective in this process before the caller is answered; other processes are told by the database. */
