@@ -104,9 +104,9 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     );
   const reload = serialReload({
     async load() {
-      const before = registry.snapshot;
+      const before = registry.known;
       const results = await Promise.allSettled([reloadKeys(), registry.load()]);
-      for (const id of before.byId.keys()) if (!registry.snapshot.byId.has(id)) bindings.forgetAccount(id);
+      for (const id of before) if (!registry.known.has(id)) bindings.forgetAccount(id);
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },
     onFailure: (error, { pauseMs }) =>

@@ -8,7 +8,7 @@ import type { AccountDraft, Control } from '../src/index.ts';
 import { AccountRegistry } from '../src/accounts/account-registry.ts';
 import { LiveFigures } from '../src/choice/live-figures.ts';
 import { askModels, declareAccount } from '../src/use/accounts.ts';
-import { openTestGateway } from './open-test-gateway.ts';
+import { KEY, openTestGateway } from './open-test-gateway.ts';
 import type { TestGateway } from './open-test-gateway.ts';
 
 const SECRET = 'api-key-value-not-a-secret';
@@ -152,4 +152,23 @@ test('an upstream that is being asked for its models is let go when the gateway 
   await upstream!.until(({ aborted }) => aborted === 1);
   await expect(askModels(closing.gateway.control, draft('late'))).rejects.toMatchObject({ code: 'account_refused' });
   expect(upstream!.counters()).toMatchObject({ received: 1, open: 0 });
+});
+
+test('an account that is left out still owns its conversations, until it is removed', async () => {
+  const own = await addAccount(control, draft('own'));
+  const made = (await (await gateway.ask('/v1/responses', { model: 'model-of-own', input: 'hello' })).json()) as { id: string };
+  const url = `/v1/responses/${made.id}`;
+  expect((await gateway.ask(url)).status).toBe(200);
+  await gateway.pool.query("update gateway.account set sealed_headers = '\\x00' where id = $1", [own.id]);
+
+  // It is left out by a change under way, and by a start.
+  await control.applied();
+  await using again = await gateway.reopen();
+  const ask = async (from: string): Promise<unknown> => (await fetch(from + url, { headers: { authorization: `Bearer ${KEY}` } })).json();
+  for (const from of [gateway.url, again.url]) expect(await ask(from)).toMatchObject({ error: { code: 'owner_unavailable' } });
+
+  await removeAccount(again.gateway.control, 'own');
+  await control.applied();
+  // Nobody's now, so the account that is left is asked; it is the same upstream.
+  for (const from of [gateway.url, again.url]) expect(await ask(from)).toMatchObject({ id: made.id });
 });

@@ -37,6 +37,7 @@ export class AccountRegistry {
   readonly #upstreams = new Map<string, { readonly origin: string; readonly upstream: HttpUpstream }>();
   #declared: ReadonlyMap<string, DeclaredAccount> = new Map();
   #snapshot: Snapshot = makeSnapshot(0, []);
+  #known: ReadonlySet<string> = new Set();
   #loading: Promise<void> = Promise.resolve();
 
   constructor(parts: RegistryParts) {
@@ -45,6 +46,11 @@ export class AccountRegistry {
 
   get snapshot(): Snapshot {
     return this.#snapshot;
+  }
+
+  /** Ids of all accounts that there are, also of those left out of the snapshot because this process cannot use them. */
+  get known(): ReadonlySet<string> {
+    return this.#known;
   }
 
   /** Hands over the accounts that this process declares, by name; takes effect with the next `load`. Those that only others declare are left out. */
@@ -72,6 +78,7 @@ export class AccountRegistry {
   async #loadNow(): Promise<void> {
     const rows = await listAccounts(this.#parts.db);
     const accounts = rows.map((row) => this.#account(row)).filter((account) => account !== null);
+    this.#known = new Set(rows.map(({ id }) => id));
     this.#snapshot = makeSnapshot(this.#snapshot.version + 1, accounts);
     for (const [id, { upstream }] of this.#upstreams) {
       if (this.#snapshot.byId.has(id)) continue;
