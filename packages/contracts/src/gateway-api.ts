@@ -26,7 +26,10 @@ const Account = z
   })
   .openapi('Account');
 const AccountState = Account.extend({
-  /** `ready`, `backing_off`, `no_models`, or `left_out` when its credential is not available. */
+  /**
+   * `ready`, `backing_off`, `no_models`, or `left_out` when this server cannot use it: its stored secrets cannot be read, or neither its
+   * switchyard.toml nor `gateway.sandbox` declares it any more.
+   */
   state: z.enum(['ready', 'backing_off', 'no_models', 'left_out']),
   backoff_reason: z.string().nullable(),
   backoff_ms: z.number(),

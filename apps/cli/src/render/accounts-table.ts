@@ -7,15 +7,26 @@ const STATES: Readonly<Record<NonNullable<ListedAccount['state']>, string>> = {
   ready: 'ready',
   backing_off: 'backing off',
   no_models: 'no models known',
-  left_out: 'left out: its key is not there',
+  left_out: 'left out',
+};
+
+/** Why the server leaves an account out, by where the account was declared, and what to do about it. */
+const LEFT_OUT: Readonly<Record<string, (name: string) => string>> = {
+  api: (name) =>
+    `${name} is left out: its stored key or headers cannot be read. Start the server with the ENCRYPTION_KEY (or encryption.key) that it was added with, or remove it and add it again.`,
+  file: (name) =>
+    `${name} is left out: it is not in this server's switchyard.toml. Put it back there and start the server again, or forget it: switchyard accounts remove ${name}`,
+  builtin: (name) =>
+    `${name} is left out: gateway.sandbox is false. Set it to true and start the server again, or forget it: switchyard accounts remove ${name}`,
 };
 
 const SOURCES: Readonly<Record<string, string>> = { api: 'added', file: 'switchyard.toml', builtin: 'built in' };
 
-/** All accounts for a person, in the order in which they are asked. */
+/** All accounts for a person, in the order in which they are asked; below them, why some are left out. */
 export function accountsTable(accounts: readonly ListedAccount[], emphasise?: Emphasis): string {
   if (accounts.length === 0) return 'There are no accounts yet. Add one: switchyard accounts add --help\n';
-  return table(
+  const sorted = accounts.toSorted((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1));
+  const listed = table(
     [
       { title: 'NAME' },
       { title: 'KIND' },
@@ -26,20 +37,20 @@ export function accountsTable(accounts: readonly ListedAccount[], emphasise?: Em
       { title: 'ADDRESS' },
       { title: 'MODELS' },
     ],
-    accounts
-      .toSorted((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1))
-      .map((account) => [
-        account.name,
-        account.kind,
-        stateText(account),
-        account.in_flight === null ? '-' : String(account.in_flight),
-        String(account.priority),
-        SOURCES[account.source] ?? account.source,
-        account.base_url,
-        modelsText(account.models, 3),
-      ]),
+    sorted.map((account) => [
+      account.name,
+      account.kind,
+      stateText(account),
+      account.in_flight === null ? '-' : String(account.in_flight),
+      String(account.priority),
+      SOURCES[account.source] ?? account.source,
+      account.base_url,
+      modelsText(account.models, 3),
+    ]),
     emphasise,
   );
+  const notes = sorted.filter(({ state }) => state === 'left_out').map(({ name, source }) => `${LEFT_OUT[source]?.(name) ?? `${name} is left out.`}\n`);
+  return notes.length === 0 ? listed : `${listed}\n${notes.join('')}`;
 }
 
 function stateText({ state, backoff_reason: reason, backoff_ms: leftMs }: ListedAccount): string {

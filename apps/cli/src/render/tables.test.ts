@@ -36,9 +36,21 @@ test('accounts are listed in the order in which they are asked, each with how it
   expect(lines.slice(1, 5).map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
     'z|openai|backing off for 1 min 5 s (quota)|2|5|added|https://api.openai.com/v1|m1, m2',
     'a1|openai|ready|2|100|added|https://api.openai.com/v1|m1, m2',
-    'gone|openai|left out: its key is not there|2|200|switchyard.toml|https://api.openai.com/v1|m1, m2',
+    'gone|openai|left out|2|200|switchyard.toml|https://api.openai.com/v1|m1, m2',
     'off|openai|server stopped|-|300|built in|https://api.openai.com/v1|m1, m2',
   ]);
+});
+
+test.each([
+  { source: 'api', cause: 'cannot be read', remedy: 'ENCRYPTION_KEY' },
+  { source: 'file', cause: "not in this server's switchyard.toml", remedy: 'switchyard accounts remove gone' },
+  { source: 'builtin', cause: 'gateway.sandbox is false', remedy: 'switchyard accounts remove gone' },
+])('an account that is left out says why, and what to do: $source', ({ source, cause, remedy }) => {
+  const [, , empty, note, ...rest] = accountsTable([{ ...account, name: 'gone', state: 'left_out', source }]).split('\n');
+  expect([empty, rest]).toEqual(['', ['']]);
+  expect(note).toContain(`gone is left out`);
+  expect(note).toContain(cause);
+  expect(note).toContain(remedy);
 });
 
 test('keys are listed with what they may use, accounts by name', () => {
