@@ -65,7 +65,59 @@ const Key = z
 export const NewKey = z.strictObject({ name: z.string(), models: z.array(z.string()).optional(), accounts: z.array(z.string()).optional() }).openapi('NewKey');
 export type NewKey = z.infer<typeof NewKey>;
 
-const LoggedRequest = z.looseObject({ id: z.string(), started_at: z.string(), outcome: z.string() }).openapi('LoggedRequest');
+/** A row of the request log. Sizes in bytes, times in milliseconds; null is what is not known, or not yet. */
+const LoggedRequest = z
+  .object({
+    id: z.string(),
+    started_at: z.string(),
+    ended_at: z.string().nullable(),
+    key_id: z.string().nullable(),
+    account_id: z.string().nullable(),
+    surface: z.string(),
+    lane: z.string(),
+    model: z.string().nullable(),
+    stream: z.boolean(),
+    status: z.number().int().nullable(),
+    outcome: z.string(),
+    fault: z.string().nullable(),
+    attempts: z.number().int(),
+    duration_ms: z.number().nullable(),
+    first_byte_ms: z.number().nullable(),
+    bytes_in: z.number().int(),
+    bytes_out: z.number().int(),
+    input_tokens: z.number().int().nullable(),
+    output_tokens: z.number().int().nullable(),
+    cached_tokens: z.number().int().nullable(),
+    reasoning_tokens: z.number().int().nullable(),
+    response_id: z.string().nullable(),
+    client_address: z.string().nullable(),
+    client_request_id: z.string().nullable(),
+    upstream_request_id: z.string().nullable(),
+  })
+  .openapi('LoggedRequest');
+/** One attempt at an account, and why it was that one (product section 3, "Every choice is explained"). */
+const Attempt = z
+  .object({
+    account_id: z.string(),
+    account: z.string(),
+    chosen_by: z.string(),
+    candidates: z.number().int(),
+    skipped: z.record(z.string(), z.number().int()),
+    least_bad: z.boolean(),
+    in_flight: z.number().int(),
+    /** Milliseconds after the start of the request. */
+    started_ms: z.number(),
+    status: z.number().int().nullable(),
+    failure: z.string().nullable(),
+    upstream_code: z.string().nullable(),
+    verdict: z.string(),
+    backoff: z.string().nullable(),
+  })
+  .openapi('Attempt');
+const ExplainedRequest = LoggedRequest.extend({
+  /** Null for a request that ended before an account was looked for. */
+  decision: z.object({ snapshot: z.number().int(), attempts: z.array(Attempt) }).nullable(),
+}).openapi('ExplainedRequest');
 
 const byId = z.object({ id: z.string() });
 const refusals = { default: { description: 'A refusal', content: { 'application/json': { schema: ErrorBody } } } };
@@ -127,7 +179,7 @@ export const GATEWAY_API = {
     path: '/api/decisions/{id}',
     summary: 'Why a request went where it went',
     request: { params: byId },
-    responses: { 200: json('The request with its attempts', LoggedRequest), ...refusals },
+    responses: { 200: json('The request with its attempts', ExplainedRequest), ...refusals },
   }),
   listRequests: createRoute({
     method: 'get',

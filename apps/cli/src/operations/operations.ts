@@ -4,8 +4,9 @@ export type Account = GatewayAnswer<'removeAccount'>;
 export type AccountTest = GatewayAnswer<'testAccount'>;
 export type Key = GatewayAnswer<'revokeKey'>;
 export type MadeKey = GatewayAnswer<'createKey'>;
-export type LoggedRequest = GatewayAnswer<'getDecision'>;
+export type ExplainedRequest = GatewayAnswer<'getDecision'>;
 export type RequestPage = GatewayAnswer<'listRequests'>;
+export type LoggedRequest = RequestPage['data'][number];
 
 type AccountState = GatewayAnswer<'listAccounts'>['data'][number];
 /** What only a running server knows of an account. */
@@ -32,7 +33,7 @@ export interface Operations extends AsyncDisposable {
   /** @throws SwitchyardError `not_found` */
   revokeKey(id: string): Promise<Key>;
   /** @throws SwitchyardError `not_found` */
-  findRequest(id: string): Promise<LoggedRequest>;
+  findRequest(id: string): Promise<ExplainedRequest>;
   /** Newest first, below `after` if it is given. */
   listRequests(page: { readonly limit: number; readonly after?: string }): Promise<RequestPage>;
 }

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
-import type { LoggedRequest } from '../operations/operations.ts';
+import type { ExplainedRequest } from '../operations/operations.ts';
 import { decisionReport } from './decision-report.ts';
-import type { LoggedAttempt, RequestFields } from './logged-request.ts';
+
+type LoggedAttempt = NonNullable<ExplainedRequest['decision']>['attempts'][number];
 
 const attempt: LoggedAttempt = {
+  account_id: 'acct_1',
   account: 'a1',
   chosen_by: 'choice',
   candidates: 1,
@@ -18,7 +20,7 @@ const attempt: LoggedAttempt = {
   backoff: null,
 };
 
-const fields: RequestFields = {
+const fields: ExplainedRequest = {
   id: 'req_1',
   started_at: '2026-11-21T14:03:22.123Z',
   ended_at: '2026-11-21T14:03:23.363Z',
@@ -31,6 +33,7 @@ const fields: RequestFields = {
   status: 200,
   outcome: 'completed',
   fault: null,
+  attempts: 1,
   duration_ms: 1_240,
   first_byte_ms: 212,
   bytes_in: 66,
@@ -46,8 +49,8 @@ const fields: RequestFields = {
   decision: { snapshot: 3, attempts: [attempt] },
 };
 
-function report(changed: Partial<RequestFields>): string {
-  return decisionReport({ ...fields, ...changed } as unknown as LoggedRequest, (id) => (id === 'key_1' ? 'laptop' : null));
+function report(changed: Partial<ExplainedRequest>): string {
+  return decisionReport({ ...fields, ...changed }, (id) => (id === 'key_1' ? 'laptop' : null));
 }
 
 /** The report of one attempt that differs from the plain one. */

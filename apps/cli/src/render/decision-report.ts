@@ -1,9 +1,9 @@
 import { FAULTS } from '@switchyard/contracts';
-import type { LoggedRequest } from '../operations/operations.ts';
+import type { ExplainedRequest } from '../operations/operations.ts';
 import type { Emphasis } from './emphasis.ts';
-import { fieldsOf } from './logged-request.ts';
-import type { LoggedAttempt, RequestFields } from './logged-request.ts';
 import { duration, grouped, moment, plural, visible } from './words.ts';
+
+type LoggedAttempt = NonNullable<ExplainedRequest['decision']>['attempts'][number];
 
 // What the words of the request log mean. A word that is missing here is a newer server's, and is shown as it is.
 const OUTCOMES: Readonly<Record<string, string>> = {
@@ -53,31 +53,30 @@ const BACKOFFS: Readonly<Record<string, string>> = {
  * What became of a request and why, as a report for a person (product section 3, "Every choice is explained").
  * @param keyName  The name of a key by its id; null when it is not known.
  */
-export function decisionReport(request: LoggedRequest, keyName: (id: string) => string | null, emphasise: Emphasis = (text) => text): string {
-  const fields = fieldsOf(request);
+export function decisionReport(request: ExplainedRequest, keyName: (id: string) => string | null, emphasise: Emphasis = (text) => text): string {
   const lines = [
-    emphasise(`Request ${visible(fields.id)}`),
-    `${outcomeSentence(fields)}.`,
-    ...adviceOf(fields),
+    emphasise(`Request ${visible(request.id)}`),
+    `${outcomeSentence(request)}.`,
+    ...adviceOf(request),
     '',
-    ...facts(fields, keyName).map(([name, text]) => `  ${name.padEnd(9)}${visible(text)}`),
+    ...facts(request, keyName).map(([name, text]) => `  ${name.padEnd(9)}${visible(text)}`),
     '',
     emphasise('Why this account'),
-    ...decisionLines(fields).map((line) => `  ${visible(line)}`),
+    ...decisionLines(request).map((line) => `  ${visible(line)}`),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function outcomeSentence({ outcome, status, fault, duration_ms: took }: RequestFields): string {
+function outcomeSentence({ outcome, status, fault, duration_ms: took }: ExplainedRequest): string {
   const what = `${OUTCOMES[outcome] ?? outcome}${fault === null ? '' : ` (${fault})`}`;
   return `${what}${status === null ? '' : `, status ${status}`}${took === null ? '' : `, after ${duration(took)}`}`;
 }
 
-function adviceOf({ fault }: RequestFields): string[] {
+function adviceOf({ fault }: ExplainedRequest): string[] {
   return fault !== null && Object.hasOwn(FAULTS, fault) ? [FAULTS[fault as keyof typeof FAULTS].remedy] : [];
 }
 
-function facts(fields: RequestFields, keyName: (id: string) => string | null): (readonly [string, string])[] {
+function facts(fields: ExplainedRequest, keyName: (id: string) => string | null): (readonly [string, string])[] {
   const { model, stream, key_id: key, client_address: client, input_tokens: input, output_tokens: output } = fields;
   const asked = `${fields.surface}${model === null ? '' : ` for the model ${model}`}${stream ? ', streamed' : ''} (lane ${fields.lane})`;
   const name = key === null ? null : keyName(key);
@@ -110,8 +109,8 @@ function amount(tokens: number | null): string {
   return tokens === null ? '?' : grouped(tokens);
 }
 
-function decisionLines({ decision, model }: RequestFields): string[] {
-  if (decision === null || decision === undefined) return ['None was looked for: the request ended before that.'];
+function decisionLines({ decision, model }: ExplainedRequest): string[] {
+  if (decision === null) return ['None was looked for: the request ended before that.'];
   if (decision.attempts.length === 0) return [`None could be asked${model === null ? '' : ` for ${model}`}.`];
   return decision.attempts.flatMap((attempt, n) => [
     `${n + 1}. ${attempt.account}, asked ${duration(attempt.started_ms)} after the start`,

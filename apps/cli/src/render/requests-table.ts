@@ -1,6 +1,5 @@
 import type { ListedAccount, LoggedRequest } from '../operations/operations.ts';
 import type { Emphasis } from './emphasis.ts';
-import { fieldsOf } from './logged-request.ts';
 import { table } from './table.ts';
 import { duration, grouped, moment } from './words.ts';
 
@@ -21,20 +20,18 @@ export function requestsTable(requests: readonly LoggedRequest[], accounts: read
       { title: 'TOKENS IN', numeric: true },
       { title: 'OUT', numeric: true },
     ],
-    requests
-      .map(fieldsOf)
-      .map((request) => [
-        moment(request.started_at),
-        request.id,
-        request.surface,
-        cut(request.model ?? '-'),
-        request.account_id === null ? '-' : (nameOf.get(request.account_id) ?? `${request.account_id} (removed)`),
-        request.status === null ? '-' : String(request.status),
-        request.fault ?? request.outcome,
-        request.duration_ms === null ? '-' : duration(request.duration_ms),
-        request.input_tokens === null ? '-' : grouped(request.input_tokens),
-        request.output_tokens === null ? '-' : grouped(request.output_tokens),
-      ]),
+    requests.map((request) => [
+      moment(request.started_at),
+      request.id,
+      request.surface,
+      cut(request.model ?? '-'),
+      request.account_id === null ? '-' : (nameOf.get(request.account_id) ?? `${request.account_id} (removed)`),
+      request.status === null ? '-' : String(request.status),
+      request.fault ?? request.outcome,
+      request.duration_ms === null ? '-' : duration(request.duration_ms),
+      request.input_tokens === null ? '-' : grouped(request.input_tokens),
+      request.output_tokens === null ? '-' : grouped(request.output_tokens),
+    ]),
     emphasise,
   );
 }

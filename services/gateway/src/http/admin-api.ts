@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { GATEWAY_API } from '@switchyard/contracts/api';
+import type { GatewayAnswer } from '@switchyard/contracts/api';
 import { SwitchyardError } from '@switchyard/contracts';
 import type { Pool } from 'pg';
 import { draftOf } from '../accounts/account-draft.ts';
@@ -49,17 +50,16 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
     return c.json(plain(await createKey(control, { name, models: models ?? null, accounts: accounts ?? null })), 201);
   });
   api.openapi(GATEWAY_API.revokeKey, async (c) => c.json(plain(await endKey(control, c.req.valid('param').id)), 200));
-  api.openapi(GATEWAY_API.getDecision, async (c) => c.json((await findRequest(pool, c.req.valid('param').id)) as LoggedRow, 200));
+  // Rows of the log are typed as their JSON says them, with times as text.
+  api.openapi(GATEWAY_API.getDecision, async (c) => c.json((await findRequest(pool, c.req.valid('param').id)) as unknown as GatewayAnswer<'getDecision'>, 200));
   api.openapi(GATEWAY_API.listRequests, async (c) => {
     const { limit, after } = c.req.valid('query');
     const { rows, hasMore } = await listRequests(pool, { limit, after: after ?? null });
-    return c.json({ data: rows as LoggedRow[], has_more: hasMore, last_id: (rows.at(-1)?.id as string | undefined) ?? null }, 200);
+    const data = rows as unknown as GatewayAnswer<'listRequests'>['data'];
+    return c.json({ data, has_more: hasMore, last_id: data.at(-1)?.id ?? null }, 200);
   });
   return api;
 }
-
-/** A row as its JSON says it: times as text. */
-type LoggedRow = { [name: string]: unknown; id: string; started_at: string; outcome: string };
 
 /** The same value without `readonly`, as the route types want it. */
 type Plain<T> = T extends readonly (infer I)[] ? Plain<I>[] : T extends object ? { -readonly [K in keyof T]: Plain<T[K]> } : T;

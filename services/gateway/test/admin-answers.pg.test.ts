@@ -1,0 +1,54 @@
+import { GATEWAY_API } from '@switchyard/contracts/api';
+import type { GatewayOperation } from '@switchyard/contracts/api';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openTestGateway, untilRows } from './open-test-gateway.ts';
+import type { TestGateway } from './open-test-gateway.ts';
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  gateway = await openTestGateway(2);
+});
+afterAll(() => gateway[Symbol.asyncDispose]());
+
+/** Calls an operation of our own API, and holds its answer against what its route declares: every field, and none besides. */
+async function call(operation: GatewayOperation, { id = '', body }: { readonly id?: string; readonly body?: unknown } = {}): Promise<Record<string, unknown>> {
+  const { method, path, responses } = GATEWAY_API[operation];
+  const response = await gateway.gateway.adminApi.request(path.replace('{id}', id), {
+    method: method.toUpperCase(),
+    ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+  const { schema } = ('201' in responses ? responses[201] : responses[200]).content['application/json'];
+  const answer = (await response.json()) as Record<string, unknown>;
+  // A schema leaves out what it does not know, so what it hands back tells fields that it lacks.
+  expect(schema.parse(answer), operation).toEqual(answer);
+  return answer;
+}
+
+test('every answer of our own API has the shape that its route declares, and nothing besides', async () => {
+  const made = await call('createKey', { body: { name: 'other', models: ['m'] } });
+  await call('listKeys');
+  await call('revokeKey', { id: made['id'] as string });
+  const base_url = `${gateway.upstreams[0]!.url}/v1`;
+  await call('addAccount', { body: { name: 'own', kind: 'openai-compatible', base_url, models: ['x'], headers: { 'x-team': 'blue' } } });
+  await call('testAccount', { id: 'own' });
+  await call('listAccounts');
+  await call('removeAccount', { id: 'own' });
+});
+
+test('and so has the request log, of whole requests, of retried and refused ones, and of those that run', async () => {
+  gateway.upstreams[0]!.script({ rules: [{ answer: { preset: 'usage_limit_reached' } }] });
+  gateway.upstreams[1]!.script({ rules: [{ answer: { preset: 'usage_limit_reached' } }] });
+  await (await gateway.ask('/v1/responses', { model: 'm', input: 'both are out' })).text();
+  await (await gateway.ask('/v1/responses', { model: 'm', input: 'whole' })).text();
+  await (await gateway.ask('/v1/responses', { model: 'nobody has this', input: 'refused' })).text();
+  for (const upstream of gateway.upstreams) upstream.script({ rules: [{ times: 'always', answer: { hold: { at: 1, gate: 'on' } } }] });
+  const running = await gateway.ask('/v1/responses', { model: 'm', input: 'running', stream: true });
+  const rows = await untilRows<{ id: string; outcome: string }>(gateway.pool, 'select id, outcome from gateway.request', (all) => all.length === 4);
+  expect(rows.map(({ outcome }) => outcome).sort()).toEqual(['completed', 'open', 'refused', 'upstream_error']);
+  await call('listRequests');
+  const attempts = [];
+  for (const { id } of rows) attempts.push((await call('getDecision', { id }))['attempts']);
+  expect(attempts.sort()).toEqual([0, 1, 1, 2]);
+  for (const upstream of gateway.upstreams) upstream.release('on');
+  await running.text();
+});
