@@ -104,8 +104,5 @@ function shapeText(name: string, schema: Schema): string {
     Object.entries(properties).map(([field, type]) => [`\`${field}\``, `\`${schemaText(type)}\``, required.includes(field) ? 'yes' : 'no']),
   );
   const extended = base.length === 0 ? '' : `All of ${base.map((each) => `\`${each}\``).join(', ')}, and:\n\n`;
-  const open = parts.some(({ additionalProperties }) => typeof additionalProperties === 'object')
-    ? '\nMore fields may come; [operations.md](operations.md#the-request-log) names those of a request.\n'
-    : '';
-  return `### ${name}\n\n${extended}${markdownTable(['Field', 'Type', 'Always there'], rows)}${open}`;
+  return `### ${name}\n\n${extended}${markdownTable(['Field', 'Type', 'Always there'], rows)}`;
 }

@@ -143,7 +143,7 @@ export const SURFACES = [
     body: 'none',
     by: 'gateway',
     watch: 'none',
-    help: 'The models that the key may use, over all accounts. Open to all when `gateway.protect_models` is false.',
+    help: 'The models that the key may use, over all accounts. Open to all when `gateway.protect_models` is false. To codex, which asks with `?client_version`, the answer is `{"models":[]}`: it then goes by the catalogue that it brings along.',
   },
   {
     name: 'models.get',
