@@ -40,11 +40,6 @@ export class SseWatcher {
     this.#tail = new Tail(kind === 'chat' ? 1_024 : 4_096);
   }
 
-  /** Whether the terminal event has begun. */
-  get terminal(): boolean {
-    return this.#terminal;
-  }
-
   get responseId(): string | null {
     return this.#responseId;
   }
