@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { SDK_ERRORS } from '@switchyard/simulator/sdk-errors';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { KEY, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
@@ -268,19 +269,7 @@ describe('leaving', () => {
 });
 
 describe('errors', () => {
-  test.each([
-    ['400', OpenAI.BadRequestError],
-    ['401', OpenAI.AuthenticationError],
-    ['403', OpenAI.PermissionDeniedError],
-    ['404', OpenAI.NotFoundError],
-    ['409', OpenAI.ConflictError],
-    ['422', OpenAI.UnprocessableEntityError],
-    ['429', OpenAI.RateLimitError],
-    ['500', OpenAI.InternalServerError],
-    ['529', OpenAI.InternalServerError],
-    ['insufficient_quota', OpenAI.RateLimitError],
-    ['server_is_overloaded', OpenAI.InternalServerError],
-  ])('the upstream’s %s is the class that the SDK has for it, asked for once', async (preset, errorClass) => {
+  test.each(SDK_ERRORS)('the upstream’s %s is the class that the SDK has for it, asked for once', async (preset, errorClass) => {
     await upstream.script({ rules: [{ times: 'always', answer: { preset } }] });
     const asked = client.chat.completions.create({ model: 'gpt-5.5', messages: [user('x')] }, { maxRetries: 0 });
     await expect(asked).rejects.toThrow(errorClass);

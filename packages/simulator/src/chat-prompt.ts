@@ -1,5 +1,6 @@
+import { contentText } from './content-text.ts';
 import type { Loose } from './json.ts';
-import { isObject, objectsIn, stringOr } from './json.ts';
+import { isObject, objectsIn } from './json.ts';
 import type { Prompt, Tool } from './turn.ts';
 
 /** Reads the model's prompt from a chat completions body (openai-api 2.1). */
@@ -8,8 +9,8 @@ export function chatPrompt(body: Loose): Prompt {
   const lastUser = messages.findLastIndex((message) => message['role'] === 'user');
   const after = messages.slice(lastUser + 1);
   return {
-    user: lastUser < 0 ? '' : textOf(messages[lastUser]?.['content']),
-    toolOutputs: after.filter((message) => message['role'] === 'tool' || message['role'] === 'function').map((message) => textOf(message['content'])),
+    user: lastUser < 0 ? '' : contentText(messages[lastUser]?.['content']),
+    toolOutputs: after.filter((message) => message['role'] === 'tool' || message['role'] === 'function').map((message) => contentText(message['content'])),
     tools: toolsIn(body['tools']),
     toolChoice: choiceIn(body['tool_choice']),
     parallelCalls: body['parallel_tool_calls'] !== false,
@@ -20,14 +21,7 @@ export function chatPrompt(body: Loose): Prompt {
 /** All text of a chat transcript, for counting. */
 export function chatText(body: Loose): string {
   return objectsIn(body['messages'])
-    .map((message) => textOf(message['content']))
-    .join('\n');
-}
-
-function textOf(content: unknown): string {
-  if (typeof content === 'string') return content;
-  return objectsIn(content)
-    .map((part) => stringOr(part['text'], ''))
+    .map((message) => contentText(message['content']))
     .join('\n');
 }
 

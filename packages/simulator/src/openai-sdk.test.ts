@@ -2,6 +2,7 @@ import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Simulator } from './open-simulator.ts';
 import { openSimulator } from './open-simulator.ts';
+import { SDK_ERRORS } from './sdk-errors.ts';
 
 let simulator: Simulator;
 let client: OpenAI;
@@ -273,17 +274,7 @@ describe('the rest of the surface, as the openai SDK sees it', () => {
     await expect(client.responses.create({ model: 'other', input: 'x' })).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
   });
 
-  test.each([
-    ['400', OpenAI.BadRequestError],
-    ['401', OpenAI.AuthenticationError],
-    ['403', OpenAI.PermissionDeniedError],
-    ['404', OpenAI.NotFoundError],
-    ['409', OpenAI.ConflictError],
-    ['422', OpenAI.UnprocessableEntityError],
-    ['429', OpenAI.RateLimitError],
-    ['500', OpenAI.InternalServerError],
-    ['529', OpenAI.InternalServerError],
-  ])("the preset %s is the SDK's own error class", async (preset, errorClass) => {
+  test.each(SDK_ERRORS)("the preset %s is the SDK's own error class", async (preset, errorClass) => {
     simulator.script({ rules: [{ times: 'always', answer: { preset } }] });
     await expect(client.models.list({ maxRetries: 0 })).rejects.toThrow(errorClass);
   });

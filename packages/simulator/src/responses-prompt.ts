@@ -1,3 +1,4 @@
+import { contentText } from './content-text.ts';
 import type { Loose } from './json.ts';
 import { isObject, objectsIn, stringOr } from './json.ts';
 import type { Prompt, Tool } from './turn.ts';
@@ -16,8 +17,8 @@ export function responsesPrompt(transcript: readonly Loose[], body: Loose): Prom
   const outputs = transcript.slice(lastUser + 1).filter((item) => String(item['type']).endsWith('_call_output'));
   const added = transcript.filter((item) => item['type'] === 'additional_tools').flatMap((item) => toolsIn(item['tools']));
   return {
-    user: lastUser < 0 ? '' : textOf(transcript[lastUser]?.['content']),
-    toolOutputs: outputs.map((item) => textOf(item['output'])),
+    user: lastUser < 0 ? '' : contentText(transcript[lastUser]?.['content']),
+    toolOutputs: outputs.map((item) => contentText(item['output'])),
     tools: [...toolsIn(body['tools']), ...added],
     toolChoice: choiceIn(body['tool_choice']),
     parallelCalls: body['parallel_tool_calls'] !== false,
@@ -27,15 +28,8 @@ export function responsesPrompt(transcript: readonly Loose[], body: Loose): Prom
 
 /** All text of a transcript, for counting. */
 export function transcriptText(transcript: readonly Loose[], instructions: unknown): string {
-  const texts = transcript.map((item) => `${textOf(item['content'])}${textOf(item['output'])}${stringOr(item['arguments'], '')}`);
+  const texts = transcript.map((item) => `${contentText(item['content'])}${contentText(item['output'])}${stringOr(item['arguments'], '')}`);
   return [stringOr(instructions, ''), ...texts].join('\n');
-}
-
-function textOf(content: unknown): string {
-  if (typeof content === 'string') return content;
-  return objectsIn(content)
-    .map((part) => stringOr(part['text'], ''))
-    .join('\n');
 }
 
 function toolsIn(value: unknown): readonly Tool[] {
