@@ -191,6 +191,16 @@ test('a reader that leaves early is no fault', async () => {
   expect(await command.ended).toMatchObject({ code: 0, err: '' });
 });
 
+test.skipIf(process.platform !== 'linux').each([[['serve', '--port', '0']], [['keys', 'list']]])(
+  'a home that cannot be made is refused in one sentence: %j',
+  async (argv) => {
+    const home = '/proc/switchyard';
+    const { code, out, err } = await runCommand(argv, { HOME: '/nonexistent', SWITCHYARD_HOME: home });
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toMatch(/^error: The folder \/proc\/switchyard cannot be made or written \(ENOENT\)\. Set SWITCHYARD_HOME to .*\n$/);
+  },
+);
+
 test('simulate and serve print one ready line, and end with 0 when told to', { timeout: 60_000 }, async () => {
   await using simulator = startCommand(['simulate', '--port', '0'], {});
   const line = await simulator.printed('out', /\n/);

@@ -38,3 +38,10 @@ test('a file in its place is refused by name', () => {
   writeFileSync(path, '');
   expect(() => ensurePrivateHome(path)).toThrow(path);
 });
+
+test.skipIf(process.platform !== 'linux').each(['/proc/switchyard', '/proc/a/b/c', '/dev/null/home'])(
+  'a place where no folder can be made is refused: %s',
+  (path) => {
+    expect(() => ensurePrivateHome(path)).toThrow(`The folder ${path} cannot be made or written`);
+  },
+);

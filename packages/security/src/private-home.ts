@@ -1,5 +1,6 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import { SecurityRefusal } from './security-refusal.ts';
 
@@ -12,10 +13,10 @@ import { SecurityRefusal } from './security-refusal.ts';
 export function ensurePrivateHome(home: string): { repaired: boolean } {
   let stat: Stats;
   try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    makeFolder(home);
     stat = statSync(home);
   } catch (error) {
-    throw new SecurityRefusal(`the folder ${home} cannot be used as SWITCHYARD_HOME; choose a folder that this user may write`, { cause: error });
+    throw unusable(home, error);
   }
   if (!stat.isDirectory()) throw new SecurityRefusal(`SWITCHYARD_HOME ${home} is not a folder; choose another`);
   const uid = process.getuid?.();
@@ -28,7 +29,33 @@ export function ensurePrivateHome(home: string): { repaired: boolean } {
       `other users may write SWITCHYARD_HOME ${home} (mode ${mode.toString(8)}); look at what is in it, then close it with: chmod 700 ${home}`,
     );
   }
-  if (mode === 0o700) return { repaired: false };
-  chmodSync(home, 0o700);
-  return { repaired: true };
+  const repaired = mode !== 0o700;
+  try {
+    if (repaired) chmodSync(home, 0o700);
+    accessSync(home, constants.W_OK | constants.X_OK);
+    // There are folders that every right is given on, and that take nothing, as /proc to root; this one is needed in any case.
+    makeFolder(join(home, 'run'));
+  } catch (error) {
+    throw unusable(home, error);
+  }
+  return { repaired };
+}
+
+/** As `mkdir -p`, folder by folder: Node's own never returns where the system says of a new folder that it does not exist, as below /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path, 0o700);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // another process was first
+  }
+}
+
+function unusable(home: string, error: unknown): SecurityRefusal {
+  const code = (error as NodeJS.ErrnoException).code ?? 'no reason given';
+  return new SecurityRefusal(
+    `The folder ${home} cannot be made or written (${code}). Set SWITCHYARD_HOME to a folder that this user may write.`,
+    { cause: error },
+  );
 }
