@@ -142,6 +142,21 @@ test('two commands at once on a stopped server wait for each other', { timeout: 
   expect(data.map(({ name }) => name).toSorted()).toEqual(['one', 'two']);
 });
 
+test('a server that starts while a command has the home waits for it, and says so', { timeout: 120_000 }, async () => {
+  await using home = await temporaryHome();
+  await using simulator = await openSimulator({ mode: 'scriptable' });
+  simulator.script({ models: ['alpha'], rules: [{ match: { path: '/v1/models' }, answer: { hold: { at: 'before_head', gate: 'open' } } }] });
+  const env = { SWITCHYARD_HOME: home.path, HOME: home.path, UPSTREAM_KEY };
+  await using command = startCommand(addSimulator('a1', simulator), env);
+  await simulator.until(({ open }) => open === 1);
+  await using server = startCommand(['serve', '--port', '0'], env);
+  expect(await server.printed('err', /home_awaited/)).toContain(`"pid":${command.child.pid}`);
+  simulator.release('open');
+  expect(await command.ended).toMatchObject({ code: 0 });
+  expect(await server.printed('out', /\n/)).toMatch(/^ready /);
+  await stopServer(server);
+});
+
 test('a command that is interrupted leaves nothing done and the home free', { timeout: 120_000 }, async () => {
   await using home = await temporaryHome();
   await using simulator = await openSimulator({ mode: 'scriptable' });

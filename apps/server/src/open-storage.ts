@@ -18,7 +18,7 @@ export interface Storage extends AsyncDisposable {
  * Opens the database (our own PostgreSQL, or the one that `database.url` names), brings it up to date, and opens the vault.
  * @throws DatabaseRefusal, SecurityRefusal
  */
-export async function openStorage(config: Config, log: Logger, poolSize = config['database.pool_size']): Promise<Storage> {
+export async function openStorage(config: Config, log: Logger, use: 'server' | 'command' = 'server'): Promise<Storage> {
   await using opened = new AsyncDisposableStack();
   const { home } = config;
   ensurePrivateHome(home);
@@ -31,7 +31,8 @@ export async function openStorage(config: Config, log: Logger, poolSize = config
   });
   const databaseLog = log.child({ component: 'database' });
   const url = config['database.url'];
-  const connection = url ? { url } : opened.use(await startEmbeddedPostgres({ home, log: databaseLog })).connection;
+  const connection = url ? { url } : opened.use(await startEmbeddedPostgres({ home, log: databaseLog, use })).connection;
+  const poolSize = use === 'command' ? 2 : config['database.pool_size'];
   await migrate({ connection, sets: [GATEWAY_MIGRATIONS], log: databaseLog });
   const database = opened.use(await openDatabase<GatewayTables>({ connection, poolSize, log: databaseLog }));
   const owned = opened.move();
@@ -49,7 +50,7 @@ export function isLoopback(host: string): boolean {
  * @throws DatabaseRefusal, SecurityRefusal
  */
 export async function openControl(config: Config, log: Logger): Promise<{ readonly control: Control; readonly pool: Database['pool'] } & AsyncDisposable> {
-  const storage = await openStorage(config, log, 2);
+  const storage = await openStorage(config, log, 'command');
   const closing = new AbortController();
   const control: Control = {
     db: storage.database.kysely,

@@ -77,7 +77,7 @@ test('a second start finds what the first one committed, and a stop leaves no pr
 
 test('a second process on one home is refused by the name of the first, which goes on', async () => {
   await using first = await holdHome(home);
-  await expect(startEmbeddedPostgres({ home, log })).rejects.toMatchObject({ reason: 'home_in_use', message: expect.stringContaining(`pid ${first.pid}.`) });
+  await expect(startEmbeddedPostgres({ home, log })).rejects.toMatchObject({ reason: 'home_in_use', message: expect.stringContaining(`(pid ${first.pid})`) });
   expect(identifyProcess(first.postmaster)).not.toBeNull();
 });
 

@@ -8,7 +8,9 @@ import type { DatabaseConnection } from '../connection.ts';
 import { refusalOfFileFault } from '../database-refusal.ts';
 import { POSTGRES_USER, ensureDataFolder } from './data-folder.ts';
 import { endOrphan } from './end-orphan.ts';
+import { awaitHome } from './await-home.ts';
 import { lockHome } from './home-lock.ts';
+import type { HomeUse } from './home-lock.ts';
 import { chooseLauncher } from './launcher.ts';
 import type { RootWay } from './launcher.ts';
 import { findPostgresBinaries } from './postgres-binaries.ts';
@@ -31,6 +33,8 @@ export interface EmbeddedPostgresOptions {
   /** SWITCHYARD_HOME; made if it is missing. */
   readonly home: string;
   readonly log: Logger;
+  /** What the home is needed for; a server unless said otherwise. */
+  readonly use?: HomeUse;
   /** Limit of a start, recovery after a crash included. */
   readonly startTimeoutMs?: number;
   /** Each of the steps of a stop: fast, immediate, kill. */
@@ -45,7 +49,7 @@ const RESTART_BACKOFF_MS = { first: 250, most: 5_000 };
 /**
  * Starts PostgreSQL from the npm binaries on `home/postgres`, over a unix socket only, and keeps it running until disposed: a server
  * that dies is started again. A server left by a process that was killed is ended first.
- * @throws DatabaseRefusal with a sentence for the operator; `home_in_use` when another process has this home.
+ * @throws DatabaseRefusal with a sentence for the operator; `home_in_use` when another process has this home; a server waits for a command that has it.
  * @see architecture 1, row "Database"
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
@@ -53,7 +57,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const began = performance.now();
   const binaries = findPostgresBinaries();
   const home = makeHome(options.home);
-  const lock = lockHome(home);
+  const lock = options.use === 'command' ? lockHome(home, 'command') : await awaitHome(home, log);
   try {
     const launcher = chooseLauncher({ home, binaries, env: options.env ?? process.env, rootWay: options.rootWay, sharedState: options.sharedState });
     const dataFolder = join(launcher.root, 'postgres');
