@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, mkdtemp, readFile, readdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, readdir, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,6 +11,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { identifyProcess, processesIn } from './process-identity.ts';
+import { MAX_LOG_BYTES } from './server-log.ts';
 import { startEmbeddedPostgres } from './start-embedded-postgres.ts';
 import type { EmbeddedPostgres } from './start-embedded-postgres.ts';
 
@@ -73,6 +74,19 @@ test('a second start finds what the first one committed, and a stop leaves no pr
   await using again = await startEmbeddedPostgres({ home, log });
   expect(again.created).toBe(false);
   expect(await query(again, 'SELECT text FROM note')).toEqual([{ text: 'kept' }]);
+});
+
+test('its log stays bounded while it runs, and goes on where it was cut', async () => {
+  await using postgres = await startEmbeddedPostgres({ home, log, logCheckMs: 10 });
+  const path = join(home, 'postgres.log');
+  await truncate(path, MAX_LOG_BYTES + 1);
+  const sizeOf = async (name: string): Promise<number> => (await stat(name).catch(() => null))?.size ?? -1;
+  while ((await sizeOf(path)) > 0);
+  expect(await sizeOf(`${path}.1`)).toBe(MAX_LOG_BYTES + 1);
+  await expect(query(postgres, 'SELECT no_such_thing')).rejects.toThrow();
+  while ((await sizeOf(path)) === 0);
+  expect(await readFile(path, 'utf8')).toMatch(/^\d{4}-.*ERROR/);
+  await rm(`${path}.1`);
 });
 
 test('a second process on one home is refused by the name of the first, which goes on', async () => {

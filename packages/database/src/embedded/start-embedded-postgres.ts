@@ -13,6 +13,7 @@ import { lockHome } from './home-lock.ts';
 import type { HomeUse } from './home-lock.ts';
 import { chooseLauncher } from './launcher.ts';
 import type { RootWay } from './launcher.ts';
+import { keepLogBounded } from './server-log.ts';
 import { findPostgresBinaries } from './postgres-binaries.ts';
 import { DATABASE_NAME, startPostmaster } from './postmaster.ts';
 import type { Postmaster } from './postmaster.ts';
@@ -39,6 +40,8 @@ export interface EmbeddedPostgresOptions {
   readonly startTimeoutMs?: number;
   /** Each of the steps of a stop: fast, immediate, kill. */
   readonly stopGraceMs?: number;
+  /** How often the size of its log is looked at. */
+  readonly logCheckMs?: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly rootWay?: RootWay;
   readonly sharedState?: string;
@@ -61,16 +64,18 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   try {
     const launcher = chooseLauncher({ home, binaries, env: options.env ?? process.env, rootWay: options.rootWay, sharedState: options.sharedState });
     const dataFolder = join(launcher.root, 'postgres');
+    const logPath = join(home, 'postgres.log');
     const socketFolder = socketFolderOf(launcher.root);
     const start = async (): Promise<Postmaster> => {
       await endOrphan(dataFolder, log);
       prepareSocketFolder(socketFolder, launcher.owner);
-      return startPostmaster({ launcher, socketFolder, logPath: join(home, 'postgres.log'), startTimeoutMs });
+      return startPostmaster({ launcher, socketFolder, logPath, startTimeoutMs });
     };
 
     await endOrphan(dataFolder, log);
     const created = await ensureDataFolder(launcher, binaries.major);
     const server = supervise(await start(), start, log, stopGraceMs);
+    const leaveLog = keepLogBounded(logPath, log, options.logCheckMs);
     log.info('database_started', created ? 'PostgreSQL was set up and started' : 'PostgreSQL started', {
       pid: server.pid(),
       version: binaries.packageVersion,
@@ -88,7 +93,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       version: binaries.packageVersion,
       created,
       [Symbol.asyncDispose]: () =>
-        (closing ??= server.stop().finally(() => {
+        (closing ??= server.stop().finally(async () => {
+          await leaveLog();
           rmSync(socketFolder, { recursive: true, force: true });
           lock.release();
         })),
