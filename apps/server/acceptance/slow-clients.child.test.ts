@@ -9,6 +9,13 @@ import { expectRefusal, rawAnswers } from './raw-answer.ts';
 
 // Clients that are silent, or slow to speak or to listen: fault rows B01, B02 and A09.
 
+/** `npm run prove` runs this with 10 000 and 4 000. */
+const SILENT = Number(process.env['SWITCHYARD_TEST_SILENT_CLIENTS'] ?? 2_000);
+const SLOW = Number(process.env['SWITCHYARD_TEST_SLOW_CLIENTS'] ?? 100);
+/** Thousands say something every second, a hundred every tenth of one: it is the server that is to be kept busy. */
+const PAUSE_MS = SLOW > 1_000 ? 1_000 : 100;
+const PATIENCE_MS = 120_000;
+
 const MIB = 1_048_576;
 const opened = new AsyncDisposableStack();
 let home: string;
@@ -83,9 +90,9 @@ describe.concurrent('a silent connection is closed (B01)', () => {
     expect(rawAnswers(received)).toMatchObject([{ status: 200 }]);
   });
 
-  test('two thousand of them, while everybody else is served', async () => {
+  test(`${SILENT} of them, while everybody else is served`, { timeout: PATIENCE_MS }, async () => {
     const silent: Socket[] = [];
-    for (let i = 0; i < 2_000; i++) silent.push(connect({ port, host: '127.0.0.1' }));
+    for (let i = 0; i < SILENT; i++) silent.push(connect({ port, host: '127.0.0.1' }));
     const gone = Promise.all(silent.map(closed));
     for (const socket of silent) socket.resume();
     let over = false;
@@ -108,21 +115,22 @@ describe.concurrent('a silent connection is closed (B01)', () => {
 });
 
 describe.concurrent('a client that is slow to speak is cut, and holds up nobody (B02)', () => {
-  test('slow headers: each line comes in time, the head does not', async () => {
-    const lines = Array.from({ length: 100 }, (_, i) => [`X-${i}: b\r\n`, 100]).flat();
-    const slow = Array.from({ length: 50 }, () => rawExchange(port, ['GET /v1/models HTTP/1.1\r\nHost: a\r\n', ...lines], { silenceMs: 30_000 }));
+  test('slow headers: each line comes in time, the head does not', { timeout: PATIENCE_MS }, async () => {
+    const lines = Array.from({ length: 100 }, (_, i) => [`X-${i}: b\r\n`, PAUSE_MS]).flat();
+    const slow = Array.from({ length: SLOW / 2 }, () => rawExchange(port, ['GET /v1/models HTTP/1.1\r\nHost: a\r\n', ...lines], { silenceMs: 30_000 }));
     await expectAlive();
     for (const { received } of await Promise.all(slow)) expectRefusal(received, 408, 'request_timeout');
   });
 
-  test('slow body: each byte comes in time, the body does not; the log says who ended it, and why', async () => {
+  test('slow body: each byte comes in time, the body does not; the log says who ended it, and why', { timeout: PATIENCE_MS }, async () => {
     const before = (await upstream.counters()).received;
-    const bytes = Array.from({ length: 100 }, () => [' ', 100]).flat();
-    const slow = Array.from({ length: 50 }, () => rawExchange(port, [`${HEAD}Content-Length: 1000\r\n\r\n`, ...bytes], { silenceMs: 30_000 }));
+    const bytes = Array.from({ length: 100 }, () => [' ', PAUSE_MS]).flat();
+    const slow = Array.from({ length: SLOW / 2 }, () => rawExchange(port, [`${HEAD}Content-Length: 1000\r\n\r\n`, ...bytes], { silenceMs: 30_000 }));
     await expectAlive();
     for (const { received } of await Promise.all(slow)) expectRefusal(received, 408, 'request_timeout');
     expect((await upstream.counters()).received).toBe(before);
-    expect(await newest(50)).toEqual(Array.from({ length: 50 }, () => ({ outcome: 'refused', fault: 'request_timeout', status: 408 })));
+    const logged = Math.min(500, SLOW / 2);
+    expect(await newest(logged)).toEqual(Array.from({ length: logged }, () => ({ outcome: 'refused', fault: 'request_timeout', status: 408 })));
     expect(await server.metric('switchyard_requests_in_flight{lane="responses"}')).toBe(0);
     expect(await server.metric('switchyard_request_body_bytes')).toBe(0);
   });
