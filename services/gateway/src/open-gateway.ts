@@ -123,11 +123,13 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     declaredNames: () => registry.declaredNames,
     applied: reload.request,
   };
+  const declared = [...config.accounts.map(draftOfEntry), ...(parts.sandboxUrl === null ? [] : [sandboxDraft(parts.sandboxUrl)])];
   const instance = await claimInstance({
     pool: database.pool,
     instanceId,
     channel: CHANGES_CHANNEL,
     onChange: () => void reload.request().catch(() => {}),
+    declares: declared.map(({ name }) => name),
     log,
   });
   opened.defer(() => instance.close());
@@ -137,7 +139,6 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     if (lost > 0) log.error('journal_rows_lost', 'The database did not take the last rows of the request log in time', { rows: lost });
   });
 
-  const declared = [...config.accounts.map(draftOfEntry), ...(parts.sandboxUrl === null ? [] : [sandboxDraft(parts.sandboxUrl)])];
   registry.declare(new Map(declared.map((draft) => [draft.name, draft])));
   const learning: LearnModelsOptions<AccountDraft> = {
     ask: (draft) => askModels(control, draft),

@@ -8,7 +8,7 @@ import type { AccountDraft, Control } from '../src/index.ts';
 import { AccountRegistry } from '../src/accounts/account-registry.ts';
 import { LiveFigures } from '../src/choice/live-figures.ts';
 import { askModels, declareAccount } from '../src/use/accounts.ts';
-import { KEY, openTestGateway } from './open-test-gateway.ts';
+import { KEY, openTestGateway, untilRows } from './open-test-gateway.ts';
 import type { TestGateway } from './open-test-gateway.ts';
 
 const SECRET = 'api-key-value-not-a-secret';
@@ -171,4 +171,23 @@ test('an account that is left out still owns its conversations, until it is remo
   await control.applied();
   // Nobody's now, so the account that is left is asked; it is the same upstream.
   for (const from of [gateway.url, again.url]) expect(await ask(from)).toMatchObject({ id: made.id });
+});
+
+test('an account that another running server declares cannot be removed here, and can once that one has ended', async () => {
+  const toml = `[[accounts]]\nname = "theirs"\nkind = "openai-compatible"\nbase_url = "${gateway.upstreams[0]!.url}/v1"\nmodels = ["x"]\n`;
+  const other = await gateway.reopen(toml);
+  expect(await names()).toEqual(['a', 'theirs']);
+  await expect(removeAccount(control, 'theirs')).rejects.toMatchObject({ code: 'held_by_file', message: expect.stringContaining('another server') as string });
+
+  // Also when the connection by which it says so had to be made again.
+  const claims =
+    "select pid from pg_locks where locktype = 'advisory' and mode = 'ShareLock' and database = (select oid from pg_database where datname = current_database())";
+  const [first] = await untilRows<{ pid: number }>(gateway.pool, claims, (rows) => rows.length === 1);
+  await gateway.pool.query('select pg_terminate_backend($1::int)', [first!.pid]);
+  await untilRows<{ pid: number }>(gateway.pool, claims, (rows) => rows.length === 1 && rows[0]!.pid !== first!.pid);
+  await expect(removeAccount(control, 'theirs')).rejects.toMatchObject({ code: 'held_by_file' });
+
+  await other[Symbol.asyncDispose]();
+  await removeAccount(control, 'theirs');
+  expect(await names()).toEqual(['a']);
 });

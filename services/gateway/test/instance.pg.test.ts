@@ -27,7 +27,14 @@ test('a connection that comes back only after the end is given back', async () =
   } as unknown as pg.Pool;
   const asked = once(held, 'asked');
   let changes = 0;
-  const instance = await claimInstance({ pool: gated, instanceId: 'inst_test', channel: 'c', onChange: () => void changes++, log: recordingLogger() });
+  const instance = await claimInstance({
+    pool: gated,
+    instanceId: 'inst_test',
+    channel: 'c',
+    onChange: () => void changes++,
+    declares: [],
+    log: recordingLogger(),
+  });
   const { rows } = await pool.query(CLAIMS);
   await pool.query('select pg_terminate_backend($1::int)', [rows[0].pid]);
   await asked;

@@ -1,6 +1,9 @@
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { loadConfig } from '@switchyard/config';
+import type { Config } from '@switchyard/config';
 import { openDatabase } from '@switchyard/database';
 import { createMetrics } from '@switchyard/observability';
 import { openVault } from '@switchyard/security';
@@ -26,8 +29,8 @@ export interface TestGateway extends AsyncDisposable {
   ask(path: string, body?: unknown, init?: RequestInit): Promise<Response>;
   /** A figure of the metrics, such as `switchyard_upstream_in_flight`. */
   metric(name: string): Promise<number>;
-  /** Opens another gateway on the same database, as another process would. */
-  reopen(): Promise<{ readonly url: string; readonly gateway: Gateway } & AsyncDisposable>;
+  /** Opens another gateway on the same database, as another process would, with a switchyard.toml of its own if it is given. */
+  reopen(toml?: string): Promise<{ readonly url: string; readonly gateway: Gateway } & AsyncDisposable>;
 }
 
 /** @param accounts  How many simulators, each an account named a, b, … that serves the model `m`. */
@@ -37,9 +40,15 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
   const { connection, pool } = opened.use(await testDatabase({ sets: [GATEWAY_MIGRATIONS] }));
   const log = recordingLogger();
   const metrics = createMetrics({ process: false });
-  const { config } = loadConfig({ env: { SWITCHYARD_HOME: home.path, SWITCHYARD_BOOTSTRAP_KEY: KEY, ...settings } });
+  const configOf = (more: Readonly<Record<string, string>>): Config =>
+    loadConfig({ env: { SWITCHYARD_HOME: home.path, SWITCHYARD_BOOTSTRAP_KEY: KEY, ...settings, ...more } }).config;
+  const reconfigured = (toml: string): Config => {
+    const path = join(home.path, 'other.toml');
+    writeFileSync(path, toml, { mode: 0o600 });
+    return configOf({ SWITCHYARD_CONFIG: path });
+  };
   const vault = openVault({ home: home.path, loopback: true, log });
-  const open = async (registry = metrics): Promise<{ gateway: Gateway; url: string } & AsyncDisposable> => {
+  const open = async (registry = metrics, config = configOf({})): Promise<{ gateway: Gateway; url: string } & AsyncDisposable> => {
     await using parts = new AsyncDisposableStack();
     const database = parts.use(await openDatabase<GatewayTables>({ connection, poolSize: 4, log }));
     const gateway = parts.use(
@@ -104,7 +113,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
       const line = (await metrics.render()).split('\n').find((candidate) => candidate.startsWith(`${name} `) || candidate.startsWith(`${name}{`));
       return Number(line?.slice(line.lastIndexOf(' ') + 1));
     },
-    reopen: () => open(createMetrics({ process: false })),
+    reopen: (toml) => open(createMetrics({ process: false }), toml === undefined ? configOf({}) : reconfigured(toml)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

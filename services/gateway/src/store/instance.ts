@@ -1,5 +1,8 @@
+import { sql } from 'kysely';
+import type { Transaction } from 'kysely';
 import pg from 'pg';
 import type { Logger } from '@switchyard/observability';
+import type { DB } from './schema.gen.ts';
 
 export interface InstanceOptions {
   readonly pool: pg.Pool;
@@ -7,16 +10,19 @@ export interface InstanceOptions {
   /** Channel whose notices are passed to `onChange`. */
   readonly channel: string;
   readonly onChange: () => void;
+  /** Names of the accounts that this process declares; for as long as it lives nobody else removes them. */
+  readonly declares: readonly string[];
   readonly log: Logger;
 }
 
 /**
- * Keeps one connection that says "this process is alive" by holding an advisory lock named after it, and listens on it for changes.
+ * Keeps one connection that says "this process is alive" by holding an advisory lock named after it, and one that it shares for each
+ * account that it declares, and listens on it for changes.
  * Requests that an earlier process left open and whose lock nobody holds are marked `server_lost`. When the connection is lost it is
  * made again, and since notices may have been missed meanwhile, `onChange` is called.
  */
 export async function claimInstance(options: InstanceOptions): Promise<{ close(): Promise<void> }> {
-  const { instanceId, channel, onChange, log, pool } = options;
+  const { instanceId, channel, onChange, declares, log, pool } = options;
   let closed = false;
   let client: pg.PoolClient | null = null;
   let retry: NodeJS.Timeout | null = null;
@@ -25,6 +31,7 @@ export async function claimInstance(options: InstanceOptions): Promise<{ close()
     const fresh = await pool.connect();
     try {
       await fresh.query('select pg_advisory_lock($1, hashtext($2))', [LOCK_CLASS, instanceId]);
+      await fresh.query('select pg_advisory_lock_shared($1, hashtext(name)) from unnest($2::text[]) as name', [DECLARED_CLASS, declares]);
       await fresh.query(`listen ${pg.escapeIdentifier(channel)}`);
     } catch (error) {
       fresh.release(true);
@@ -70,6 +77,13 @@ export async function claimInstance(options: InstanceOptions): Promise<{ close()
 }
 
 const LOCK_CLASS = 0x5357;
+const DECLARED_CLASS = 0x5358;
+
+/** Whether a living process declares an account of this name. When none does, none begins to before the transaction ends. */
+export async function isDeclared(transaction: Transaction<DB>, name: string): Promise<boolean> {
+  const { rows } = await sql<{ free: boolean }>`select pg_try_advisory_xact_lock(${DECLARED_CLASS}::int, hashtext(${name})) as free`.execute(transaction);
+  return rows[0]?.free !== true;
+}
 
 /** Closes the rows of processes that are gone. @returns how many */
 async function markLostRequests(pool: pg.Pool): Promise<number> {

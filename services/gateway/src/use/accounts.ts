@@ -8,6 +8,7 @@ import { listModels } from '../attempt/list-models.ts';
 import { deleteAccount, findAccount, insertAccount, listAccounts, upsertDeclaredAccount } from '../store/accounts.ts';
 import type { AccountRow } from '../store/accounts.ts';
 import { announceChange } from '../store/announce.ts';
+import { isDeclared } from '../store/instance.ts';
 import type { Control } from './control.ts';
 
 /** An account as our API shows it: everything but its credential. */
@@ -106,7 +107,7 @@ export async function showAccounts(control: Pick<Control, 'db'>): Promise<Accoun
 }
 
 /**
- * Removes an account. One that was declared elsewhere can go as soon as the process at hand declares it no longer.
+ * Removes an account. One that was declared elsewhere can go as soon as neither the process at hand nor any other that lives declares it.
  * @throws SwitchyardError `not_found`, `held_by_file`
  */
 export async function removeAccount(control: Control, idOrName: string): Promise<AccountView> {
@@ -119,6 +120,11 @@ export async function removeAccount(control: Control, idOrName: string): Promise
     throw new SwitchyardError('held_by_file', where);
   }
   await control.db.transaction().execute(async (transaction) => {
+    if (row.source !== 'api' && (await isDeclared(transaction, row.name)))
+      throw new SwitchyardError(
+        'held_by_file',
+        `The account "${row.name}" is declared by another server that runs on this database; take it out of that server's switchyard.toml, and start that server again.`,
+      );
     await deleteAccount(transaction, row.id);
     await announceChange(transaction);
   });
