@@ -54,8 +54,7 @@ function makeFolder(path: string): void {
 
 function unusable(home: string, error: unknown): SecurityRefusal {
   const code = (error as NodeJS.ErrnoException).code ?? 'no reason given';
-  return new SecurityRefusal(
-    `The folder ${home} cannot be made or written (${code}). Set SWITCHYARD_HOME to a folder that this user may write.`,
-    { cause: error },
-  );
+  return new SecurityRefusal(`The folder ${home} cannot be made or written (${code}). Set SWITCHYARD_HOME to a folder that this user may write.`, {
+    cause: error,
+  });
 }
