@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { workOutBoard } from './board.ts';
 import { endChildren } from './machine/child.ts';
 import { describeMachine } from './machine/describe-machine.ts';
+import { keepAwake } from './machine/keep-awake.ts';
 import { programVersion } from './machine/program-version.ts';
 import { startLoad, startMock } from './machine/worker.ts';
 import { measureFresh } from './measure-fresh.ts';
@@ -59,7 +60,10 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
   started.defer(() => mock.child.end());
   const load = await startLoad(driverCore, join(folder, 'load.log'));
   started.defer(() => load.child.end());
-  const bench: Bench = { plan, mock, load, progress };
+  const waker = driverCore === undefined ? null : await keepAwake(driverCore, join(folder, 'keep-awake.log'));
+  started.defer(() => waker?.end());
+  const bench: Bench = { plan, mock, load, progress, idlers: waker === null ? [] : [waker.pid] };
+  const warming: Bench = { ...bench, plan: { ...plan, windowMs: plan.warmMs } };
   const place = (subject: Subject): Place => ({ upstreamPort: mock.port, core: subjectCore, folder: join(folder, subject.name) });
 
   const enough = (mayStop: boolean): boolean => {
@@ -67,6 +71,7 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
     skipped['further rounds'] = `${plan.enoughSeconds} s were over`;
     return true;
   };
+  const keptAwake = waker !== null;
   const readings: Reading[] = [];
   {
     await using together = new AsyncDisposableStack();
@@ -79,7 +84,7 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
     }
     for (let round = 0; round <= plan.rounds && !enough(round > 1); round++) {
       const shift = round % entrants.length;
-      const seen = await measureLoad(bench, [...entrants.slice(shift), ...entrants.slice(0, shift)], round);
+      const seen = await measureLoad(round === 0 ? warming : bench, [...entrants.slice(shift), ...entrants.slice(0, shift)], round);
       if (round > 0) readings.push(...seen);
     }
   }
@@ -101,7 +106,7 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
     commit: git('rev-parse', '--short=12', 'HEAD'),
     changed: git('status', '--porcelain', '--untracked-files=no') !== '',
     machine: describeMachine(),
-    method: { subjectCore: subjectCore ?? null, driverCore: driverCore ?? null, plan },
+    method: { subjectCore: subjectCore ?? null, driverCore: driverCore ?? null, keptAwake, plan },
     versions,
     skipped,
     board: workOutBoard(readings),

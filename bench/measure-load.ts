@@ -28,6 +28,8 @@ export interface Bench {
   readonly mock: Mock;
   readonly load: Load;
   readonly progress: (text: string) => void;
+  /** Programs that only keep a core awake; they are nobody's noise. */
+  readonly idlers: readonly number[];
 }
 
 /** A subject that is up. */
@@ -180,5 +182,5 @@ function events(bench: Bench, measure: 'events' | 'flood', target: Target, pid: 
 
 /** The processes whose CPU counts for a subject. */
 export function watch(bench: Bench, pid: number): Watched {
-  return { subject: [pid], mock: bench.mock.child.pid };
+  return { subject: [pid], mock: bench.mock.child.pid, idlers: bench.idlers };
 }

@@ -6,6 +6,8 @@ export interface Watched {
   /** The subject's process, and its database when that is no child of it. */
   readonly subject: readonly number[];
   readonly mock: number;
+  /** What only keeps a core awake. */
+  readonly idlers: readonly number[];
 }
 
 /** What the kernel says about the time between two moments. */
@@ -30,17 +32,18 @@ export function openWindow(watched: Watched): () => WindowReading {
     };
     const mockNs = after.mock - before.mock;
     const loadNs = after.load - before.load;
-    const elsewhereNs = after.machine - before.machine - subjectNs.own - subjectNs.postgres - mockNs - loadNs;
+    const elsewhereNs = after.machine - before.machine - subjectNs.own - subjectNs.postgres - mockNs - loadNs - (after.idlers - before.idlers);
     return { seconds, subjectNs, mockNs, loadNs, elsewhereCores: Math.max(0, elsewhereNs / 1e9 / seconds) };
   };
 }
 
-function readAll(watched: Watched): { machine: number; subject: Split; mock: number; load: number; at: number } {
+function readAll(watched: Watched): { machine: number; subject: Split; mock: number; load: number; idlers: number; at: number } {
   return {
     machine: machineBusyNs(),
     subject: cpuNs(watched.subject),
     mock: cpuNs([watched.mock]).own,
     load: cpuNs([process.pid]).own,
+    idlers: cpuNs(watched.idlers).own,
     at: performance.now(),
   };
 }

@@ -28,7 +28,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const watched = () => ({ subject: [bare.pid], mock: mock.child.pid });
+const watched = () => ({ subject: [bare.pid], mock: mock.child.pid, idlers: [] });
 
 test('the bare floor answers every request with the bytes of the mock', async () => {
   const result = await load.run({

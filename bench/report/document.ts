@@ -15,7 +15,7 @@ export interface ResultDocument {
   readonly changed: boolean;
   readonly machine: Machine;
   /** Where everything ran. */
-  readonly method: { readonly subjectCore: number | null; readonly driverCore: number | null; readonly plan: Plan };
+  readonly method: { readonly subjectCore: number | null; readonly driverCore: number | null; readonly keptAwake: boolean; readonly plan: Plan };
   /** What was measured, by name. */
   readonly versions: Readonly<Record<string, string>>;
   /** What was not, and why. */

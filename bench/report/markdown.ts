@@ -30,7 +30,9 @@ const COLUMNS: readonly (readonly [FigureName, string])[] = [
 export function renderMarkdown(document: ResultDocument): string {
   const { machine, method, plan } = { ...document, plan: document.method.plan };
   const pinned =
-    method.subjectCore === null ? 'nothing is pinned to a core' : `subject on core ${method.subjectCore}, mock and load generator on core ${method.driverCore}`;
+    method.subjectCore === null
+      ? 'nothing is pinned to a core'
+      : `subject on core ${method.subjectCore}, mock and load generator on core ${method.driverCore}${method.keptAwake ? ', which is kept awake' : ''}`;
   return [
     `# Bench of ${document.startedAt.slice(0, 16).replace('T', ' ')} UTC`,
     '',
