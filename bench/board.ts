@@ -40,6 +40,7 @@ export const BOARD: readonly RowDef[] = [
   { title: 'unary CPU vs HAProxy', above: ours('unaryCpu'), below: of('unaryCpu', 'haproxy') },
   { title: 'throughput per core vs Portkey', above: ours('unaryRate'), below: of('unaryRate', 'portkey'), bound: { sign: '≥', must: 5, aim: 8 } },
   { title: 'added first byte p99, streaming', above: ours('firstByteAddedP99'), bound: { sign: '≤', must: 1, aim: 0.4 } },
+  { title: 'added first byte p90, streaming', above: ours('firstByteAddedP90') },
   { title: 'added first byte p50, streaming', above: ours('firstByteAddedP50') },
   {
     title: 'SSE events per second per core vs nginx',

@@ -8,6 +8,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { workOutBoard } from './board.ts';
 import { endChildren } from './machine/child.ts';
+import type { Child } from './machine/child.ts';
 import { describeMachine } from './machine/describe-machine.ts';
 import { keepAwake } from './machine/keep-awake.ts';
 import { programVersion } from './machine/program-version.ts';
@@ -60,9 +61,14 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
   started.defer(() => mock.child.end());
   const load = await startLoad(driverCore, join(folder, 'load.log'));
   started.defer(() => load.child.end());
-  const waker = driverCore === undefined ? null : await keepAwake(driverCore, join(folder, 'keep-awake.log'));
-  started.defer(() => waker?.end());
-  const bench: Bench = { plan, mock, load, progress, idlers: waker === null ? [] : [waker.pid] };
+  const idlers: Child[] = [];
+  for (const core of [driverCore, subjectCore]) {
+    const idler = core === undefined ? null : await keepAwake(core, join(folder, `keep-awake-${core}.log`));
+    if (idler === null) continue;
+    started.defer(() => idler.end());
+    idlers.push(idler);
+  }
+  const bench: Bench = { plan, mock, load, progress, idlers: idlers.map(({ pid }) => pid) };
   const warming: Bench = { ...bench, plan: { ...plan, windowMs: plan.warmMs } };
   const place = (subject: Subject): Place => ({ upstreamPort: mock.port, core: subjectCore, folder: join(folder, subject.name) });
 
@@ -71,7 +77,7 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
     skipped['further rounds'] = `${plan.enoughSeconds} s were over`;
     return true;
   };
-  const keptAwake = waker !== null;
+  const keptAwake = idlers.length > 0;
   const readings: Reading[] = [];
   {
     await using together = new AsyncDisposableStack();

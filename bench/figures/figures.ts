@@ -39,6 +39,7 @@ export const FIGURES = {
   floodEventRate: from('flood', '/s', ({ result }) => result.events / result.window.seconds),
   floodEventsPerCoreSecond: from('flood', '/s', ({ result }) => result.events / (result.window.subjectNs.own / 1e9)),
   firstByteAddedP50: from('first-byte', 'ms', ({ result }) => (result.through.p50 - result.direct.p50) / 1000),
+  firstByteAddedP90: from('first-byte', 'ms', ({ result }) => (result.through.p90 - result.direct.p90) / 1000),
   firstByteAddedP99: from('first-byte', 'ms', ({ result }) => (result.through.p99 - result.direct.p99) / 1000),
   pacedDelayP50: from('paced', 'ms', ({ result }) => result.delayUs.p50 / 1000),
   pacedDelayP99: from('paced', 'ms', ({ result }) => result.delayUs.p99 / 1000),

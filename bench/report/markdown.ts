@@ -17,6 +17,7 @@ const COLUMNS: readonly (readonly [FigureName, string])[] = [
   ['floodEventCpu', 'CPU per event, flat out'],
   ['floodEventRate', 'event rate, flat out'],
   ['firstByteAddedP50', 'first byte +p50'],
+  ['firstByteAddedP90', 'first byte +p90'],
   ['firstByteAddedP99', 'first byte +p99'],
   ['pacedDelayP50', 'paced event p50'],
   ['pacedDelayP99', 'paced event p99'],
@@ -32,7 +33,7 @@ export function renderMarkdown(document: ResultDocument): string {
   const pinned =
     method.subjectCore === null
       ? 'nothing is pinned to a core'
-      : `subject on core ${method.subjectCore}, mock and load generator on core ${method.driverCore}${method.keptAwake ? ', which is kept awake' : ''}`;
+      : `subject on core ${method.subjectCore}, mock and load generator on core ${method.driverCore}${method.keptAwake ? ', both kept awake' : ''}`;
   return [
     `# Bench of ${document.startedAt.slice(0, 16).replace('T', ' ')} UTC`,
     '',

@@ -5,19 +5,20 @@ import { linger } from './linger.ts';
 
 /** Sends a JSON answer of our own. */
 export function sendJson(response: ServerResponse, status: number, body: unknown, headers: readonly string[] = []): void {
-  const bytes = Buffer.from(JSON.stringify(body));
+  const text = JSON.stringify(body);
   response.writeHead(status, [
     ...headers,
     'content-type',
     'application/json; charset=utf-8',
     'content-length',
-    String(bytes.length),
+    String(Buffer.byteLength(text)),
     'cache-control',
     'no-store',
     'x-content-type-options',
     'nosniff',
   ]);
-  response.end(bytes);
+  // As text it goes out in one piece with the head.
+  response.end(text);
 }
 
 /**
@@ -47,10 +48,16 @@ const WORTH_DROPPING = 65_536;
 
 function hasLongRest(request: IncomingMessage): boolean {
   if (request.complete) return false;
-  const { headers } = request;
-  // A client that was to wait for `100 Continue` may send its body or not; only a close tells the two apart.
-  if (headers['transfer-encoding'] !== undefined || headers.expect !== undefined) return true;
-  return Number(headers['content-length'] ?? 0) > WORTH_DROPPING;
+  // Not from `headers`, which Node would make for this alone: floods of refusals come through here.
+  const { rawHeaders } = request;
+  let length = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase();
+    // A client that was to wait for `100 Continue` may send its body or not; only a close tells the two apart.
+    if (name === 'transfer-encoding' || name === 'expect') return true;
+    if (name === 'content-length') length = Number(rawHeaders[i + 1]);
+  }
+  return length > WORTH_DROPPING;
 }
 
 function closeGently(response: ServerResponse): void {
