@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 /** Tests that `npm test` runs in a short form, and how much of them `npm run prove` asks for. */
 const LONG_FORMS = {
   'services/gateway/src/relay/relay-answer.test.ts': { SWITCHYARD_TEST_CHUNKINGS: '100000' },
+  'services/gateway/src/attempt/commit-point.test.ts': { SWITCHYARD_TEST_CHUNKINGS: '100000' },
   'apps/server/acceptance/crash-streams.child.test.ts': { SWITCHYARD_TEST_STREAMS: '1000' },
   // As many as 20 000 file descriptors a process allow.
   'apps/server/acceptance/slow-clients.child.test.ts': { SWITCHYARD_TEST_SILENT_CLIENTS: '10000', SWITCHYARD_TEST_SLOW_CLIENTS: '4000' },

@@ -34,6 +34,12 @@ An answer that has begun cannot become an error any more: when an upstream break
 
 ${markdownTable(
   ['Code', 'Status', 'Type', 'Retry', 'What to do'],
-  faults.map(([code, { status, type, retry, remedy }]) => [`\`${code}\``, String(status), `\`${type}\``, RETRY[retry], remedy]),
+  faults.map(([code, { status, type, retry, remedy, sentAs }]) => [
+    `\`${code}\``,
+    String(status),
+    `\`${type}\``,
+    RETRY[retry],
+    sentAs === undefined ? remedy : `${remedy} Only the log has this code; clients get \`${sentAs}\`.`,
+  ]),
 )}`;
 }

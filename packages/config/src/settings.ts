@@ -198,6 +198,13 @@ const SETTINGS = {
     apply: 'restart',
     help: 'Longest wait for the head of an upstream answer.',
   }),
+  'upstream.compact_timeout_ms': row({
+    type: duration({ unit: 'ms', min: 1_000, max: NEVER }),
+    default: 90_000,
+    unit: 'ms',
+    apply: 'restart',
+    help: 'The same for `/v1/responses/compact`, which has the client stand still.',
+  }),
   'upstream.idle_timeout_ms': row({
     type: duration({ unit: 'ms', min: 1_000, max: NEVER }),
     default: 300_000,

@@ -9,6 +9,8 @@ export interface Fault {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   /** What the reader should do about it; printed in docs/errors.md. */
   readonly remedy: string;
+  /** The code that clients see, where two of our faults are one to them. */
+  readonly sentAs?: 'owner_unavailable';
 }
 
 /**
@@ -116,6 +118,14 @@ export const FAULTS = {
     remedy: 'The only expectation understood is `100-continue`.',
   },
   headers_too_large: { status: 431, type: 'invalid_request_error', retry: 'never', level: 'debug', remedy: 'Send at most 100 headers in at most 16 KiB.' },
+  owner_exhausted: {
+    status: 429,
+    type: 'usage_limit_reached',
+    retry: 'after',
+    level: 'warn',
+    remedy: 'The account that owns this conversation has used up its quota; wait until `resets_at`, or start a new conversation.',
+    sentAs: 'owner_unavailable',
+  },
   internal_error: {
     status: 500,
     type: 'server_error',
@@ -175,8 +185,10 @@ export class SwitchyardError extends Error {
   /** The request field at fault, in the client's own spelling. */
   readonly param: string | null;
   readonly retryAfterMs: number | null;
+  /** Epoch seconds at which what is used up is full again. */
+  readonly resetsAtS: number | null;
 
-  constructor(code: FaultCode, message: string, options: { param?: string; retryAfterMs?: number; cause?: unknown } = {}) {
+  constructor(code: FaultCode, message: string, options: { param?: string; retryAfterMs?: number; resetsAtS?: number; cause?: unknown } = {}) {
     // Foreseen trouble needs no stack: the code says what it is, and a cause keeps its own. Taking one is most of what a refusal costs,
     // and refusals come in floods.
     const limit = Error.stackTraceLimit;
@@ -187,6 +199,7 @@ export class SwitchyardError extends Error {
     this.code = code;
     this.param = options.param ?? null;
     this.retryAfterMs = options.retryAfterMs ?? null;
+    this.resetsAtS = options.resetsAtS ?? null;
   }
 
   get fault(): Fault {
@@ -196,13 +209,16 @@ export class SwitchyardError extends Error {
 
 /** The error envelope of the OpenAI surfaces and of our own API (product section 1). */
 export interface ErrorEnvelope {
-  error: { message: string; type: string; param: string | null; code: FaultCode; retryable: boolean; request_id: string };
+  error: { message: string; type: string; param: string | null; code: FaultCode; retryable: boolean; request_id: string; resets_at?: number };
 }
 
 /** Renders a fault as clients see it. */
 export function errorEnvelope(error: SwitchyardError, requestId: string): ErrorEnvelope {
-  const { type, retry } = error.fault;
-  return { error: { message: error.message, type, param: error.param, code: error.code, retryable: retry !== 'never', request_id: requestId } };
+  const { type, retry, sentAs } = error.fault;
+  const { message, param, code, resetsAtS } = error;
+  const envelope: ErrorEnvelope = { error: { message, type, param, code: sentAs ?? code, retryable: retry !== 'never', request_id: requestId } };
+  if (resetsAtS !== null) envelope.error.resets_at = resetsAtS;
+  return envelope;
 }
 
 /** `Retry-After` in whole seconds, or null when the fault does not ask for a wait. */

@@ -107,16 +107,20 @@ const Attempt = z
     in_flight: z.number().int(),
     /** Milliseconds after the start of the request. */
     started_ms: z.number(),
+    /** Milliseconds that were waited before it. */
+    waited_ms: z.number(),
     status: z.number().int().nullable(),
     failure: z.string().nullable(),
     upstream_code: z.string().nullable(),
+    /** The rule that decided what followed (docs/operations.md, "When an account fails"). */
+    policy: z.string(),
     verdict: z.string(),
     backoff: z.string().nullable(),
   })
   .openapi('Attempt');
 const ExplainedRequest = LoggedRequest.extend({
   /** Null for a request that ended before an account was looked for. */
-  decision: z.object({ snapshot: z.number().int(), attempts: z.array(Attempt) }).nullable(),
+  decision: z.object({ snapshot: z.number().int(), attempts: z.array(Attempt), stopped_by: z.string().nullable() }).nullable(),
 }).openapi('ExplainedRequest');
 
 const byId = z.object({ id: z.string() });

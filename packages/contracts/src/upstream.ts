@@ -31,7 +31,10 @@ export interface BodySink {
   fail(failure: UpstreamFailure): void;
 }
 
-/** A body that has begun to arrive. Nothing is delivered before `start`; at most one chunk may arrive after `pause`. */
+/**
+ * A body that has begun to arrive. Nothing is delivered before `start`; at most one chunk may arrive after `pause`. A body may be started
+ * anew: the new sink gets what comes from then on, and its end also when that has come already.
+ */
 export interface UpstreamBody {
   start(sink: BodySink): void;
   pause(): void;

@@ -3,6 +3,7 @@ export { openGateway } from './open-gateway.ts';
 export type { Gateway, GatewayParts } from './open-gateway.ts';
 export { SURFACES, isAdminPath, isPlainTarget } from './routes.ts';
 export type { Surface } from './routes.ts';
+export { POLICY_NAMES } from './attempt/policy.ts';
 export { openApiDocument } from './http/openapi-document.ts';
 export { GATEWAY_METRICS } from './metrics.ts';
 export { addAccount, removeAccount, showAccounts, testAccount } from './use/accounts.ts';

@@ -1,6 +1,7 @@
 import { UPSTREAM_FAILURES } from '@switchyard/contracts';
 import { defineMetrics } from '@switchyard/observability';
 import type { MetricDef, Metrics } from '@switchyard/observability';
+import { LOOK_AHEAD_ENDS } from './attempt/look-ahead.ts';
 import { BACKOFF_REASONS } from './choice/live-figures.ts';
 import { LANES, SURFACES } from './routes.ts';
 import { OUTCOMES } from './settle/outcome.ts';
@@ -39,6 +40,16 @@ export const GATEWAY_METRICS = {
     type: 'counter',
     help: 'Attempts at upstreams that got no answer or half of one, by reason.',
     labels: { reason: [...UPSTREAM_FAILURES] },
+  },
+  switchyard_retries_in_progress: { type: 'gauge', help: 'Attempts beyond the first of a request that are in progress.' },
+  switchyard_retries_refused_total: {
+    type: 'counter',
+    help: 'Times that a request was not retried because too many others were: the upstreams are failing for nearly everybody.',
+  },
+  switchyard_look_aheads_total: {
+    type: 'counter',
+    help: 'Streams by how the look at their opening ended: `event`, `time` and `size` commit, `failed` and `broken_off` are judged.',
+    labels: { ended: [...LOOK_AHEAD_ENDS] },
   },
   switchyard_backoffs_total: { type: 'counter', help: 'Times that an account was put aside for a while, by reason.', labels: { reason: [...BACKOFF_REASONS] } },
   switchyard_request_body_bytes: { type: 'gauge', help: 'Bytes of request bodies held in memory.' },

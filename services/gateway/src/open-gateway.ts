@@ -12,8 +12,11 @@ import { Bindings } from './bindings/bindings.ts';
 import { LiveFigures } from './choice/live-figures.ts';
 import { clientAddressReader } from './edge/client-address.ts';
 import { corsPolicy } from './edge/cors.ts';
+import { Holds } from './attempt/holds.ts';
+import { RetryBudget } from './attempt/retry-budget.ts';
 import { noteBroken } from './attempt/run-attempts.ts';
 import type { AttemptParts } from './attempt/run-attempts.ts';
+import type { After } from './attempt/pause.ts';
 import { KeyTable } from './edge/key-table.ts';
 import { adminApi } from './http/admin-api.ts';
 import { ownAnswers } from './http/own-answers.ts';
@@ -156,14 +159,27 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const countAnswer = tallies(metrics.switchyard_upstream_attempts_total, (digit) => ({ class: `${digit}xx` }));
   const countBound = tallies(metrics.switchyard_binding_waits_total, (result) => ({ result }));
   const settler = new Settler({ slots, live, memory, journal, metrics, nowMs });
+  const retries = new RetryBudget(() => slots.total, nowMs);
+  const after: After = (ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  };
   const attempts: AttemptParts = {
     live,
     metrics,
+    retries,
+    holds: new Holds(nowMs, after),
+    after,
+    lookedAhead: tallies(metrics.switchyard_look_aheads_total, (ended) => ({ ended })),
     answered: (status) => countAnswer(STATUS_CLASSES[Math.floor(status / 100)] ?? '5'),
     log,
     nowMs,
     wallClockMs,
-    limits: { headTimeoutMs: config['upstream.request_timeout_ms'], idleTimeoutMs: config['upstream.idle_timeout_ms'] },
+    limits: {
+      headTimeoutMs: config['upstream.request_timeout_ms'],
+      compactTimeoutMs: config['upstream.compact_timeout_ms'],
+      idleTimeoutMs: config['upstream.idle_timeout_ms'],
+    },
   };
   const pipeline: PipelineParts = {
     keys,
@@ -197,6 +213,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
 
   for (const lane of LANES) metrics.switchyard_requests_in_flight.follow({ lane }, () => slots.inFlight(lane));
   metrics.switchyard_upstream_in_flight.follow(() => live.totalInFlight);
+  metrics.switchyard_retries_in_progress.follow(() => retries.taken);
   metrics.switchyard_request_body_bytes.follow(() => memory.held);
   metrics.switchyard_bindings.follow(() => bindings.size);
   metrics.switchyard_binding_disputes_total.follow(() => bindings.disputed);

@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchyardError, newId } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/observability';
 import type { Slots } from './admission/slots.ts';
+import type { Owner } from './attempt/owner.ts';
 import { runAttempts } from './attempt/run-attempts.ts';
 import type { AttemptParts } from './attempt/run-attempts.ts';
-import type { Account, Snapshot } from './choice/account.ts';
+import type { Snapshot } from './choice/account.ts';
 import { closeBeforeLongRest, sendRefusal } from './edge/answer.ts';
 import type { KeyRecord, KeyTable } from './edge/key-table.ts';
 import { bearerToken, readHead, refuseCredentialInQuery } from './edge/read-head.ts';
@@ -152,7 +153,7 @@ function refuseUnnamedModel({ key, match }: Exchange): void {
 }
 
 /** The account that a conversation belongs to, when the request continues one that we know of. */
-function ownerOf(exchange: Exchange, snapshot: Snapshot, bindings: RelayParts['bindings']): Account | null {
+function ownerOf(exchange: Exchange, snapshot: Snapshot, bindings: RelayParts['bindings']): Owner | null {
   const inPath = exchange.match.surface.name.startsWith('responses.') ? exchange.match.id : null;
   const responseId = inPath ?? exchange.facts!.previousResponseId;
   if (responseId === null) return null;
@@ -166,7 +167,7 @@ function ownerOf(exchange: Exchange, snapshot: Snapshot, bindings: RelayParts['b
   if (owner === undefined) throw new SwitchyardError('owner_unavailable', 'The account that owns this conversation is not available.');
   if (exchange.key.accounts !== null && !exchange.key.accounts.has(owner.id))
     throw new SwitchyardError('not_found', `There is no response with the id \`${responseId}\`.`, inPath === null ? { param: 'previous_response_id' } : {});
-  return owner;
+  return { account: owner, strength: 'hard' };
 }
 
 function refuseAtEdge(response: ServerResponse, refusal: SwitchyardError, id: string, parts: PipelineParts): void {

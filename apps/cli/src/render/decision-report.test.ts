@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { POLICY_NAMES } from '@switchyard/service-gateway';
 import type { ExplainedRequest } from '../operations/operations.ts';
 import { decisionReport } from './decision-report.ts';
 
@@ -13,9 +14,11 @@ const attempt: LoggedAttempt = {
   least_bad: false,
   in_flight: 0,
   started_ms: 0.42,
+  waited_ms: 0,
   status: 200,
   failure: null,
   upstream_code: null,
+  policy: 'passed_on',
   verdict: 'relayed',
   backoff: null,
 };
@@ -46,7 +49,7 @@ const fields: ExplainedRequest = {
   client_address: '127.0.0.1',
   client_request_id: null,
   upstream_request_id: 'up_1',
-  decision: { snapshot: 3, attempts: [attempt] },
+  decision: { snapshot: 3, attempts: [attempt], stopped_by: null },
 };
 
 function report(changed: Partial<ExplainedRequest>): string {
@@ -55,7 +58,7 @@ function report(changed: Partial<ExplainedRequest>): string {
 
 /** The report of one attempt that differs from the plain one. */
 function told(...changed: Partial<LoggedAttempt>[]): string {
-  return report({ decision: { snapshot: 1, attempts: changed.map((each) => ({ ...attempt, ...each })) } }).split('Why this account\n')[1]!;
+  return report({ decision: { snapshot: 1, attempts: changed.map((each) => ({ ...attempt, ...each })), stopped_by: null } }).split('Why this account\n')[1]!;
 }
 
 test('a plain request reads as a short report', () => {
@@ -85,6 +88,7 @@ test('a request that went on to another account tells each attempt', () => {
         in_flight: 1,
         status: 429,
         upstream_code: 'usage_limit_reached',
+        policy: 'quota',
         verdict: 'next_account',
         backoff: 'quota',
       },
@@ -93,7 +97,7 @@ test('a request that went on to another account tells each attempt', () => {
   ).toBe(`  1. a1, asked 0.4 ms after the start
      Chosen before one other by priority, then fewest running, then longest unused; it had 1 other request running.
      Passed over: 1 left alone for a while.
-     Answered 429 (usage_limit_reached); another account was looked for; it is left alone for a while for having no quota left.
+     Answered 429 (usage_limit_reached): the account is out of quota; another account was looked for; it is left alone for a while for having no quota left.
   2. a2, asked 182 ms after the start
      Chosen because it is the only one left of 3; it had nothing else running.
      Passed over: 1 left alone for a while, 1 tried before.
@@ -116,6 +120,41 @@ test.each([
   expect(told(changed)).toContain(words);
 });
 
+test('an owner that was asked again tells its pauses', () => {
+  expect(
+    told(
+      { chosen_by: 'owner', status: 503, policy: 'overloaded', verdict: 'same_account', backoff: 'overload' },
+      { chosen_by: 'owner_again', started_ms: 80, waited_ms: 75.2 },
+    ),
+  ).toBe(`  1. a1, asked 0.4 ms after the start
+     Chosen because it owns what the request continues; no other account may answer that.
+     Answered 503: the upstream is overloaded; it was asked again after a pause, because no other account may answer; it is left alone for a while for being overloaded.
+  2. a1, asked 80 ms after the start, after a pause of 75 ms
+     Asked again, because no other account may answer this.
+     Answered 200; this answer went to the client.
+`);
+});
+
+test('a stream that broke off in its opening is not told as no answer', () => {
+  expect(told({ failure: 'reset', policy: 'broken_off', verdict: 'next_account', backoff: 'transport' })).toContain(
+    'Answered 200, but it broke the connection off: the answer broke off before it had said anything; another account was looked for',
+  );
+});
+
+test('every rule that can decide has words', () => {
+  expect(POLICY_NAMES.length).toBeGreaterThan(0);
+  for (const policy of POLICY_NAMES) expect(told({ policy, verdict: 'next_account', status: 503 })).not.toContain(`: ${policy};`);
+  expect(told({ policy: 'whim', verdict: 'next_account', status: 503 })).toContain(': whim;');
+});
+
+test.each([
+  ['budget', 'had used up its attempts or its time'],
+  ['retry_budget', 'too many requests were being retried'],
+  ['whim', 'No other was tried: whim.'],
+])('what stopped the search is told: %s', (stopped_by, words) => {
+  expect(report({ decision: { snapshot: 1, attempts: [attempt], stopped_by } })).toContain(words);
+});
+
 test('a refusal says which, and what to do about it', () => {
   const text = report({ status: 404, outcome: 'refused', fault: 'model_not_found', decision: null, duration_ms: 1.7, input_tokens: null, output_tokens: null });
   expect(text).toContain('Switchyard refused it (model_not_found), status 404, after 1.7 ms.\nAsk `GET /v1/models`');
@@ -124,7 +163,7 @@ test('a refusal says which, and what to do about it', () => {
 });
 
 test('a request for which no account could be asked says so', () => {
-  expect(report({ decision: { snapshot: 1, attempts: [] } })).toContain('None could be asked for m1.');
+  expect(report({ decision: { snapshot: 1, attempts: [], stopped_by: null } })).toContain('None could be asked for m1.');
 });
 
 test('a request still running, and one of a newer server, are told as far as is known', () => {

@@ -34,9 +34,25 @@ const SKIPPED: Readonly<Record<string, string>> = {
   backing_off: 'left alone for a while',
 };
 
+// What the rule that decided says of the attempt. Of an answer that was passed on there is nothing to say.
+const POLICIES: Readonly<Record<string, string>> = {
+  credential_refused: 'the credential of the account was refused',
+  deactivated: 'the account is switched off there',
+  quota: 'the account is out of quota',
+  overloaded: 'the upstream is overloaded',
+  server_error: 'the upstream failed by itself',
+  unreachable: 'the upstream was not reached',
+  silent: 'the upstream kept silent for too long',
+  broken_off: 'the answer broke off before it had said anything',
+  response_not_found: 'the account does not know what the request continues',
+  forbidden: 'the account may not do this',
+  passed_on: '',
+};
+
 const VERDICTS: Readonly<Record<string, string>> = {
   relayed: 'this answer went to the client',
   next_account: 'another account was looked for',
+  same_account: 'it was asked again after a pause, because no other account may answer',
   gave_up: 'nothing was left to try',
 };
 
@@ -47,6 +63,11 @@ const BACKOFFS: Readonly<Record<string, string>> = {
   quota: 'having no quota left',
   auth: 'refusing its credential',
   forbidden: 'refusing this account',
+};
+
+const STOPPED: Readonly<Record<string, string>> = {
+  budget: 'No other was tried: the request had used up its attempts or its time for them',
+  retry_budget: 'No other was tried: too many requests were being retried at that moment, because the upstreams fail for nearly everybody',
 };
 
 /**
@@ -112,18 +133,24 @@ function amount(tokens: number | null): string {
 function decisionLines({ decision, model }: ExplainedRequest): string[] {
   if (decision === null) return ['None was looked for: the request ended before that.'];
   if (decision.attempts.length === 0) return [`None could be asked${model === null ? '' : ` for ${model}`}.`];
-  return decision.attempts.flatMap((attempt, n) => [
-    `${n + 1}. ${attempt.account}, asked ${duration(attempt.started_ms)} after the start`,
+  const lines = decision.attempts.flatMap((attempt, n) => [
+    `${n + 1}. ${attempt.account}, asked ${duration(attempt.started_ms)} after the start${attempt.waited_ms === 0 ? '' : `, after a pause of ${duration(attempt.waited_ms)}`}`,
     `   ${chosenBecause(attempt)}.`,
     ...passedOver(attempt).map((text) => `   ${text}.`),
     `   ${whatHappened(attempt)}.`,
   ]);
+  if (decision.stopped_by !== null) lines.push(`${STOPPED[decision.stopped_by] ?? `No other was tried: ${decision.stopped_by}`}.`);
+  return lines;
 }
 
 function chosenBecause({ chosen_by: by, candidates, skipped, least_bad: leastBad, in_flight: running }: LoggedAttempt): string {
   switch (by) {
     case 'owner':
       return 'Chosen because it owns what the request continues; no other account may answer that';
+    case 'owner_again':
+      return 'Asked again, because no other account may answer this';
+    case 'kept':
+      return 'Chosen because the conversation is with it; another might have answered too';
     case 'only_one_left':
       return 'Asked once more, because a kept connection had just been closed and no other account is left';
     case 'choice': {
@@ -149,15 +176,19 @@ function passedOver({ skipped, least_bad: leastBad }: LoggedAttempt): string[] {
   return texts.length === 0 ? [] : [`Passed over: ${texts.join(', ')}`];
 }
 
-function whatHappened({ status, failure, upstream_code: code, verdict, backoff }: LoggedAttempt): string {
+function whatHappened({ status, failure, upstream_code: code, policy, verdict, backoff }: LoggedAttempt): string {
   const answer =
-    failure !== null
-      ? `No answer: ${FAILURES[failure] ?? failure}`
-      : status === null
-        ? 'No answer yet when this was written'
-        : `Answered ${status}${code === null ? '' : ` (${code})`}`;
+    failure !== null && status !== null
+      ? `Answered ${status}, but ${FAILURES[failure] ?? failure}`
+      : failure !== null
+        ? `No answer: ${FAILURES[failure] ?? failure}`
+        : status === null
+          ? 'No answer yet when this was written'
+          : `Answered ${status}${code === null ? '' : ` (${code})`}`;
+  // A failure has said what it is already.
+  const meaning = failure !== null && status === null ? '' : (POLICIES[policy] ?? policy);
   const then = verdict === 'in_progress' ? '' : `; ${VERDICTS[verdict] ?? verdict}`;
-  return `${answer}${then}${backoff === null ? '' : `; it is left alone for a while for ${BACKOFFS[backoff] ?? backoff}`}`;
+  return `${answer}${meaning === '' ? '' : `: ${meaning}`}${then}${backoff === null ? '' : `; it is left alone for a while for ${BACKOFFS[backoff] ?? backoff}`}`;
 }
 
 function sum(counts: Readonly<Record<string, number>>): number {

@@ -15,6 +15,11 @@ export class Slots {
     this.#maxActive = maxActive;
   }
 
+  /** Requests in progress over all lanes. */
+  get total(): number {
+    return this.#total;
+  }
+
   inFlight(lane: Lane): number {
     return this.#inFlight[lane];
   }

@@ -1,61 +1,35 @@
-import type { UpstreamAnswer, UpstreamBody, UpstreamFailure } from '@switchyard/contracts';
+import type { UpstreamAnswer, UpstreamBody } from '@switchyard/contracts';
 
 /** The front of a body that has been read ahead, and what is still to come. */
 export interface Collected {
-  readonly front: Buffer;
-  /** Null when the body has ended; else it is paused right behind `front`. */
+  /** In the order in which the chunks came. It may grow until `rest` is started anew. */
+  readonly front: readonly Buffer[];
+  /** Null when nothing is to come; else to be started anew by whoever takes it, and resumed when it is paused. */
   readonly rest: UpstreamBody | null;
+  readonly isPaused: boolean;
 }
 
 /**
  * Reads a body up to `maxBytes` or its end.
  * @throws UpstreamFailure when it breaks off before either
  */
-export function collectBody(answer: UpstreamAnswer, maxBytes: number): Promise<Collected> {
+export function collectBody({ body }: UpstreamAnswer, maxBytes: number): Promise<Collected> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    const front: Buffer[] = [];
     let length = 0;
-    // After the hand-over the same sink forwards to whoever takes the rest.
-    let next: Parameters<UpstreamBody['start']>[0] | null = null;
-    const waiting: Buffer[] = [];
-    let ended = false;
-    let failure: UpstreamFailure | null = null;
-    let handedOver = false;
-    const rest: UpstreamBody = {
-      start(sink) {
-        next = sink;
-        for (const chunk of waiting) sink.data(chunk);
-        if (failure !== null) sink.fail(failure);
-        else if (ended) sink.end();
-        else answer.body.resume();
-      },
-      pause: () => answer.body.pause(),
-      resume: () => answer.body.resume(),
-    };
-    answer.body.start({
+    let isFull = false;
+    body.start({
       data(chunk) {
-        if (handedOver) {
-          if (next === null) waiting.push(chunk);
-          else next.data(chunk);
-          return;
-        }
-        chunks.push(chunk);
+        front.push(chunk);
         length += chunk.length;
-        if (length < maxBytes) return;
-        handedOver = true;
-        answer.body.pause();
-        resolve({ front: Buffer.concat(chunks), rest });
+        if (length < maxBytes || isFull) return;
+        isFull = true;
+        body.pause();
+        resolve({ front, rest: body, isPaused: true });
       },
-      end() {
-        ended = true;
-        if (handedOver) next?.end();
-        else resolve({ front: Buffer.concat(chunks), rest: null });
-      },
-      fail(error) {
-        failure = error;
-        if (handedOver) next?.fail(error);
-        else reject(error);
-      },
+      // Once it is full, whoever starts the rest is told of its end.
+      end: () => resolve({ front, rest: null, isPaused: false }),
+      fail: reject,
     });
   });
 }

@@ -1,106 +1,93 @@
-import type { AnswerHeaders, UpstreamAnswer, UpstreamFailureReason } from '@switchyard/contracts';
+import type { UpstreamAnswer, UpstreamFailureReason } from '@switchyard/contracts';
 import type { BackoffReason } from '../choice/live-figures.ts';
-import { single } from './upstream-headers.ts';
+import { PASSED_ON, policyFor, statusOfEvent } from './policy.ts';
+import type { AttemptFacts } from './policy.ts';
+import { waitHint } from './wait-hint.ts';
 
 /** What an answer or a failure means for the request and for the account. */
 export interface Judgement {
-  /** `relay`: this answer is the client's. `next`: another account may be tried while nothing has been sent. */
-  readonly verdict: 'relay' | 'next';
+  /** What follows for the request. */
+  readonly policy: ReturnType<typeof policyFor>;
   readonly backoff: BackoffReason | null;
-  /** Seconds that the upstream asked to wait, when it did. */
+  /** Seconds that the account is to be left alone, when the upstream said so; the table of back-offs decides otherwise. */
   readonly retryAfterS: number | null;
   readonly code: string | null;
 }
 
-// Codes and types by which upstreams say that the account, not the request, is out of allowance (product section 2).
-const QUOTA = new Set([
-  'insufficient_quota',
-  'quota_exhausted',
-  'quota_exceeded',
-  'resource_exhausted',
-  'rate_limit_exceeded',
-  'usage_limit_reached',
-  'usage_not_included',
-  'credit_balance_exhausted',
-]);
-const DEACTIVATED = new Set(['deactivated_workspace', 'account_deactivated', 'billing_not_active']);
-const OVERLOAD = new Set(['server_is_overloaded', 'slow_down']);
+/** `rate_limit_exceeded` is the limit of a minute, not of a day: without a hint it is over soon. */
+const RATE_LIMIT_S = 20;
 
-/** Statuses whose body has to be read before it can be said what they mean. */
-export function needsBody(status: number): boolean {
-  return status === 401 || status === 402 || status === 403 || status === 429 || status >= 500;
+const SERVED: Judgement = { policy: PASSED_ON, backoff: null, retryAfterS: null, code: null };
+
+/**
+ * Statuses whose body has to be read before it can be said what they mean.
+ * @param isOwned  Only the owner may answer: then it matters which 400 or 404 it is.
+ */
+export function needsBody(status: number, isOwned: boolean): boolean {
+  return status === 401 || status === 402 || status === 403 || status === 429 || status >= 500 || (isOwned && (status === 400 || status === 404));
 }
 
 /**
- * Judges a whole answer. Everything not named here passes through unchanged: it is between the client and the upstream.
+ * Judges a whole answer by the table.
  * @param body         The first 64 KiB of it, when `needsBody` says so; else null.
  * @param wallClockMs  Epoch milliseconds; some upstreams name the moment at which they serve again.
- * @see product section 2, "What happens before commit"
  */
 export function judgeAnswer(answer: Pick<UpstreamAnswer, 'status' | 'headers'>, body: Buffer | null, wallClockMs: number): Judgement {
   const { status } = answer;
-  if (status === 401) return { verdict: 'next', backoff: 'auth', retryAfterS: null, code: null };
-  if (!needsBody(status)) return { verdict: 'relay', backoff: null, retryAfterS: null, code: null };
-  const { code, type, resetsInS, resetsAtS } = readError(body);
-  const retryAfterS = bounded(resetsInS ?? (resetsAtS === null ? null : resetsAtS - wallClockMs / 1_000) ?? retryAfter(answer.headers));
-  const named = code ?? type;
-  if (status >= 500) return { verdict: 'next', backoff: has(OVERLOAD, code, type) ? 'overload' : 'server_error', retryAfterS, code: named };
-  if (has(QUOTA, code, type)) return { verdict: 'next', backoff: 'quota', retryAfterS, code: named };
-  if (has(DEACTIVATED, code, type)) return { verdict: 'next', backoff: 'forbidden', retryAfterS: null, code: named };
-  return { verdict: 'relay', backoff: null, retryAfterS: null, code: named };
+  if (status < 400) return SERVED;
+  return judged(status, errorIn(parsed(body?.toString())), answer.headers, wallClockMs);
 }
 
-/** Judges an attempt that got no answer. */
-export function judgeFailure(reason: UpstreamFailureReason): Judgement {
-  return { verdict: 'next', backoff: reason === 'aborted' ? null : 'transport', retryAfterS: null, code: null };
+/**
+ * Judges an error event that stands where a stream should begin.
+ * @param data  The JSON of `response.failed`, `error`, or a chat chunk that is an error.
+ */
+export function judgeEvent(data: string, wallClockMs: number): Judgement {
+  const error = errorIn(parsed(data));
+  return judged(statusOfEvent({ code: word(error.code), type: word(error.type) }), error, null, wallClockMs);
 }
 
-function has(set: ReadonlySet<string>, code: string | null, type: string | null): boolean {
-  return (code !== null && set.has(code)) || (type !== null && set.has(type));
-}
-
-interface ErrorFacts {
-  readonly code: string | null;
-  readonly type: string | null;
-  readonly resetsInS: number | null;
-  readonly resetsAtS: number | null;
+/** Judges an attempt that got no answer, or a stream that was over before it had said anything. */
+export function judgeFailure(failure: UpstreamFailureReason | 'ended'): Judgement {
+  const policy = policyFor({ status: null, failure, code: null, type: null });
+  return { policy, backoff: policy.backoff, retryAfterS: null, code: null };
 }
 
 type Loose = Readonly<Record<string, unknown>>;
 
-/** Reads `{error: {…}}`, and the `{detail: {…}}` of the ChatGPT backend. */
-function readError(body: Buffer | null): ErrorFacts {
-  const error = errorObject(body);
-  return { code: text(error.code), type: text(error.type), resetsInS: amount(error.resets_in_seconds), resetsAtS: amount(error.resets_at) };
+function judged(status: number, error: Loose, headers: UpstreamAnswer['headers'] | null, wallClockMs: number): Judgement {
+  const facts: AttemptFacts = { status, failure: null, code: word(error.code), type: word(error.type) };
+  const policy = policyFor(facts);
+  const code = facts.code ?? facts.type;
+  const { backoff } = policy;
+  // A credential or an account that is refused does not come back by waiting as long as somebody says.
+  if (backoff === null || backoff === 'auth' || backoff === 'forbidden') return { policy, backoff, retryAfterS: null, code };
+  const hint = waitHint({ resetsInS: error.resets_in_seconds, resetsAtS: error.resets_at, message: error.message }, headers, wallClockMs);
+  return { policy, backoff, retryAfterS: hint ?? (code === 'rate_limit_exceeded' ? RATE_LIMIT_S : null), code };
 }
 
-function errorObject(body: Buffer | null): Loose {
-  if (body === null || body.length === 0) return {};
+function parsed(text: string | undefined): unknown {
+  if (text === undefined || text === '') return null;
   try {
-    const parsed = JSON.parse(body.toString()) as { error?: unknown; detail?: unknown } | null;
-    const found = parsed?.error ?? parsed?.detail;
-    return typeof found === 'object' && found !== null ? (found as Loose) : {};
+    return JSON.parse(text);
   } catch {
-    return {};
+    return null;
   }
 }
 
-function text(value: unknown): string | null {
+/** The error of `{error: {…}}`, of `{detail: {…}}` as the ChatGPT backend has it, of a failed response, or of an `error` event. */
+function errorIn(value: unknown): Loose {
+  if (!isObject(value)) return {};
+  const found = isObject(value.response) ? value.response.error : (value.error ?? value.detail);
+  if (isObject(found)) return found;
+  return value.type === 'error' ? { ...value, type: null } : {};
+}
+
+function isObject(value: unknown): value is Loose {
+  return typeof value === 'object' && value !== null;
+}
+
+function word(value: unknown): string | null {
   // It ends up in rows and reports: a code is a short printable word, and what is not is no code.
   return typeof value === 'string' && /^[\x20-\x7e]{1,100}$/.test(value) ? value : null;
-}
-
-function amount(value: unknown): number | null {
-  return typeof value === 'number' && value > 0 ? value : null;
-}
-
-/** A wait is believed up to the longest quota window, a month. */
-function bounded(seconds: number | null): number | null {
-  return seconds === null || seconds < 0 ? null : Math.min(seconds, 31 * 86_400);
-}
-
-/** `Retry-After` in seconds; the date form is ignored because it depends on a clock that is not ours. */
-function retryAfter(headers: AnswerHeaders): number | null {
-  const seconds = Number(single(headers, 'retry-after') ?? Number.NaN);
-  return Number.isFinite(seconds) ? seconds : null;
 }

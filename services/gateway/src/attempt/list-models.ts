@@ -25,7 +25,7 @@ export async function listModels(upstream: Upstream, basePath: string, headers: 
   try {
     const answer = await call.answer;
     status = answer.status;
-    body = (await collectBody(answer, MAX_BYTES)).front;
+    body = Buffer.concat((await collectBody(answer, MAX_BYTES)).front);
   } catch (error) {
     if (!(error instanceof UpstreamFailure)) throw error;
     throw new SwitchyardError(

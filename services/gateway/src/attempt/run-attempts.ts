@@ -1,5 +1,5 @@
 import { SwitchyardError, UpstreamFailure } from '@switchyard/contracts';
-import type { UpstreamAnswer, UpstreamRequest } from '@switchyard/contracts';
+import type { UpstreamAnswer, UpstreamCall, UpstreamRequest } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/observability';
 import type { Account, Snapshot } from '../choice/account.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
@@ -8,15 +8,25 @@ import type { LiveFigures } from '../choice/live-figures.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
+import { BUDGETS, mayStart } from './budgets.ts';
 import { collectBody } from './collect-body.ts';
 import type { Collected } from './collect-body.ts';
-import { judgeAnswer, judgeFailure, needsBody } from './judge.ts';
+import type { Holds } from './holds.ts';
+import { judgeAnswer, judgeEvent, judgeFailure, needsBody } from './judge.ts';
 import type { Judgement } from './judge.ts';
+import { LookAhead, isLookedAt } from './look-ahead.ts';
+import type { LookAheadEnd } from './look-ahead.ts';
+import { exhaustedOwner } from './owner-faults.ts';
+import { ownerRetryMs } from './owner-retry.ts';
+import type { Owner } from './owner.ts';
+import { Pause } from './pause.ts';
+import type { After } from './pause.ts';
+import { PASSED_ON } from './policy.ts';
+import { kept } from './refused.ts';
+import type { Refused } from './refused.ts';
+import type { RetryBudget } from './retry-budget.ts';
 import { upstreamHeaders } from './upstream-headers.ts';
 
-/** Budgets that bound when a further attempt may start (product section 2): attempts, and time spent in attempts that reached somebody. */
-const MAX_ATTEMPTS = 12;
-const MAX_ATTEMPTING_MS = 3_000;
 /** As much of an error body as is read to find out what it means. */
 const JUDGED_BYTES = 65_536;
 const NO_ATTEMPTS: AttemptRecord[] = []; // never pushed to
@@ -27,10 +37,15 @@ export interface AttemptParts {
   readonly metrics: GatewayMetrics;
   /** Counts an answer by the class of its status. */
   readonly answered: (status: number) => void;
+  /** Counts a look at the opening of a stream by how it ended. */
+  readonly lookedAhead: (ended: LookAheadEnd) => void;
+  readonly retries: RetryBudget;
+  readonly holds: Holds;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly wallClockMs: () => number;
-  readonly limits: { readonly headTimeoutMs: number; readonly idleTimeoutMs: number };
+  readonly after: After;
+  readonly limits: { readonly headTimeoutMs: number; readonly compactTimeoutMs: number; readonly idleTimeoutMs: number };
 }
 
 /** The answer that the client gets. From here on no other account is tried. */
@@ -43,29 +58,58 @@ export interface Committed {
 
 /**
  * Tries accounts until one gives the answer that is the client's: the first that is not about the account itself, or the last
- * of all when every account has refused. Nothing has been sent to the client while this runs.
+ * of all when every account has refused. A conversation with a hard owner is tried there alone, and there again where the table says so.
+ * Nothing has been sent to the client while this runs.
  * @returns null when the client left meanwhile
- * @throws SwitchyardError `model_not_found`, `no_account_available`, `owner_unavailable`, `upstream_unreachable`
+ * @throws SwitchyardError `model_not_found`, `no_account_available`, `owner_exhausted`, `upstream_unreachable`
+ * @see product section 2, "What happens before commit"
  */
-export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner: Account | null, parts: AttemptParts): Promise<Committed | null> {
-  const { live, nowMs } = parts;
+export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner: Owner | null, parts: AttemptParts): Promise<Committed | null> {
+  const { live, nowMs, retries } = parts;
   const model = exchange.facts!.model;
+  const isOwned = owner !== null && owner.strength !== 'soft';
+  const budget = owner === null ? BUDGETS.fresh : BUDGETS.continuation;
+  if (isOwned) {
+    const refusal = exhaustedOwner(owner, live, nowMs(), parts.wallClockMs);
+    if (refusal !== null) {
+      exchange.decision = { snapshot: snapshot.version, attempts: [] };
+      throw refusal;
+    }
+  }
+  retries.earn();
   let attempts: AttemptRecord[] = NO_ATTEMPTS;
   let tried: readonly Account[] = NOBODY;
   let spentMs = 0;
-  let last: Committed | null = null;
+  let waitedMs = 0;
+  let last: Refused | null = null;
   let failure: UpstreamFailure | null = null;
   for (;;) {
-    const choice: Choice = owner === null ? chooseAccount(snapshot, live, { model, key: exchange.key, tried, nowMs: nowMs() }) : ofOwner(owner, tried);
+    const isFirst = attempts.length === 0;
+    let chosenBy: ChosenBy = 'choice';
+    if (isOwned) chosenBy = isFirst ? 'owner' : 'owner_again';
+    else if (owner !== null && isFirst && canServe(owner.account, exchange, snapshot, live, nowMs())) chosenBy = 'kept';
+    const choice: Choice =
+      chosenBy === 'choice'
+        ? chooseAccount(snapshot, live, { model, key: exchange.key, tried, nowMs: nowMs() })
+        : { account: owner!.account, candidates: 1, skipped: undefined, leastBad: false };
     let account = choice.account;
-    let chosenBy: ChosenBy = owner === null ? 'choice' : 'owner';
     if (account === null && last === null && failure?.reason === 'reset' && tried.length === 1 && attempts.length === 1) {
       // A kept-alive connection that the upstream had just closed looks like this; with no other account, once more is fair.
       account = tried[0]!;
       chosenBy = 'only_one_left';
     }
-    if (account !== null && attempts.length > 0 && (attempts.length >= MAX_ATTEMPTS || spentMs > MAX_ATTEMPTING_MS)) account = null;
     if (account === null) break;
+    if (!isFirst) {
+      if (!mayStart(budget, attempts.length, spentMs)) {
+        exchange.decision!.stopped_by = 'budget';
+        break;
+      }
+      if (!retries.take()) {
+        exchange.decision!.stopped_by = 'retry_budget';
+        parts.metrics.switchyard_retries_refused_total.inc();
+        break;
+      }
+    }
 
     const record: AttemptRecord = {
       account_id: account.id,
@@ -76,59 +120,90 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       least_bad: choice.leastBad || undefined,
       in_flight: live.inFlight(account.slot),
       started_ms: round(nowMs() - exchange.startedMs),
+      waited_ms: waitedMs || undefined,
       verdict: 'in_progress',
       // All fields at once: one added later moves the record to a larger place in memory.
       status: undefined,
       failure: undefined,
       upstream_code: undefined,
+      policy: undefined,
       backoff: undefined,
     };
     if (attempts === NO_ATTEMPTS) {
       // Written as literals, which hold one; an array that grows by `push` begins with room for seventeen.
       attempts = [record];
-      exchange.decision = { snapshot: snapshot.version, attempts };
+      exchange.decision = { snapshot: snapshot.version, attempts, stopped_by: undefined };
     } else attempts.push(record);
     tried = tried === NOBODY ? [account] : [...tried, account];
     live.begin(account.slot);
     const begunMs = nowMs();
+    let call: UpstreamCall | null = null;
     let result: AttemptResult;
     try {
-      const call = account.upstream.dispatch(upstreamRequest(exchange, account, parts));
+      call = account.upstream.dispatch(upstreamRequest(exchange, account, parts));
       exchange.call = call;
       const answer = await call.answer;
-      const collected = needsBody(answer.status) ? await collectBody(answer, JUDGED_BYTES) : null;
-      result = { answer, collected, failure: null, judgement: judgeAnswer(answer, collected?.front ?? null, parts.wallClockMs()) };
+      if (isLookedAt(answer, exchange.match.surface.watch)) {
+        const ahead = new LookAhead(answer.body, exchange.match.surface.watch, parts.holds);
+        const waiting = ahead.begin();
+        if (waiting !== null) await waiting;
+        parts.lookedAhead(ahead.ended!);
+        result = { answer, collected: ahead, failure: ahead.failure, judgement: judgeOpening(answer, ahead, parts) };
+      } else {
+        const collected = needsBody(answer.status, isOwned) ? await collectBody(answer, JUDGED_BYTES) : null;
+        result = { answer, collected, failure: null, judgement: judgeAnswer(answer, joined(collected), parts.wallClockMs()) };
+      }
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) {
-        live.finish(account.slot); // a bug of ours must not cost the account a place
+        // A bug of ours must not cost the account a place, nor the others a retry.
+        live.finish(account.slot);
+        if (!isFirst) retries.release();
+        last?.call.abort();
         throw error;
       }
       result = { answer: null, collected: null, failure: error, judgement: judgeFailure(error.reason) };
     }
+    if (!isFirst) retries.release();
     if (exchange.cut !== null) {
       live.finish(account.slot);
+      last?.call.abort();
       return null;
     }
     note(record, result, account, parts);
     // Time in which nobody was reached is nobody's work done twice: it does not use up the budget.
     if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += nowMs() - begunMs;
-    if (result.answer === null) {
-      live.finish(account.slot);
-      failure = result.failure;
-      continue;
-    }
-    const committed = { account, answer: result.answer, collected: result.collected };
-    if (result.judgement.verdict === 'relay' || result.collected?.rest) {
+    const { policy } = result.judgement;
+    const waitMs = isOwned ? ownerRetryMs(policy, attempts.length) : null;
+    const goesOn = isOwned ? waitMs !== null : policy.free === 'next';
+    if (result.answer !== null && !goesOn && policy.free === 'relay') {
       record.verdict = 'relayed';
-      return committed;
+      last?.call.abort();
+      return { account, answer: result.answer, collected: result.collected };
     }
     live.finish(account.slot);
-    last = committed;
+    if (result.answer === null) failure = result.failure;
+    else last = kept(last, { account, answer: result.answer, collected: result.collected, call: call!, record, policy: policy.name });
+    if (!goesOn) {
+      record.verdict = 'gave_up';
+      break;
+    }
+    if (waitMs === null) continue;
+    record.verdict = 'same_account';
+    const pause = new Pause(waitMs, parts.after);
+    const pausedMs = nowMs();
+    exchange.call = pause;
+    await pause.over;
+    if (exchange.cut !== null) {
+      last?.call.abort();
+      return null;
+    }
+    waitedMs = round(nowMs() - pausedMs);
   }
   exchange.call = null;
   if (last !== null) {
     live.begin(last.account.slot); // held again while its answer is relayed
-    attempts.findLast((record) => record.account_id === last.account.id)!.verdict = 'relayed';
+    last.record.verdict = 'relayed';
+    if (last.collected !== null && last.collected.rest !== null) exchange.call = last.call;
     return last;
   }
   if (attempts.length > 0) {
@@ -144,6 +219,23 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
   throw new SwitchyardError('no_account_available', 'No account can serve this request.');
 }
 
+/** Whether the account to which a conversation should return can take it now; else it is an account like any other. */
+function canServe(account: Account, { facts, key }: Exchange, snapshot: Snapshot, live: LiveFigures, nowMs: number): boolean {
+  const serving = facts!.model === null ? snapshot.general : snapshot.byModel.get(facts!.model);
+  return serving?.includes(account) === true && (key.accounts === null || key.accounts.has(account.id)) && live.backoffUntil(account.slot) <= nowMs;
+}
+
+function judgeOpening(answer: UpstreamAnswer, ahead: LookAhead, { wallClockMs }: AttemptParts): Judgement {
+  if (ahead.failed !== null) return judgeEvent(ahead.failed, wallClockMs());
+  if (ahead.ended === 'broken_off') return judgeFailure(ahead.failure?.reason ?? 'ended');
+  return judgeAnswer(answer, null, 0);
+}
+
+function joined(collected: Collected | null): Buffer | null {
+  if (collected === null) return null;
+  return collected.front.length === 1 ? collected.front[0]! : Buffer.concat(collected.front);
+}
+
 interface AttemptResult {
   readonly answer: UpstreamAnswer | null;
   readonly collected: Collected | null;
@@ -157,7 +249,7 @@ function upstreamRequest({ match, facts, head, request }: Exchange, account: Acc
     path: account.basePath + match.path.slice('/v1'.length) + match.query,
     headers: upstreamHeaders(account, head.forward),
     body: facts!.body.length === 0 ? null : facts!.body,
-    headTimeoutMs: limits.headTimeoutMs,
+    headTimeoutMs: match.surface.lane === 'compact' ? limits.compactTimeoutMs : limits.headTimeoutMs,
     idleTimeoutMs: limits.idleTimeoutMs,
   };
 }
@@ -170,6 +262,7 @@ function note(record: AttemptRecord, result: AttemptResult, account: Account, pa
   record.failure = failure?.reason;
   record.upstream_code = judgement.code ?? undefined;
   record.verdict = 'next_account';
+  if (judgement.policy !== PASSED_ON) record.policy = judgement.policy.name;
   record.backoff = judgement.backoff ?? undefined;
   if (failure !== null) metrics.switchyard_upstream_failures_total.inc({ reason: failure.reason });
   else parts.answered(answer!.status);
@@ -179,7 +272,9 @@ function note(record: AttemptRecord, result: AttemptResult, account: Account, pa
 /** Writes down that an answer broke off after it had begun: too late for another account, but not for the next request. */
 export function noteBroken(exchange: Exchange, account: Account, failure: UpstreamFailure, parts: AttemptParts): void {
   if (failure.reason === 'aborted') return;
-  const record = exchange.decision?.attempts.at(-1);
+  const record = exchange.decision?.attempts.findLast(({ verdict }) => verdict === 'relayed');
+  // One that broke off in its opening, and was passed on for want of a better, has been written down.
+  if (record?.failure !== undefined) return;
   if (record !== undefined) {
     record.failure = failure.reason;
     record.backoff = 'transport';
@@ -205,10 +300,6 @@ function setBackoff(account: Account, { judgement, failure }: AttemptResult, { l
   }
   live.failed(account.slot, reason, nowMs(), retryAfterS === null ? null : nowMs() + retryAfterS * 1_000);
   metrics.switchyard_backoffs_total.inc({ reason });
-}
-
-function ofOwner(owner: Account, tried: readonly Account[]): Choice {
-  return { account: tried.length === 0 ? owner : null, candidates: 1, skipped: undefined, leastBad: false };
 }
 
 function round(ms: number): number {

@@ -67,10 +67,12 @@ class Relay implements BodySink {
 
   begin(): void {
     const { response } = this.#exchange;
-    const front = this.#committed.collected?.front;
-    if (front !== undefined && front.length > 0) this.data(front);
+    const { collected } = this.#committed;
+    if (collected !== null) for (const chunk of collected.front) this.data(chunk);
     if (this.#body === null) this.end();
     else this.#body.start(this);
+    // Also when it was paused where the front ends, unless the front has given a reason of its own to wait.
+    if (collected?.isPaused && this.#exchange.stalledSinceMs === null && this.#held === null) this.#body?.resume();
     // Node keeps the head back until there is a body. When none has come with it, the client should not have to wait for it.
     if (this.#received === 0 && !this.#ended) response.flushHeaders();
   }

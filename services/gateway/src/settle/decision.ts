@@ -1,13 +1,17 @@
 import type { UpstreamFailureReason } from '@switchyard/contracts';
+import type { PolicyName } from '../attempt/policy.ts';
 import type { SkipReason } from '../choice/choose-account.ts';
 import type { BackoffReason } from '../choice/live-figures.ts';
 
-/** Why this account: by the table of choice, as the owner of the conversation, or again because no other was left. */
-export type ChosenBy = 'choice' | 'owner' | 'only_one_left';
+/**
+ * Why this account: by the table of choice; as the owner of the conversation, for the first time or again; because the conversation should
+ * stay where it is; or again because no other was left.
+ */
+export type ChosenBy = 'choice' | 'owner' | 'owner_again' | 'kept' | 'only_one_left';
 
 /**
  * One attempt at an account, as the decision record keeps it. What is left out has its usual value: nothing skipped, not least bad, no
- * failure, no code, no back-off; `wholeAttempt` puts it back.
+ * failure, no code, passed on, no back-off, no wait; `wholeAttempt` puts it back.
  */
 export interface AttemptRecord {
   readonly account_id: string;
@@ -22,12 +26,16 @@ export interface AttemptRecord {
   readonly in_flight: number;
   /** Milliseconds after the start of the request. */
   readonly started_ms: number;
+  /** Milliseconds that were waited before it, on top of what came before. */
+  readonly waited_ms?: number | undefined;
   status?: number | undefined;
   failure?: UpstreamFailureReason | undefined;
   /** The error code of the upstream's answer, when it decided what happened next. */
   upstream_code?: string | undefined;
+  /** The row of the table that decided what followed. */
+  policy?: PolicyName | undefined;
   /** What became of the attempt. */
-  verdict: 'relayed' | 'next_account' | 'gave_up' | 'in_progress';
+  verdict: 'relayed' | 'next_account' | 'same_account' | 'gave_up' | 'in_progress';
   backoff?: BackoffReason | undefined;
 }
 
@@ -36,6 +44,8 @@ export interface DecisionRecord {
   /** Version of the account table that the choice was made from. */
   readonly snapshot: number;
   readonly attempts: AttemptRecord[];
+  /** Why no other was tried though one could have been: the request's own budget, or that of all retries. */
+  stopped_by?: 'budget' | 'retry_budget' | undefined;
 }
 
 /** An attempt with every field, as the API shows it. */
@@ -44,9 +54,11 @@ export function wholeAttempt(attempt: AttemptRecord): object {
     ...attempt,
     skipped: attempt.skipped ?? {},
     least_bad: attempt.least_bad ?? false,
+    waited_ms: attempt.waited_ms ?? 0,
     status: attempt.status ?? null,
     failure: attempt.failure ?? null,
     upstream_code: attempt.upstream_code ?? null,
+    policy: attempt.policy ?? 'passed_on',
     backoff: attempt.backoff ?? null,
   };
 }

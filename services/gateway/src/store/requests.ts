@@ -41,7 +41,7 @@ export async function findRequest(pool: Pool, id: string): Promise<LoggedRequest
 }
 
 function wholeDecision(decision: DecisionRecord | null): object | null {
-  return decision === null ? null : { ...decision, attempts: decision.attempts.map(wholeAttempt) };
+  return decision === null ? null : { ...decision, stopped_by: decision.stopped_by ?? null, attempts: decision.attempts.map(wholeAttempt) };
 }
 
 export interface RequestPage {

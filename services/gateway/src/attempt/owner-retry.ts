@@ -1,0 +1,14 @@
+import type { PolicyRow } from './policy.ts';
+
+/** Milliseconds before each further attempt at an owner that nobody can stand in for (product section 4). */
+export const OWNER_RETRY_MS: readonly number[] = [75, 200, 500];
+
+/**
+ * How long to wait before the owner is asked again.
+ * @param asked  How often it has been asked; at least once.
+ * @returns null when it is not to be asked again
+ */
+export function ownerRetryMs({ owner }: PolicyRow, asked: number): number | null {
+  const retries = owner === 'again' ? OWNER_RETRY_MS.length : owner === 'again_once' ? 1 : 0;
+  return asked <= retries ? OWNER_RETRY_MS[asked - 1]! : null;
+}
