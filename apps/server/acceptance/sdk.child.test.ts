@@ -329,7 +329,7 @@ describe('errors', () => {
   });
 
   test('a stream that the upstream breaks off breaks off here: no ending is made up, and no other account is asked', async () => {
-    const cut = { rules: [{ times: 'always', answer: { cut: { at: { units: 3 } } } }] };
+    const cut = { rules: [{ times: 'always', answer: { cut: { at: { units: 5 } } } }] };
     await Promise.all([upstream.script(cut), second.script(cut)]);
     const seen: string[] = [];
     const reading = (async () => {
@@ -337,7 +337,13 @@ describe('errors', () => {
       for await (const event of stream) seen.push(event.type);
     })();
     await expect(reading).rejects.toThrow();
-    expect(seen).toEqual(['response.created', 'response.in_progress', 'response.output_item.added']);
+    expect(seen).toEqual([
+      'response.created',
+      'response.in_progress',
+      'response.output_item.added',
+      'response.content_part.added',
+      'response.output_text.delta',
+    ]);
     expect((await upstream.counters()).received + (await second.counters()).received).toBe(1);
   });
 });
