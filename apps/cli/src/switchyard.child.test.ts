@@ -114,7 +114,9 @@ test('why tells each attempt, the same from the running server and from its file
   do report = (await runCommand(['why', id], env)).out;
   while (!report.includes('It was answered whole'));
   expect(report).toContain(`Request ${id}\n`);
-  expect(report).toMatch(/1\. a1, .*\n.*Chosen before one other by priority.*\n.*Answered 429 \(usage_limit_reached\); another account was looked for/);
+  expect(report).toMatch(
+    /1\. a1, .*\n.*Chosen before one other by priority.*\n.*Answered 429 \(usage_limit_reached\): the account is out of quota; another account was looked for/,
+  );
   expect(report).toMatch(/2\. a2, .*\n.*\n.*1 tried before.*\n.*Answered 200; this answer went to the client/);
   const json = said<{ decision: { attempts: unknown[] } }>(await runCommand(['why', id, '--json'], env));
   expect(json.decision.attempts).toMatchObject([

@@ -1,7 +1,7 @@
 import type { PolicyRow } from './policy.ts';
 
 /** Milliseconds before each further attempt at an owner that nobody can stand in for (product section 4). */
-export const OWNER_RETRY_MS: readonly number[] = [75, 200, 500];
+const OWNER_RETRY_MS: readonly number[] = [75, 200, 500];
 
 /**
  * How long to wait before the owner is asked again.

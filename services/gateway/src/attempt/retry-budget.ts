@@ -1,5 +1,8 @@
-/** Retries that are allowed however few requests there are: that many in progress, and that many a second. */
+/** Retries in progress that are always allowed, however few requests there are. */
 const FLOOR = 3;
+/** Retries of the floor that may be had on credit, enough for any one request, and how many of them come back each second. */
+const MAX_DEBT = 24;
+const PAID_BACK_A_SECOND = 3;
 /** Share that retries may be of the active requests, and of all requests over time. */
 const SHARE = 0.2;
 
@@ -37,10 +40,10 @@ export class RetryBudget {
   /** @returns false when there is none left; else it is the caller's to give back */
   take(): boolean {
     const nowMs = this.#nowMs();
-    if (this.#credit < 0) this.#credit = Math.min(0, this.#credit + ((nowMs - this.#takenAtMs) * FLOOR) / 1_000);
+    if (this.#credit < 0) this.#credit = Math.min(0, this.#credit + ((nowMs - this.#takenAtMs) * PAID_BACK_A_SECOND) / 1_000);
     this.#takenAtMs = nowMs;
     const isFloor = this.#taken < FLOOR;
-    if (isFloor ? this.#credit - 1 < -FLOOR : this.#credit < 1 || this.#taken + 1 > SHARE * this.#activeRequests()) return false;
+    if (isFloor ? this.#credit - 1 < -MAX_DEBT : this.#credit < 1 || this.#taken + 1 > SHARE * this.#activeRequests()) return false;
     this.#taken++;
     this.#credit--;
     return true;

@@ -16,7 +16,7 @@ import { judgeAnswer, judgeEvent, judgeFailure, needsBody } from './judge.ts';
 import type { Judgement } from './judge.ts';
 import { LookAhead, isLookedAt } from './look-ahead.ts';
 import type { LookAheadEnd } from './look-ahead.ts';
-import { exhaustedOwner } from './owner-faults.ts';
+import { exhaustedOwner } from './exhausted-owner.ts';
 import { ownerRetryMs } from './owner-retry.ts';
 import type { Owner } from './owner.ts';
 import { Pause } from './pause.ts';
