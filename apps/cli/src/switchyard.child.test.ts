@@ -202,6 +202,13 @@ test('a shell that knows another admin token is told so', { timeout: 120_000 }, 
   await stopServer(server);
 });
 
+test('the port that is used only beyond loopback may be the gateway’s own here, and there the clash is said of what was set', async () => {
+  const env = { HOME: '/nonexistent', SWITCHYARD_HOME: '/nonexistent', SWITCHYARD_PORT: '4701' };
+  expect(await runCommand(['config', 'check'], env)).toMatchObject({ code: 0 });
+  const { code, out } = await runCommand(['config', 'check'], { ...env, SWITCHYARD_HOST: '0.0.0.0' });
+  expect({ code, out }).toEqual({ code: 1, out: 'SWITCHYARD_PORT: server.port is the port of admin.listen (our own API); choose another, or 0 for a free one\n' });
+});
+
 test('a reader that leaves early is no fault', async () => {
   await using command = startCommand(['config', 'show'], { HOME: '/nonexistent', SWITCHYARD_HOME: '/nonexistent' });
   command.child.stdout!.destroy();

@@ -139,7 +139,7 @@ test('connections that cannot be taken are told once, and the others are served 
 test('an address that cannot be had is refused with the place and the remedy', async () => {
   const { port } = await open();
   await expect(open({ port })).rejects.toThrow(
-    `Port ${port} on 127.0.0.1 is in use by another program. Stop that program, or choose another port: SWITCHYARD_PORT=${port + 1}`,
+    `Port ${port} on 127.0.0.1 is in use by another program. Stop that program, or choose another port: SWITCHYARD_PORT=${port + (port > 65_525 ? -10 : 10)}`,
   );
   await expect(open({ host: '192.0.2.1' })).rejects.toThrow('192.0.2.1 is not an address of this machine. Set SWITCHYARD_HOST');
 });

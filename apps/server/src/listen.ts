@@ -112,7 +112,7 @@ function refusalOf(error: NodeJS.ErrnoException, host: string, port: number): St
   switch (error.code) {
     case 'EADDRINUSE':
       return new StartRefusal(
-        `Port ${port} on ${host} is in use by another program. Stop that program, or choose another port: SWITCHYARD_PORT=${port + 1}, or 0 for a free one.`,
+        `Port ${port} on ${host} is in use by another program. Stop that program, or choose another port: SWITCHYARD_PORT=${anotherPort(port)}, or 0 for a free one.`,
         error,
       );
     case 'EACCES':
@@ -123,6 +123,11 @@ function refusalOf(error: NodeJS.ErrnoException, host: string, port: number): St
     default:
       return new StartRefusal(`Could not listen on ${host}:${port}: ${error.message}.`, error);
   }
+}
+
+/** Not the next one: beside a gateway that serves other machines, that is where our own API listens unless told otherwise. */
+function anotherPort(port: number): number {
+  return port + 10 > 65_535 ? port - 10 : port + 10;
 }
 
 /** Answers bytes that are no request, or one that came too slowly, and ends the connection. */

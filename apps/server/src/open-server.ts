@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { isLoopback } from '@switchyard/config';
 import type { Config } from '@switchyard/config';
 import { newId } from '@switchyard/contracts';
 import { createMetrics } from '@switchyard/observability';
@@ -9,7 +10,7 @@ import { openSimulator } from '@switchyard/simulator';
 import { adminHandler } from './admin-handler.ts';
 import { listen } from './listen.ts';
 import type { Listener } from './listen.ts';
-import { isLoopback, openStorage } from './open-storage.ts';
+import { openStorage } from './open-storage.ts';
 import { writeServerFile } from './server-file.ts';
 import { VERSION } from './version.ts';
 

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isLoopback } from '@switchyard/config';
 import type { Config } from '@switchyard/config';
 import { migrate, openDatabase, startEmbeddedPostgres } from '@switchyard/database';
 import type { Database } from '@switchyard/database';
@@ -37,12 +37,6 @@ export async function openStorage(config: Config, log: Logger, use: 'server' | '
   const database = opened.use(await openDatabase<GatewayTables>({ connection, poolSize, log: databaseLog }));
   const owned = opened.move();
   return { database, vault, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-/** Whether only this machine can reach an address. */
-export function isLoopback(host: string): boolean {
-  if (host === 'localhost' || host === '::1') return true;
-  return isIP(host) === 4 && host.startsWith('127.');
 }
 
 /**

@@ -8,6 +8,7 @@ export type { SettingDescription } from './describe-settings.ts';
 export { envExample } from './env-example.ts';
 export { loadConfig } from './load-config.ts';
 export type { Config, ConfigSource, LoadedConfig } from './load-config.ts';
+export { isLoopback } from './loopback.ts';
 export { originText } from './origin.ts';
 export type { Origin } from './origin.ts';
 export { ValueRefusal } from './setting-type.ts';

@@ -197,7 +197,8 @@ test.each([
   ['database.url = "file:gone"', 'database.url', 1, '/home/me/.switchyard/gone, which cannot be read'],
   ['gateway.bootstrap_key = "short"', 'gateway.bootstrap_key', 1, '20 to 200 visible ASCII'],
   ['limits.body_bytes = "1GiB"', 'limits.body_memory_bytes', 0, 'is below limits.body_bytes'],
-  ['admin.listen = "127.0.0.1:4700"', 'admin.listen', 1, 'address of the gateway itself'],
+  ['admin.listen = "10.0.0.1:4700"\nserver.host = "10.0.0.1"', 'admin.listen', 1, 'port of the gateway itself'],
+  ['server = { host = "0.0.0.0", port = 4701 }', 'server.port', 1, 'port of admin.listen'],
   ['accounts = 1', 'accounts', 1, '[[accounts]]'],
   ['[accounts]\nname = "x"', 'accounts', 1, '[[accounts]]'],
 ])('the file %j is refused at %s', (toml, key, line, says) => {

@@ -10,6 +10,7 @@ import { ConfigError } from './config-error.ts';
 import type { ConfigProblem } from './config-error.ts';
 import { readEnvironment } from './environment.ts';
 import type { Environment } from './environment.ts';
+import { isLoopback } from './loopback.ts';
 import { originText } from './origin.ts';
 import type { Origin } from './origin.ts';
 import { isSecretReference, resolveSecret } from './secret-reference.ts';
@@ -234,6 +235,8 @@ function checkOverridden(key: SettingKey, value: unknown, place: string, refuse:
   }
 }
 
+const ANY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
 /** What no single value shows. */
 function checkTogether(config: Config, origins: Readonly<Record<string, Origin>>, refuse: (key: string, place: string, problem: string) => void): void {
   const at = (key: SettingKey): string => originText(origins[key] ?? { kind: 'default' });
@@ -244,8 +247,14 @@ function checkTogether(config: Config, origins: Readonly<Record<string, Origin>>
       'is below limits.body_bytes, so that the largest body would never fit; raise it, or lower limits.body_bytes',
     );
   }
-  const { port } = config['admin.listen'];
-  if (port !== 0 && port === config['server.port'] && config['admin.listen'].host === config['server.host']) {
-    refuse('admin.listen', at('admin.listen'), 'is the address of the gateway itself; choose another port');
+  // While the gateway's own listener serves our API too, this address is not used (product section 8).
+  const apart = !isLoopback(config['server.host']) && !config['admin.expose'];
+  const { host, port } = config['admin.listen'];
+  const overlap = host === config['server.host'] || ANY_ADDRESS.has(host) || ANY_ADDRESS.has(config['server.host']);
+  if (apart && port !== 0 && port === config['server.port'] && overlap) {
+    // Said of the one that somebody has set.
+    const key = origins['admin.listen']?.kind === 'default' ? 'server.port' : 'admin.listen';
+    const other = key === 'server.port' ? 'admin.listen (our own API)' : 'the gateway itself';
+    refuse(key, at(key), `is the port of ${other}; choose another, or 0 for a free one`);
   }
 }
