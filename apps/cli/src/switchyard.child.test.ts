@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openSimulator } from '@switchyard/simulator';
 import type { Simulator } from '@switchyard/simulator';
@@ -206,7 +206,31 @@ test('the port that is used only beyond loopback may be the gateway’s own here
   const env = { HOME: '/nonexistent', SWITCHYARD_HOME: '/nonexistent', SWITCHYARD_PORT: '4701' };
   expect(await runCommand(['config', 'check'], env)).toMatchObject({ code: 0 });
   const { code, out } = await runCommand(['config', 'check'], { ...env, SWITCHYARD_HOST: '0.0.0.0' });
-  expect({ code, out }).toEqual({ code: 1, out: 'SWITCHYARD_PORT: server.port is the port of admin.listen (our own API); choose another, or 0 for a free one\n' });
+  expect({ code, out }).toEqual({
+    code: 1,
+    out: 'SWITCHYARD_PORT: server.port is the port of admin.listen (our own API); choose another, or 0 for a free one\n',
+  });
+});
+
+test('a secret that only the shell of the server has is missed by no command that speaks to it', { timeout: 120_000 }, async () => {
+  await using home = await temporaryHome();
+  const env = { SWITCHYARD_HOME: home.path, HOME: home.path };
+  const account = '[[accounts]]\nname = "work"\nkind = "openai"\napi_key = "env:WORK_KEY"\nmodels = ["alpha"]\n';
+  writeFileSync(join(home.path, 'switchyard.toml'), account, { mode: 0o600 });
+  await using server = await startServer({ ...env, WORK_KEY: UPSTREAM_KEY });
+  expect(said(await runCommand(['accounts', 'list', '--json'], env))).toMatchObject({
+    data: expect.arrayContaining([expect.objectContaining({ name: 'work' })]) as unknown,
+  });
+  for (const argv of [['logs'], ['keys', 'list']]) expect(await runCommand(argv, env)).toMatchObject({ code: 0, err: '' });
+  expect(said(await runCommand(['config', 'show', '--json'], env))).toMatchObject({ accounts: [{ name: 'work', api_key: 'not set here' }] });
+  const shown = await runCommand(['config', 'show'], env);
+  expect(shown.out).toMatch(/^not set here: .*switchyard\.toml:4:\d+: accounts\[0\]\.api_key refers to the environment variable WORK_KEY/m);
+  await stopServer(server);
+  // What would start a server is told still.
+  expect(await runCommand(['config', 'check'], env)).toMatchObject({
+    code: 1,
+    out: expect.stringMatching(/set and export it, or take the account out\n$/) as string,
+  });
 });
 
 test('a reader that leaves early is no fault', async () => {

@@ -1,4 +1,5 @@
 import { ACCOUNT_RULES, accountHeadersProblem, isBuiltInName } from './account-rules.ts';
+import { AbsentSecret } from './secret-reference.ts';
 import { ValueRefusal, integer } from './setting-type.ts';
 import type { TomlPath } from './toml-places.ts';
 import { nearestName } from './suggest.ts';
@@ -69,10 +70,12 @@ const OPENAI_BASE_URL = 'https://api.openai.com/v1';
 const PRIORITY = integer({ min: 0, max: 1_000_000 });
 
 export interface AccountReading {
-  /** Resolves a secret as it stands in the file; throws ValueRefusal. */
+  /** Resolves a secret as it stands in the file; throws AbsentSecret, ValueRefusal. */
   readonly secret: (text: string) => string;
   readonly place: (path: TomlPath) => string;
   readonly refuse: (key: string, place: string, problem: string) => void;
+  /** Told of secrets that this shell lacks; when absent they are refused. */
+  readonly lacks?: (key: string, place: string, problem: string) => void;
 }
 
 /** Reads `[[accounts]]`; what is wrong goes to `refuse`, all of it, and a wrong entry is left out of the result. */
@@ -95,7 +98,7 @@ export function readAccounts(value: unknown, reading: AccountReading): readonly 
   return Object.freeze(entries);
 }
 
-function readAccount(raw: Readonly<Record<string, unknown>>, n: number, { secret, place, refuse }: AccountReading): AccountEntry | null {
+function readAccount(raw: Readonly<Record<string, unknown>>, n: number, { secret, place, refuse, lacks }: AccountReading): AccountEntry | null {
   let sound = true;
   const wrong = (field: string, problem: string): null => {
     refuse(`accounts[${n}].${field}`, place(['accounts', n, field]), problem);
@@ -108,6 +111,10 @@ function readAccount(raw: Readonly<Record<string, unknown>>, n: number, { secret
     try {
       return as(value);
     } catch (error) {
+      if (error instanceof AbsentSecret && lacks) {
+        lacks(`accounts[${n}].${field}`, place(['accounts', n, field]), error.message);
+        return null;
+      }
       if (error instanceof ValueRefusal) return wrong(field, error.message);
       throw error;
     }

@@ -192,7 +192,7 @@ test.each([
   ['[server]\nport = = 1', 'switchyard.toml', 2, 'is not TOML there'],
   ['[server]\nport = 1\nport = 2', 'switchyard.toml', 3, 'is not TOML there'],
   ['__proto__ = 1', 'switchyard.toml', 1, 'is not TOML there'],
-  ['database.url = "env:NOPE"', 'database.url', 1, 'environment variable NOPE, which is not set'],
+  ['database.url = "env:NOPE"', 'database.url', 1, 'environment variable NOPE, which is not set here; set and export it, or take the line out'],
   ['database.url = "env:not a name"', 'database.url', 1, 'must name an environment variable'],
   ['database.url = "file:gone"', 'database.url', 1, '/home/me/.switchyard/gone, which cannot be read'],
   ['gateway.bootstrap_key = "short"', 'gateway.bootstrap_key', 1, '20 to 200 visible ASCII'],
@@ -239,6 +239,16 @@ test('what was read cannot be changed', () => {
   const { config } = load({ toml: 'server.cors_origins = ["https://a.example"]' });
   expect(() => Object.assign(config, { 'server.port': 1 })).toThrow(TypeError);
   expect(() => (config['server.cors_origins'] as string[]).push('x')).toThrow(TypeError);
+});
+
+test('a secret whose variable is not set here may be missing where no server is started; any other fault may not', () => {
+  const toml = 'admin.token = "env:TOKEN"\n[[accounts]]\nname = "a"\nkind = "openai"\napi_key = "env:A_KEY"\nheaders = { x-team = "env:TEAM" }\n';
+  const { config, absent } = loadConfig({ ...source({ toml }), absentSecrets: true });
+  expect(absent.map(({ key }) => key)).toEqual(['admin.token', 'accounts[0].api_key', 'accounts[0].headers']);
+  expect(config.accounts).toMatchObject([{ name: 'a', apiKey: null, headers: {} }]);
+  expect(problems({ toml })).toEqual(absent);
+  expect(absent[1]!.problem).toContain('set and export it, or take the account out');
+  expect(() => loadConfig({ ...source({ toml, env: { A_KEY: 'not a\nkey' } }), absentSecrets: true })).toThrow('accounts[0].api_key');
 });
 
 test('no secret is ever said, whatever is wrong around it', () => {

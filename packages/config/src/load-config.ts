@@ -13,7 +13,7 @@ import type { Environment } from './environment.ts';
 import { isLoopback } from './loopback.ts';
 import { originText } from './origin.ts';
 import type { Origin } from './origin.ts';
-import { isSecretReference, resolveSecret } from './secret-reference.ts';
+import { AbsentSecret, isSecretReference, resolveSecret } from './secret-reference.ts';
 import { ValueRefusal } from './setting-type.ts';
 import { SETTING_KEYS, envName, isSettingKey, settingOf } from './settings.ts';
 import type { SettingKey, SettingValue } from './settings.ts';
@@ -31,6 +31,8 @@ export interface LoadedConfig {
   readonly origins: Readonly<Record<SettingKey, Origin>>;
   /** Things worth saying that do not stop a start; whole sentences without values. */
   readonly warnings: readonly string[];
+  /** Secrets that this shell lacks, where that was allowed; each stands in the configuration as if it were not set. */
+  readonly absent: readonly ConfigProblem[];
   /** The settings file that was read, or null when there is none. */
   readonly file: string | null;
 }
@@ -39,6 +41,8 @@ export interface ConfigSource {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Values from the command line by dotted key. */
   readonly flags?: Readonly<Record<string, string>>;
+  /** Whether a secret may be missing whose variable is not set: true for what does not start a server, which has an environment of its own. */
+  readonly absentSecrets?: boolean;
   /** Relative paths start here; the process's own folder when absent. */
   readonly cwd?: string;
   /** What `~` stands for. */
@@ -65,9 +69,12 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
   const flags = source.flags ?? {};
   const problems: ConfigProblem[] = [];
   const warnings: string[] = [];
+  const absent: ConfigProblem[] = [];
   const values: Record<string, unknown> = {};
   const origins: Record<string, Origin> = {};
   const refuse = (key: string, place: string, problem: string): void => void problems.push({ key, place, problem });
+  // Why a secret could not be had here, unless that is allowed.
+  const lacks = (key: string, place: string, problem: string): void => void (source.absentSecrets ? absent : problems).push({ key, place, problem });
   const absolute = (path: string): string => {
     const open = path === '~' || path.startsWith('~/') ? join(userHome, path.slice(1)) : path;
     return isAbsolute(open) ? resolve(open) : resolve(cwd, open);
@@ -77,11 +84,12 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     const { type, secret } = settingOf(key);
     origins[key] = origin;
     try {
-      const given = secret && typeof raw === 'string' ? resolveSecret(raw, { env, cwd, baseFile, readFile }) : raw;
+      const given = secret && typeof raw === 'string' ? resolveSecret(raw, { env, cwd, baseFile, readFile, otherwise: 'take the line out' }) : raw;
       values[key] = origin.kind === 'file' ? type.fromToml(given) : type.fromText(String(given));
     } catch (error) {
       if (!(error instanceof ValueRefusal)) throw error;
-      refuse(key, originText(origin), error.message);
+      values[key] = settingOf(key).default;
+      (error instanceof AbsentSecret ? lacks : refuse)(key, originText(origin), error.message);
     }
   };
 
@@ -130,10 +138,11 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
       accounts = readAccounts(document['accounts'], {
         secret: (given) => {
           plainSecrets ||= !isSecretReference(given);
-          return resolveSecret(given, { env, cwd, baseFile: path, readFile });
+          return resolveSecret(given, { env, cwd, baseFile: path, readFile, otherwise: 'take the account out' });
         },
         place: (keys) => originText(at(keys)),
         refuse,
+        ...(source.absentSecrets ? { lacks } : {}),
       });
     }
     const mode = plainSecrets ? fileMode(path) : null;
@@ -148,6 +157,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     config: Object.freeze({ ...(values as unknown as Config), accounts }),
     origins: Object.freeze(origins as Record<SettingKey, Origin>),
     warnings: Object.freeze(warnings),
+    absent: Object.freeze(absent),
     file: text === null ? null : path,
   });
 }

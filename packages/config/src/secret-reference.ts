@@ -9,7 +9,12 @@ export interface SecretContext {
   readonly cwd: string;
   readonly baseFile: string | null;
   readonly readFile: (path: string) => string;
+  /** What to do other than to set a variable that is not set. */
+  readonly otherwise: string;
 }
+
+/** A variable that a secret is to be read from is not set here; another shell may have it. */
+export class AbsentSecret extends ValueRefusal {}
 
 /** Whether a text says where a secret is rather than being one. */
 export function isSecretReference(text: string): boolean {
@@ -18,15 +23,15 @@ export function isSecretReference(text: string): boolean {
 
 /**
  * A secret as given, or what `env:NAME` or `file:PATH` (relative to the file that says so) refers to.
- * @throws ValueRefusal naming the variable or the path, never what it holds
+ * @throws AbsentSecret, ValueRefusal naming the variable or the path, never what it holds
  */
-export function resolveSecret(text: string, { env, cwd, baseFile, readFile }: SecretContext): string {
+export function resolveSecret(text: string, { env, cwd, baseFile, readFile, otherwise }: SecretContext): string {
   if (text.startsWith('env:')) {
     const name = text.slice('env:'.length);
     if (!/^[A-Za-z_][A-Za-z0-9_]{0,99}$/.test(name)) throw new ValueRefusal('must name an environment variable after env:');
     const value = env.get(name)?.text;
     if (value === undefined || value === '')
-      throw new ValueRefusal(`refers to the environment variable ${name}, which is not set; set it, or take the line out`);
+      throw new AbsentSecret(`refers to the environment variable ${name}, which is not set here; set and export it, or ${otherwise}`);
     return value;
   }
   if (text.startsWith('file:')) {

@@ -5,20 +5,23 @@ import { originText } from './origin.ts';
 import { SETTING_KEYS, settingOf } from './settings.ts';
 
 const SET = 'set (hidden)';
+const ABSENT = 'not set here';
 
 /** What `switchyard config show` prints: each key, its value (of a secret only that it is set) and where it came from. */
 export function showConfig(loaded: LoadedConfig, options: { readonly json: boolean }): string {
+  const absent = new Set(loaded.absent.map(({ key }) => key));
   const settings = SETTING_KEYS.map((key) => {
     const { type, secret, default: fallback } = settingOf(key);
     const value = loaded.config[key];
-    const shown = secret ? (value === fallback ? '' : SET) : type.show(value);
+    const hidden = absent.has(key) ? ABSENT : value === fallback ? '' : SET;
+    const shown = secret ? hidden : type.show(value);
     return { key, shown, value: secret ? shown || null : value, origin: originText(loaded.origins[key]) };
   });
-  const accounts = loaded.config.accounts.map((account) => ({
+  const accounts = loaded.config.accounts.map((account, n) => ({
     name: account.name,
     kind: account.kind,
     base_url: account.baseUrl,
-    api_key: account.apiKey === null ? null : SET,
+    api_key: absent.has(`accounts[${n}].api_key`) ? ABSENT : account.apiKey === null ? null : SET,
     models: account.models,
     priority: account.priority,
     organization: account.organization,
@@ -28,11 +31,12 @@ export function showConfig(loaded: LoadedConfig, options: { readonly json: boole
   }));
   if (options.json) {
     const rows = Object.fromEntries(settings.map(({ key, value, origin }) => [key, { value, origin }]));
-    return `${JSON.stringify({ file: loaded.file, settings: rows, accounts, warnings: loaded.warnings }, null, 2)}\n`;
+    return `${JSON.stringify({ file: loaded.file, settings: rows, accounts, absent: loaded.absent, warnings: loaded.warnings })}\n`;
   }
   const lines = [
     ...table(settings.map(({ key, shown, origin }) => [key, shown === '' ? '(not set)' : shown, origin])),
     ...(accounts.length > 0 ? ['', 'accounts', ...table(accounts.map((each) => [`  ${each.name}`, `${each.kind} ${each.base_url}`, each.origin]))] : []),
+    ...(loaded.absent.length > 0 ? ['', ...loaded.absent.map((problem) => `${ABSENT}: ${problemText(problem)}`)] : []),
     ...(loaded.warnings.length > 0 ? ['', ...loaded.warnings.map((warning) => `warning: ${warning}`)] : []),
   ];
   return `${lines.join('\n')}\n`;

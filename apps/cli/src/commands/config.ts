@@ -7,7 +7,7 @@ interface Json {
 
 /** `switchyard config show`. */
 export async function showSettings({ json = false }: { readonly json?: boolean }, { env, out }: Cli): Promise<number> {
-  out.write(showConfig(loadConfig({ env }), { json }));
+  out.write(showConfig(loadConfig({ env, absentSecrets: true }), { json }));
   return 0;
 }
 

@@ -12,7 +12,8 @@ import type { Operations } from './operations.ts';
  * @throws ConfigError, DatabaseRefusal, SecurityRefusal
  */
 export async function openOperations(cli: Cli): Promise<Operations> {
-  const { config, warnings } = loadConfig({ env: cli.env });
+  // A running server has its secrets; only the home and the admin token are needed to speak to it.
+  const { config, warnings } = loadConfig({ env: cli.env, absentSecrets: true });
   for (const warning of warnings) cli.err.write(`warning: ${warning}\n`);
   return chooseOperations({
     findServer: async () => {
@@ -23,7 +24,11 @@ export async function openOperations(cli: Cli): Promise<Operations> {
     },
     openFiles: async () => {
       const { openFileOperations } = await import('./file-operations.ts');
-      return withProgress(cli, 'No server is running here; starting its database for this command …', openFileOperations(config, cli.err));
+      return withProgress(
+        cli,
+        'No server is running here; starting its database for this command …',
+        openFileOperations(loadConfig({ env: cli.env }).config, cli.err),
+      );
     },
     waiting: () => cli.err.write('Another process has this home: a server on its way up or down, or another command. Waiting for it …\n'),
     sleep,
