@@ -85,7 +85,6 @@ export class Reader implements AsyncDisposable {
       .replaceAll('YOUR_OPENAI_KEY', 'sk-test-reader-not-a-secret')
       .replaceAll('YOUR_KEY', /sk-switchyard-\w+/.exec(this.#told)?.[0] ?? '')
       .replaceAll('REQUEST_ID', last(/(?<=x-switchyard-request-id: )req_\w+/g))
-      .replaceAll('KEY_ID', last(/key_\w+/g))
       .replaceAll('https://api.openai.com/v1', this.#options.openaiUrl)
       .replaceAll(ADDRESS, this.#server?.address ?? ADDRESS);
   }

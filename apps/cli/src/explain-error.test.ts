@@ -9,11 +9,20 @@ import { CommandRefusal, UsageError } from './refusals.ts';
 const asked = { command: 'switchyard keys create', json: false };
 
 test('a fault is its message and, below it, what to do about it', () => {
-  const fault = new SwitchyardError('name_taken', 'There is an account named "a1" already.', { param: 'name' });
+  const fault = new SwitchyardError('name_taken', 'There is a live key named "a1" already.', { param: 'name' });
   expect(explainError(fault, asked)).toEqual({
     exitCode: 1,
-    text: 'error: There is an account named "a1" already.\n  Choose another name, or remove the one that has it.\n',
+    text: 'error: There is a live key named "a1" already.\n  Choose another name, or first end the one that has it: `switchyard keys revoke NAME`.\n',
   });
+});
+
+test.each([
+  { command: 'switchyard accounts test', names: 'switchyard accounts list' },
+  { command: 'switchyard keys revoke', names: 'switchyard keys list' },
+  { command: 'switchyard why', names: 'switchyard logs' },
+])('what $command does not find is looked for with one command', ({ command, names }) => {
+  const { text } = explainError(new SwitchyardError('not_found', 'There is none.'), { ...asked, command });
+  expect(text).toBe(`error: There is none.\n  See \`${names}\` for what there is.\n`);
 });
 
 test('a wrong field is told by the name of its option', () => {
@@ -34,7 +43,7 @@ test('as JSON it is the envelope, with the advice in its message', () => {
   expect(exitCode).toBe(1);
   expect(JSON.parse(text)).toEqual({
     error: {
-      message: 'Taken. Choose another name, or remove the one that has it.',
+      message: 'Taken. Choose another name, or first end the one that has it: `switchyard keys revoke NAME`.',
       type: 'invalid_request_error',
       param: 'name',
       code: 'name_taken',

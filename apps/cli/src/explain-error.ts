@@ -26,11 +26,17 @@ const SHELL_REMEDIES: Partial<Record<FaultCode, string | null>> = {
     'The server was started with another admin token than this shell knows: set SWITCHYARD_ADMIN_TOKEN to it, or unset it to use the file in SWITCHYARD_HOME.',
   account_refused: 'Nothing was changed. Check the address and the key, then run the command again.',
   held_by_file: null,
-  not_found: 'See `switchyard accounts list`, `switchyard keys list` or `switchyard logs` for what there is.',
   missing_required_parameter: 'Add the option that the message names.',
   route_not_found: 'The running server is of another version than this command; restart it.',
   internal_error: "The server's log has the cause. Please report it.",
 };
+
+/** Where the things that a command names are listed and ended. */
+const AREAS: readonly { readonly commands: RegExp; readonly list: string; readonly end?: string }[] = [
+  { commands: / accounts /, list: 'switchyard accounts list', end: 'switchyard accounts remove' },
+  { commands: / keys /, list: 'switchyard keys list', end: 'switchyard keys revoke' },
+  { commands: / (why|logs)$/, list: 'switchyard logs' },
+];
 
 /** The option behind a field of our API. */
 const OPTIONS: Readonly<Record<string, string>> = {
@@ -55,7 +61,7 @@ const WHOLE: Readonly<Record<string, string>> = {
 
 /**
  * Says what went wrong, and what to do next. What was foreseen never shows a stack.
- * @param asked.command  Whose help a usage error points to.
+ * @param asked.command  `switchyard` and the words of the command: whose help a usage error points to, and whose things are meant.
  * @param asked.json     Whether the caller is a script: then the error is the envelope of product section 1, on one line.
  */
 export function explainError(error: unknown, asked: { readonly command: string; readonly json: boolean }): Explained {
@@ -77,7 +83,7 @@ function factsOf(error: unknown, command: string): Facts {
   if (error instanceof CommandRefusal) return { ...refused, code: error.code, message: error.message, remedy: error.remedy };
   if (error instanceof SwitchyardError) {
     const { type, retry } = error.fault;
-    return { exitCode: 1, code: error.code, type, param: error.param, message: error.message, remedy: remedyOf(error), retryable: retry !== 'never' };
+    return { exitCode: 1, code: error.code, type, param: error.param, message: error.message, remedy: remedyOf(error, command), retryable: retry !== 'never' };
   }
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
   const code = WHOLE[name];
@@ -103,10 +109,13 @@ function usageMessage(message: string): string {
     : sentence.replace(/([^.?!)])$/, '$1.');
 }
 
-function remedyOf(error: SwitchyardError): string | null {
+function remedyOf(error: SwitchyardError, command: string): string | null {
   // Its message says what to do already.
   if (error.name === 'DatabaseRefusal') return null;
   if (error.code === 'invalid_value' && error.param !== null) return `Correct ${OPTIONS[error.param] ?? error.param}.`;
+  const area = AREAS.find(({ commands }) => commands.test(command));
+  if (error.code === 'not_found' && area !== undefined) return `See \`${area.list}\` for what there is.`;
+  if (error.code === 'name_taken' && area?.end !== undefined) return `Choose another name, or first end the one that has it: \`${area.end} NAME\`.`;
   const shell = SHELL_REMEDIES[error.code];
   return shell === undefined ? error.fault.remedy : shell;
 }

@@ -140,9 +140,9 @@ function addKeys(keys: Command, cli: Cli, ended: (code: number) => void): void {
   keys
     .command('revoke')
     .description('make a key worthless, at once')
-    .argument('<id>', 'its id, from `switchyard keys list`')
+    .argument('<name>', 'name of a live key, or id')
     .option(...JSON_OPTION)
-    .action(async (id: string, options) => ended(await (await import('./commands/keys.ts')).revokeKey(id, options, cli)));
+    .action(async (name: string, options) => ended(await (await import('./commands/keys.ts')).revokeKey(name, options, cli)));
 }
 
 function addConfig(config: Command, cli: Cli, ended: (code: number) => void): void {

@@ -79,7 +79,7 @@ test('with --json an error is one line with the envelope', async () => {
   expect(err.trimEnd()).not.toContain('\n');
   expect(JSON.parse(err)).toEqual({
     error: {
-      message: "Missing required argument 'id'. See: switchyard keys revoke --help",
+      message: "Missing required argument 'name'. See: switchyard keys revoke --help",
       type: 'invalid_request_error',
       param: null,
       code: 'usage',

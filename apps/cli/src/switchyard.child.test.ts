@@ -81,11 +81,16 @@ test('accounts and keys are managed with the server stopped, and again while it 
   const running = said<{ data: unknown[] }>(await runCommand(['accounts', 'list', '--json'], env));
   expect(running.data).toContainEqual(expect.objectContaining({ name: 'a1', state: 'ready', in_flight: 0 }));
 
-  const revoked = await runCommand(['keys', 'revoke', second.id], env);
+  const taken = await runCommand(['keys', 'create', '--name', 'second'], env);
+  expect(taken).toMatchObject({ code: 1, err: expect.stringContaining('`switchyard keys revoke NAME`') as string });
+  const revoked = await runCommand(['keys', 'revoke', 'second'], env);
   expect(revoked).toMatchObject({ code: 0, out: expect.stringContaining('Revoked') as string });
   expect((await chat(server.address, second.key, 'gamma')).status).toBe(401);
   expect((await chat(server.address, first.key, 'alpha')).status).toBe(200);
   expect((await runCommand(['keys', 'list'], env)).out).toMatch(/second .*a2 .*revoked/);
+  const again = await runCommand(['keys', 'revoke', 'second'], env); // the name of no live key any more
+  expect(again).toMatchObject({ code: 1, err: 'error: There is no key "second".\n  See `switchyard keys list` for what there is.\n' });
+  expect(await runCommand(['keys', 'revoke', second.id], env)).toMatchObject({ code: 0 });
 
   expect(await runCommand(['accounts', 'remove', 'a1'], env)).toMatchObject({ code: 0 });
   expect((await chat(server.address, first.key, 'alpha')).status).toBe(404);

@@ -36,8 +36,12 @@ export async function listKeys({ json }: Json, cli: Cli): Promise<number> {
 }
 
 /** `switchyard keys revoke`. */
-export async function revokeKey(id: string, { json }: Json, cli: Cli): Promise<number> {
+export async function revokeKey(idOrName: string, { json }: Json, cli: Cli): Promise<number> {
   await using operations = await openOperations(cli);
+  const keys = await operations.listKeys();
+  // Of the live keys no two have one name.
+  const named = keys.find(({ id }) => id === idOrName) ?? keys.find(({ name, revoked_at: revoked }) => name === idOrName && revoked === null);
+  const id = named?.id ?? idOrName;
   const key = await operations.revokeKey(id);
   cli.out.write(json ? `${JSON.stringify(key)}\n` : `Revoked the key "${visible(key.name)}" (${key.id}). Requests with it are refused from now on.\n`);
   return 0;
