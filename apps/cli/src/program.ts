@@ -1,6 +1,10 @@
+import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Cli } from './cli.ts';
 import { readVersion } from './version.ts';
+
+/** Where this program lies. */
+const CLONE = fileURLToPath(new URL('../../../', import.meta.url)).replace(/[\\/]$/, '');
 
 const EXAMPLES = `
 Examples:
@@ -10,6 +14,7 @@ Examples:
   switchyard why REQUEST_ID                          why did that request go there?
 
 Settings come from the environment and $SWITCHYARD_HOME/switchyard.toml; \`switchyard config show\` lists them all.
+No \`switchyard\` in your shell yet?  alias switchyard='npm run -s --prefix "${CLONE}" switchyard --'
 Exit codes: 0 done, 1 refused or failed, 2 written wrongly.`;
 
 const JSON_OPTION = ['--json', 'print one line of JSON, also for errors'] as const;

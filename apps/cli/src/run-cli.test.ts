@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryHome } from '@switchyard/testkit';
@@ -28,6 +29,13 @@ test.each([
   const { code, out, err } = await run(argv);
   expect({ code, err }).toEqual({ code: 0, err: '' });
   for (const word of says) expect(out).toContain(word);
+});
+
+test('the help says how a shell gets the command, and that works in any folder', async () => {
+  const { out } = await run(['--help']);
+  const alias = /^No `switchyard` in your shell yet\?  (alias switchyard='.*')$/m.exec(out)?.[1];
+  const said = execFileSync('bash', ['-c', `shopt -s expand_aliases\n${alias}\nswitchyard --version`], { cwd: '/', encoding: 'utf8' });
+  expect(said).toBe(`${readVersion()}\n`);
 });
 
 test('without a command the help goes to stderr and the exit code is that of a usage error', async () => {
