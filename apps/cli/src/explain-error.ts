@@ -99,7 +99,7 @@ function factsOf(error: unknown, command: string): Facts {
 
 /** Commander's own sentence without its prefix, and without a value that may have been a secret. */
 function usageMessage(message: string): string {
-  const said = message
+  const said = nearOnly(message)
     .replace(/^error: /, '')
     .replaceAll('\n', '. ')
     .replace(/(unknown option '--?[^'=]+)=[^']*'/, "$1'");
@@ -107,6 +107,16 @@ function usageMessage(message: string): string {
   return /unknown option '--?(api-?)?key'/i.test(said)
     ? 'A key is never taken on the command line, where other users of this machine can read it. Put it in a variable and name that with --key-env, or pipe it in with --key-stdin.'
     : sentence.replace(/([^.?!)])$/, '$1.');
+}
+
+/** Commander also suggests words that are nothing like what was written; who mistypes a word begins it right. */
+function nearOnly(message: string): string {
+  const first = (word: string): string => word.replace(/^-+/, '').charAt(0);
+  const written = /unknown (?:command|option) '([^']*)'/.exec(message)?.[1] ?? '';
+  return message.replace(/\n\(Did you mean (?:one of )?(.*)\?\)$/, (_, words: string) => {
+    const near = words.split(', ').filter((word) => first(word) === first(written));
+    return near.length === 0 ? '' : `\n(Did you mean ${near.join(' or ')}?)`;
+  });
 }
 
 function remedyOf(error: SwitchyardError, command: string): string | null {

@@ -46,6 +46,9 @@ test('without a command the help goes to stderr and the exit code is that of a u
 
 test.each([
   { argv: ['acounts', 'list'], err: "error: Unknown command 'acounts'. (Did you mean accounts?)\n  See: switchyard --help\n" },
+  { argv: ['bogus'], err: "error: Unknown command 'bogus'.\n  See: switchyard --help\n" },
+  { argv: ['start', '--help'], err: "error: Unknown command 'start'.\n  See: switchyard --help\n" },
+  { argv: ['keys', 'ad', '--help'], err: "error: Unknown command 'ad'.\n  See: switchyard keys --help\n" },
   { argv: ['keys', 'creat', '--name', 'x'], err: "error: Unknown command 'creat'. (Did you mean create?)\n  See: switchyard keys --help\n" },
   { argv: ['logs', '--limt', '3'], err: "error: Unknown option '--limt'. (Did you mean --limit?)\n  See: switchyard logs --help\n" },
   { argv: ['why'], err: "error: Missing required argument 'request-id'.\n  See: switchyard why --help\n" },

@@ -14,7 +14,7 @@ export async function runCli(argv: readonly string[], cli: Cli): Promise<number>
   let code = 0;
   const program = makeProgram(cli, (ended) => void (code = ended));
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(upToUnknown(program, argv), { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError && ANSWERED.has(error.code)) return error.exitCode === 0 ? 0 : 2;
@@ -23,6 +23,18 @@ export async function runCli(argv: readonly string[], cli: Cli): Promise<number>
     cli.err.write(explained.text);
     return explained.exitCode;
   }
+}
+
+/** A command line up to the word that should name a command and does not: else a `--help` behind it would be answered as if all were well. */
+function upToUnknown(program: ReturnType<typeof makeProgram>, argv: readonly string[]): readonly string[] {
+  let at = program;
+  for (const [n, word] of argv.entries()) {
+    if (at.commands.length === 0 || word.startsWith('-') || word === 'help') break;
+    const below = at.commands.find((command) => command.name() === word);
+    if (below === undefined) return argv.slice(0, n + 1);
+    at = below;
+  }
+  return argv;
 }
 
 /** The words of a command line that name a command: where its help is found. */
