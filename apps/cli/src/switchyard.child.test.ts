@@ -81,6 +81,9 @@ test('accounts and keys are managed with the server stopped, and again while it 
   const running = said<{ data: unknown[] }>(await runCommand(['accounts', 'list', '--json'], env));
   expect(running.data).toContainEqual(expect.objectContaining({ name: 'a1', state: 'ready', in_flight: 0 }));
 
+  const unserved = await runCommand(['keys', 'create', '--name', 'third', '--models', 'gamma,nosuchmodel,sandbox', '--json'], env);
+  expect(said<Made>(unserved)).toHaveProperty('key');
+  expect(unserved.err).toMatch(/^warning: no account serves nosuchmodel now; .*\n$/);
   const taken = await runCommand(['keys', 'create', '--name', 'second'], env);
   expect(taken).toMatchObject({ code: 1, err: expect.stringContaining('`switchyard keys revoke NAME`') as string });
   const revoked = await runCommand(['keys', 'revoke', 'second'], env);

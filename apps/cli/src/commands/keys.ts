@@ -1,4 +1,5 @@
 import type { Cli } from '../cli.ts';
+import type { Operations } from '../operations/operations.ts';
 import { openOperations } from '../operations/open-operations.ts';
 import { emphasisFor } from '../render/emphasis.ts';
 import { keysTable } from '../render/keys-table.ts';
@@ -19,12 +20,22 @@ export async function createKey(
     ...(models === undefined ? {} : { models: [...models] }),
     ...(accounts === undefined ? {} : { accounts: [...accounts] }),
   });
+  for (const model of await unserved(models ?? [], operations))
+    cli.err.write(`warning: no account serves ${visible(model)} now; \`switchyard accounts list\` shows the models that there are\n`);
   if (json) cli.out.write(`${JSON.stringify(made)}\n`);
   else
     cli.out.write(
       `Made the key "${visible(made.name)}" (${made.id}):\n\n  ${made.key}\n\nIt is shown only now: keep it somewhere safe. Switchyard stores nothing but its hash.\n`,
     );
   return 0;
+}
+
+/** Those of some models that no account serves: a key may be made first, but they may also be misspelt. */
+async function unserved(models: readonly string[], operations: Operations): Promise<string[]> {
+  if (models.length === 0) return [];
+  // The built-in model is there as soon as a server runs.
+  const served = new Set(['sandbox', ...(await operations.listAccounts()).flatMap((account) => account.models)]);
+  return models.filter((model) => !served.has(model));
 }
 
 /** `switchyard keys list`. */
