@@ -109,6 +109,10 @@ test('a text is accepted exactly when JSON.parse accepts it as an object', () =>
   );
 });
 
+test('what is missing is not called a key, which here is something that clients present', () => {
+  expect(() => scan(Buffer.from('{model: 1}'))).toThrow('The body is not valid JSON: no field name in quotes at byte 1.');
+});
+
 test.each([
   ['64 levels', '{"a":'.repeat(64).slice(0, -1) + ':1' + '}'.repeat(64), 'fine'],
   ['65 levels', '{"a":' + '['.repeat(64) + ']'.repeat(64) + '}', 'json_too_complex'],

@@ -209,7 +209,7 @@ export class JsonScanner {
       case KEY:
         return this.#startKey(c, at);
       case COLON:
-        if (c !== 0x3a) this.#refuse(at, 'no colon after a key');
+        if (c !== 0x3a) this.#refuse(at, 'no colon after a field name');
         return VALUE;
       case COMMA:
         if (c === 0x2c) return this.#inArray() ? VALUE : KEY;
@@ -221,7 +221,7 @@ export class JsonScanner {
   }
 
   #startKey(c: number, at: number): number {
-    if (c !== 0x22) this.#refuse(at, 'no key');
+    if (c !== 0x22) this.#refuse(at, 'no field name in quotes');
     if (++this.#keys > MAX_JSON_KEYS) throw new SwitchyardError('json_too_complex', `The body has more than ${MAX_JSON_KEYS} keys.`);
     this.#stringIsKey = true;
     this.#hasEscape = false;
