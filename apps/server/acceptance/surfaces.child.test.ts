@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { addAccount, cli, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
@@ -10,6 +11,7 @@ import type { Env, Server, Upstream } from './harness.ts';
 // What scripts and people rely on, asked for as they would: plain HTTP, the command line, files in the home. The describes build on each
 // other in order: a newcomer's server, then accounts, then a second process on the same database, then the next start of the first.
 
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const ENCRYPTION: Env = { ENCRYPTION_KEY: 'test-encryption-key-not-a-secret-0123456789' };
 const opened = new AsyncDisposableStack();
 let home: string;
@@ -113,10 +115,18 @@ describe('a new server', () => {
     const command = (await greeted(/^ +(curl .*)$/m))[1]!;
     expect(command).toContain(firstKey);
     const { stdout } = await promisify(execFile)('/bin/sh', ['-c', command]);
-    expect(JSON.parse(stdout)).toMatchObject({ choices: [{ message: { content: expect.stringContaining('You said: hello') } }] });
+    const [head, body] = stdout.split('\r\n\r\n') as [string, string];
+    expect(JSON.parse(body)).toMatchObject({ choices: [{ message: { content: expect.stringContaining('You said: hello') } }] });
     const streamed = await promisify(execFile)('/bin/sh', ['-c', command.replace('{"model"', '{"stream":true,"model"')]);
-    expect(streamed.stdout).toMatch(/^data: \{.*\n\n$/s);
+    expect(streamed.stdout).toMatch(/\r\n\r\ndata: \{.*\n\n$/s);
     expect(streamed.stdout).toMatch(/\n\ndata: \[DONE\]\n\n$/);
+    // The last one names an id that the first one shows, and this home, in whatever terminal.
+    const id = /^x-switchyard-request-id: (\S+)$/m.exec(head.replaceAll('\r', ''))![1]!;
+    const why = (await greeted(/^ +(SWITCHYARD_HOME=.* why )REQUEST_ID$/m))[1]!;
+    const { SWITCHYARD_HOME: _, ...env } = process.env;
+    const said = await promisify(execFile)('/bin/sh', ['-c', why + id], { cwd: ROOT, env });
+    expect(said.stdout).toContain(`Request ${id}`);
+    await greeted(new RegExp(`^  Base URL for clients: ${server.url}/v1$`, 'm'));
   });
 
   test('answers a newcomer from the sandbox, with no account and no credential', async () => {

@@ -26,7 +26,7 @@ export async function runServer(loaded: LoadedConfig, io: ProcessIo = { out: pro
     const server = await openServer(config, log);
     try {
       log.info('server_ready', 'The server can serve', { address: server.address, version: VERSION, duration_ms: Math.round(performance.now() - startedMs) });
-      io.err.write(greeting(server, config.home, config['gateway.sandbox']));
+      io.err.write(greeting(server, loaded));
       io.out.write(`ready ${server.address}\n`);
       return await stop.asked;
     } finally {
@@ -63,29 +63,37 @@ function stopSignal(signals: ProcessIo['signals'], log: Logger): { readonly aske
 }
 
 /** What a person reads once the server serves: the address, the first key if it is new, and three things to try. */
-function greeting(server: Server, home: string, hasSandbox: boolean): string {
+function greeting(server: Server, { config, origins }: LoadedConfig): string {
+  const { home } = config;
+  // As it works in another terminal, which knows only the default.
+  const switchyard = `${origins.home.kind === 'default' ? '' : `SWITCHYARD_HOME=${shellWord(home)} `}npm run -s switchyard --`;
   const key = server.firstKey ?? 'YOUR_KEY';
   const lines = [
     '',
     `  Switchyard ${VERSION} serves at ${server.address}`,
+    `  Base URL for clients: ${server.address}/v1`,
     `  Its API, to read and to try in a browser: ${server.adminAddress}/api/docs`,
     `  State and the admin token are in ${home}`,
     ...(server.firstKey === null ? [] : ['', `  Your first key, shown only now:  ${server.firstKey}`]),
     '',
     '  Three things to try:',
     '',
-    ...(hasSandbox
+    ...(config['gateway.sandbox']
       ? [
           '  1. Ask the built-in sandbox model, which needs no account:',
-          `     curl ${server.address}/v1/chat/completions -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" -d '{"model":"sandbox","messages":[{"role":"user","content":"hello"}]}'`,
+          `     curl -i ${server.address}/v1/chat/completions -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" -d '{"model":"sandbox","messages":[{"role":"user","content":"hello"}]}'`,
         ]
-      : ['  1. See the models that your key may use:', `     curl ${server.address}/v1/models -H "Authorization: Bearer ${key}"`]),
+      : ['  1. See the models that your key may use:', `     curl -i ${server.address}/v1/models -H "Authorization: Bearer ${key}"`]),
     '  2. Link a real account, with its key in the environment:',
-    '     npm run -s switchyard -- accounts add --name openai --kind openai --base-url https://api.openai.com/v1 --key-env OPENAI_API_KEY',
+    `     ${switchyard} accounts add --name openai --kind openai --base-url https://api.openai.com/v1 --key-env OPENAI_API_KEY`,
     '  3. See why a request went where it went (its id is in the x-switchyard-request-id header):',
-    '     npm run -s switchyard -- why REQUEST_ID',
+    `     ${switchyard} why REQUEST_ID`,
     '',
     '',
   ];
   return lines.join('\n');
+}
+
+function shellWord(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
