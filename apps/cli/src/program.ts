@@ -72,7 +72,7 @@ export function makeProgram(cli: Cli, ended: (code: number) => void): Command {
     .description('run a scriptable upstream on its own; stdout gets one line `ready http://HOST:PORT`')
     .option('--port <number>', 'port to listen on, 0 for a free one', whole(0, 65_535), 0)
     .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--script <file>', 'JSON file that says how it answers')
+    .option('--script <file>', 'JSON file that says how it answers (its members: docs/simulator.md)')
     .addHelpText(
       'after',
       '\nExample:\n  switchyard simulate --port 9100\n  switchyard accounts add --name sim --kind openai-compatible --base-url http://127.0.0.1:9100/v1',
