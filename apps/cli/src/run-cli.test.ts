@@ -122,6 +122,7 @@ test('config show tells where each value comes from, and of a secret only that i
   const { code, out } = await run(['config', 'show', '--json'], { env });
   expect(code).toBe(0);
   expect(out).not.toContain('not-a-secret');
+  expect(out.trimEnd()).not.toContain('\n');
   expect(JSON.parse(out)).toMatchObject({ settings: { 'server.port': { value: 4711, origin: 'SWITCHYARD_PORT' }, 'server.host': { origin: 'default' } } });
 });
 
