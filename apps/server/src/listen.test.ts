@@ -24,6 +24,7 @@ async function open(options: Partial<ListenerOptions> = {}) {
   const listener = await listen({
     host: '127.0.0.1',
     port: 0,
+    of: 'gateway',
     handle,
     headerTimeoutMs: 10_000,
     bodyTimeoutMs: 500,
@@ -141,5 +142,7 @@ test('an address that cannot be had is refused with the place and the remedy', a
   await expect(open({ port })).rejects.toThrow(
     `Port ${port} on 127.0.0.1 is in use by another program. Stop that program, or choose another port: SWITCHYARD_PORT=${port + (port > 65_525 ? -10 : 10)}`,
   );
+  await expect(open({ port, of: 'admin' })).rejects.toThrow(`SWITCHYARD_ADMIN_LISTEN=127.0.0.1:${port + (port > 65_525 ? -10 : 10)}, or 0`);
+  await expect(open({ host: '192.0.2.1', of: 'admin' })).rejects.toThrow('Set SWITCHYARD_ADMIN_LISTEN');
   await expect(open({ host: '192.0.2.1' })).rejects.toThrow('192.0.2.1 is not an address of this machine. Set SWITCHYARD_HOST');
 });

@@ -8,6 +8,8 @@ import { StartRefusal } from './start-refusal.ts';
 export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
+  /** Whose address it is: which settings a refusal names. */
+  readonly of: 'gateway' | 'admin';
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   /** Limit of the whole head, counted from the opening of a connection or the end of the request before. */
   readonly headerTimeoutMs: number;
@@ -73,7 +75,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   server.on('checkExpectation', handle);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseRaw(error, socket, options.newRequestId));
   if (options.connectionsPerAddress > 0) limitPerAddress(server, options.connectionsPerAddress);
-  await bind(server, options.host, options.port);
+  await bind(server, options);
   let quietUntilMs = -Infinity;
   // Without a handler such an error would end the process, and with it every connection that is well.
   server.on('error', (error: NodeJS.ErrnoException) => {
@@ -98,9 +100,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   };
 }
 
-function bind(server: Server, host: string, port: number): Promise<void> {
+function bind(server: Server, options: ListenerOptions): Promise<void> {
+  const { host, port } = options;
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(refusalOf(error, host, port)));
+    server.once('error', (error: NodeJS.ErrnoException) => reject(refusalOf(error, options)));
     server.listen({ host, port, backlog: 4_096 }, () => {
       server.removeAllListeners('error');
       resolve();
@@ -108,18 +111,26 @@ function bind(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-function refusalOf(error: NodeJS.ErrnoException, host: string, port: number): StartRefusal {
+function refusalOf(error: NodeJS.ErrnoException, { host, port, of }: ListenerOptions): StartRefusal {
+  const admin = of === 'admin';
+  const another = admin ? `SWITCHYARD_ADMIN_LISTEN=${host}:${anotherPort(port)}` : `SWITCHYARD_PORT=${anotherPort(port)}`;
   switch (error.code) {
     case 'EADDRINUSE':
       return new StartRefusal(
-        `Port ${port} on ${host} is in use by another program. Stop that program, or choose another port: SWITCHYARD_PORT=${anotherPort(port)}, or 0 for a free one.`,
+        `Port ${port} on ${host} is in use by another program. Stop that program, or choose another port: ${another}, or 0 for a free one.`,
         error,
       );
     case 'EACCES':
-      return new StartRefusal(`This user may not listen on port ${port}. Choose a port above 1023 with SWITCHYARD_PORT.`, error);
+      return new StartRefusal(
+        `This user may not listen on port ${port}. Choose a port above 1023 with ${admin ? 'SWITCHYARD_ADMIN_LISTEN' : 'SWITCHYARD_PORT'}.`,
+        error,
+      );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return new StartRefusal(`${host} is not an address of this machine. Set SWITCHYARD_HOST to one that is, such as 127.0.0.1.`, error);
+      return new StartRefusal(
+        `${host} is not an address of this machine. Set ${admin ? 'SWITCHYARD_ADMIN_LISTEN' : 'SWITCHYARD_HOST'} to one that is, such as 127.0.0.1${admin ? ':4701' : ''}.`,
+        error,
+      );
     default:
       return new StartRefusal(`Could not listen on ${host}:${port}: ${error.message}.`, error);
   }

@@ -54,8 +54,9 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
   });
 
   const listeners: Listener[] = [];
-  const open = async (host: string, port: number, handle: Parameters<typeof listen>[0]['handle']): Promise<Listener> => {
+  const open = async (of: 'gateway' | 'admin', host: string, port: number, handle: Parameters<typeof listen>[0]['handle']): Promise<Listener> => {
     const listener = await listen({
+      of,
       host,
       port,
       handle,
@@ -74,10 +75,10 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
     listeners.push(listener);
     return listener;
   };
-  const main = await open(config['server.host'], config['server.port'], (request, response) =>
+  const main = await open('gateway', config['server.host'], config['server.port'], (request, response) =>
     (together && isAdminPath(request) ? admin : gateway.handle)(request, response),
   );
-  const adminListener = together ? main : await open(config['admin.listen'].host, config['admin.listen'].port, admin);
+  const adminListener = together ? main : await open('admin', config['admin.listen'].host, config['admin.listen'].port, admin);
   opened.defer(writeServerFile(config.home, { address: main.address, adminAddress: adminListener.address, pid: process.pid, version: VERSION }));
 
   opened.defer(async () => {
