@@ -116,8 +116,9 @@ export class LookAhead implements BodySink, Held, Collected {
       this.#isAfterCr = false;
       if (text.charCodeAt(0) === LF) at = 1;
     }
+    const hasCr = text.includes('\r');
     while (this.ended === null) {
-      const end = lineEnd(text, at);
+      const end = hasCr ? lineEnd(text, at) : text.indexOf('\n', at);
       if (end === -1) break;
       this.#take(this.#line + text.slice(at, end), true);
       this.#line = '';
