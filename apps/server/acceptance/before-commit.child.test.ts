@@ -207,7 +207,7 @@ describe.skipIf(bin === undefined)('the real codex (without it: node tools/fetch
     const home = await mkdtemp(join(scratch, 'codex-before-commit-'));
     try {
       const model = await pair();
-      // Upstreams echo the instructions in their first event, and those of codex alone are longer than what is held: so it fails before that.
+      // Upstreams repeat the tools of the request in their first event, and those of codex are longer than what is held: so it fails before that.
       const overloaded = { type: 'response.failed', response: { error: { code: 'server_is_overloaded', message: 'x' } } };
       await failing.script({ rules: [{ match: { model }, answer: { before: [overloaded], cut: { at: { units: 1 } } } }] });
       const exec = (prompt: string): ReturnType<typeof runCodex> =>
