@@ -86,8 +86,9 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
     const cut = await gateway.drain(config['server.drain_timeout_secs'] * 1_000);
     if (cut > 0) log.warn('requests_cut_off', 'Requests that did not end within the drain were cut off', { count: cut });
   });
+  const firstKey = await gateway.makeFirstKey();
   const owned = opened.move();
-  return { address: main.address, adminAddress: adminListener.address, firstKey: gateway.firstKey, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { address: main.address, adminAddress: adminListener.address, firstKey, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** Half of the file descriptors that are free, at most 12 000: each request takes one here and one upstream (product section 5). */

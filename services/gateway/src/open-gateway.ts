@@ -63,8 +63,12 @@ export interface Gateway extends AsyncDisposable {
   readonly adminApi: OpenAPIHono;
   /** For changes made in this process. */
   readonly control: Control;
-  /** The text of the first key, when this start made one; it is shown once. */
-  readonly firstKey: string | null;
+  /**
+   * Makes the first key when there has never been one. To be called once nothing else can keep the start from succeeding: a key that was
+   * made by a start that failed would be shown to nobody.
+   * @returns its text, which is nowhere else, or null when there is nothing to show
+   */
+  makeFirstKey(): Promise<string | null>;
   /** Refuses new work from now on, waits for what is running, then cuts off the rest. @returns how many were cut off */
   drain(timeoutMs: number): Promise<number>;
 }
@@ -152,7 +156,6 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   opened.defer(() => closing.abort());
   const unknown = await learnModels(declared, learning);
   if (unknown.length > 0) opened.defer(keepAsking(unknown, learning));
-  const firstKey = await makeFirstKey(control, config);
   await reload.request();
 
   let stopping = false;
@@ -245,7 +248,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     handle: (request, response) => serve(request, response, pipeline),
     adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs }),
     control,
-    firstKey,
+    makeFirstKey: () => makeFirstKey(control, config),
     async drain(timeoutMs) {
       stopping = true;
       let timer: NodeJS.Timeout | undefined;
@@ -285,7 +288,9 @@ async function makeFirstKey(control: Control, config: Config): Promise<string | 
   if ((await listKeys(control.db, 'all')).length > 0) return null;
   const given = config['gateway.bootstrap_key'];
   try {
-    const { key } = await createKey({ ...control, applied: async () => {} }, { name: 'first', models: null, accounts: null }, given || undefined);
+    // A reading of the keys that fails is repeated by itself; the key is made, and has to be shown all the same.
+    const applied = (): Promise<void> => control.applied().catch(() => {});
+    const { key } = await createKey({ ...control, applied }, { name: 'first', models: null, accounts: null }, given || undefined);
     return given ? null : key;
   } catch (error) {
     // Another process on the same database was first.

@@ -71,6 +71,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     });
+    await gateway.makeFirstKey();
     const owned = parts.move();
     return { gateway, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   };
