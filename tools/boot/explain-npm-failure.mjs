@@ -89,7 +89,9 @@ export function explainNpmFailure(output, { at, mb }) {
 
 // npm says the code first, then the cause, then general advice that our remedy replaces.
 function tellingLines(output) {
-  const lines = output.split('\n').filter((line) => /^npm (error|ERR!) +\S/.test(line) && !/complete log of this run|debug-\d+\.log/.test(line));
+  const lines = output
+    .split('\n')
+    .filter((line) => /^npm (error|ERR!) +\S/.test(line) && !/complete log of this run|debug-\d+\.log|^npm \S+ +at \S/.test(line));
   return lines
     .slice(0, 6)
     .map((line) => `  | ${line.replace(/\/\/[^/@\s]+@/g, '//').replace(/(token|password|auth)=\S+/gi, '$1=…')}`)

@@ -14,15 +14,11 @@ import { Interrupted, Refusal } from './refusal.mjs';
  * @param {{ node: string, env: NodeJS.ProcessEnv, onSpawn?: (pid: number) => void }} using  The Node that runs npm.
  * @throws {Refusal} with the meaning of npm's complaint; {@link Interrupted} when a signal ended it
  */
-export async function npmCi({ at, mb, development }, { node, env, onSpawn }) {
-  const npm = findNpm(env, process.execPath);
-  if (npm === null)
-    throw new Refusal('npm is not installed beside Node.', 'Install npm (it comes with Node; on Debian: `apt install npm`), then run the same command again.');
+export async function npmCi({ at, mb, development }, using) {
   refuseFullDisk(at, mb);
   const which = development ? ['--include=dev'] : ['--omit=dev'];
   // Everything that a user's own npm settings could turn the other way is said here.
   const args = [
-    npm,
     'ci',
     '--ignore-scripts',
     '--include=optional',
@@ -32,8 +28,48 @@ export async function npmCi({ at, mb, development }, { node, env, onSpawn }) {
     '--no-fund',
     '--no-progress',
     '--loglevel=error',
+    // Two repetitions, after 1 s and 10 s; npm's own waits would be a silent minute in front of a registry that is not there.
+    '--fetch-retries=2',
+    '--fetch-retry-mintimeout=1000',
   ];
-  const child = spawn(node, args, { cwd: at, env: { ...env, PATH: `${dirname(node)}${delimiter}${env['PATH'] ?? ''}` }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const { code, output } = await runNpm(args, at, using);
+  if (code !== 0) throw explainNpmFailure(output, { at, mb });
+}
+
+/**
+ * Why npm left out an optional package: it ends well, and without a word, when the download of one fails. Asked of the registry itself.
+ * @param {string} wanted  `name@version`
+ * @param {{ at: string, mb: number }} install
+ * @param {{ node: string, env: NodeJS.ProcessEnv, onSpawn?: (pid: number) => void }} using
+ * @returns {Promise<Refusal>}
+ */
+export async function explainLeftOut(wanted, { at, mb }, using) {
+  const { code, output } = await runNpm(['view', wanted, 'version', '--prefer-online', '--fetch-retries=0', '--loglevel=error'], at, using);
+  if (code !== 0) {
+    const { problem, remedy } = explainNpmFailure(output, { at, mb });
+    return new Refusal(`${wanted} was not fetched: ${problem}`, remedy);
+  }
+  return new Refusal(
+    `npm ended well but left out ${wanted}, although the registry has it.`,
+    'It does so when a download breaks off: check the network and proxy (`npm ping`, `npm config get registry`), then run the same command again.',
+  );
+}
+
+/**
+ * Runs npm to its end, and gathers what it prints.
+ * @param {readonly string[]} args
+ * @param {string} at
+ * @param {{ node: string, env: NodeJS.ProcessEnv, onSpawn?: (pid: number) => void }} using
+ */
+async function runNpm(args, at, { node, env, onSpawn }) {
+  const npm = findNpm(env, process.execPath);
+  if (npm === null)
+    throw new Refusal('npm is not installed beside Node.', 'Install npm (it comes with Node; on Debian: `apt install npm`), then run the same command again.');
+  const child = spawn(node, [npm, ...args], {
+    cwd: at,
+    env: { ...env, PATH: `${dirname(node)}${delimiter}${env['PATH'] ?? ''}` },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   if (child.pid !== undefined) onSpawn?.(child.pid);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output = (output + text).slice(-64_000)));
@@ -44,7 +80,7 @@ export async function npmCi({ at, mb, development }, { node, env, onSpawn }) {
   }).finally(stopForwarding);
   const received = stopForwarding();
   if (received ?? signal) throw new Interrupted(received ?? signal);
-  if (code !== 0) throw explainNpmFailure(output, { at, mb });
+  return { code, output };
 }
 
 /**

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { isForHost, missingPackages } from './missing-packages.mjs';
 import { isNodeFit, NODE_RANGE } from './node-range.mjs';
-import { npmCi } from './npm-ci.mjs';
+import { explainLeftOut, npmCi } from './npm-ci.mjs';
 import { readLock, readRecord } from './read-lock.mjs';
 import { Refusal } from './refusal.mjs';
 
@@ -29,11 +29,15 @@ export async function readyNode({ root, host, env, version, execPath, progress, 
   }
   const [path, entry] = pinned;
   const node = join(folder, path, entry.bin.node);
-  if (missingPackages({ [path]: entry }, readRecord(folder), host).runtime.length > 0) {
+  const isMissing = () => missingPackages({ [path]: entry }, readRecord(folder), host).runtime.length > 0;
+  if (isMissing()) {
     beforeInstall();
-    await progress.slow(`Fetching Node ${entry.version}, for this machine has ${version}`, () =>
-      npmCi({ at: folder, mb: 260, development: false }, { node: execPath, env, onSpawn: onInstall }),
-    );
+    const install = { at: folder, mb: 260, development: false };
+    const using = { node: execPath, env, onSpawn: onInstall };
+    await progress.slow(`Fetching Node ${entry.version}, for this machine has ${version}`, async () => {
+      await npmCi(install, using);
+      if (isMissing()) throw await explainLeftOut(`${path.replace(/^.*node_modules\//, '')}@${entry.version}`, install, using);
+    });
     refuseUnlessRuns(node, entry.version, host);
   } else {
     progress.note(`Node ${entry.version} from tools/runtime`);
