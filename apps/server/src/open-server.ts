@@ -20,6 +20,10 @@ export interface Server extends AsyncDisposable {
   readonly adminAddress: string;
   /** The text of the first key, when this start made it; nowhere else is it kept. */
   readonly firstKey: string | null;
+  /** How many requests are running. */
+  readonly running: () => number;
+  /** Ends the drain at once, the one that is going on or the one to come: what is running is cut off. */
+  cutOff(): void;
 }
 
 /** Builds the whole server, in order: storage, services, listeners. A failure half-way closes what was opened. */
@@ -81,14 +85,22 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
   const adminListener = together ? main : await open('admin', config['admin.listen'].host, config['admin.listen'].port, admin);
   opened.defer(writeServerFile(config.home, { address: main.address, adminAddress: adminListener.address, pid: process.pid, version: VERSION }));
 
+  const cutting = new AbortController();
   opened.defer(async () => {
     for (const listener of listeners) listener.stopAccepting();
-    const cut = await gateway.drain(config['server.drain_timeout_secs'] * 1_000);
+    const cut = await gateway.drain(config['server.drain_timeout_secs'] * 1_000, cutting.signal);
     if (cut > 0) log.warn('requests_cut_off', 'Requests that did not end within the drain were cut off', { count: cut });
   });
   const firstKey = await gateway.makeFirstKey();
   const owned = opened.move();
-  return { address: main.address, adminAddress: adminListener.address, firstKey, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    address: main.address,
+    adminAddress: adminListener.address,
+    firstKey,
+    running: gateway.running,
+    cutOff: () => cutting.abort(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 /** Half of the file descriptors that are free, at most 12 000: each request takes one here and one upstream (product section 5). */

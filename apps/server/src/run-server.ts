@@ -13,7 +13,8 @@ export interface ProcessIo {
 }
 
 /**
- * `switchyard serve` once the configuration is read: serves until SIGTERM or SIGINT, then drains and ends. stdout gets one line.
+ * `switchyard serve` once the configuration is read: serves until SIGTERM or SIGINT, then drains and ends; a second signal ends the
+ * drain at once. stdout gets one line.
  * @returns the exit code: 0 after a stop that was asked for, 1 after a fault of ours
  */
 export async function runServer(loaded: LoadedConfig, io: ProcessIo = { out: process.stdout, err: process.stderr, signals: process }): Promise<number> {
@@ -28,7 +29,10 @@ export async function runServer(loaded: LoadedConfig, io: ProcessIo = { out: pro
       log.info('server_ready', 'The server can serve', { address: server.address, version: VERSION, duration_ms: Math.round(performance.now() - startedMs) });
       io.err.write(greeting(server, loaded));
       io.out.write(`ready ${server.address}\n`);
-      return await stop.asked;
+      const code = await stop.asked;
+      void stop.askedAgain.then(() => server.cutOff());
+      io.err.write(farewell(server.running(), config['server.drain_timeout_secs']));
+      return code;
     } finally {
       await server[Symbol.asyncDispose]();
       log.info('server_stopped', 'The server has stopped');
@@ -39,11 +43,28 @@ export async function runServer(loaded: LoadedConfig, io: ProcessIo = { out: pro
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+/** Signals this soon after the first are the same wish: a terminal sends one to every process, and npm passes its own on. */
+const ONE_WISH_MS = 1_000;
 
-/** Waits for what ends the process; the promise tells its exit code. A bug outside any request ends it too, but in good order. */
-function stopSignal(signals: ProcessIo['signals'], log: Logger): { readonly asked: Promise<number>; forget(): void } {
-  const { promise, resolve } = Promise.withResolvers<number>();
+interface StopSignal {
+  /** Tells the exit code. */
+  readonly asked: Promise<number>;
+  /** Settles when somebody will not wait any longer. */
+  readonly askedAgain: Promise<void>;
+  forget(): void;
+}
+
+/** Waits for what ends the process. A bug outside any request ends it too, but in good order. */
+function stopSignal(signals: ProcessIo['signals'], log: Logger): StopSignal {
+  const { promise: asked, resolve } = Promise.withResolvers<number>();
+  const { promise: askedAgain, resolve: resolveAgain } = Promise.withResolvers<void>();
+  let firstMs: number | null = null;
   const onSignal = (signal: string): void => {
+    if (firstMs !== null) {
+      if (performance.now() - firstMs >= ONE_WISH_MS) resolveAgain();
+      return;
+    }
+    firstMs = performance.now();
     log.info('server_stopping', 'The server was asked to stop; running requests may end', { signal });
     resolve(0);
   };
@@ -54,12 +75,20 @@ function stopSignal(signals: ProcessIo['signals'], log: Logger): { readonly aske
   for (const signal of SIGNALS) signals.on(signal, onSignal);
   signals.on('uncaughtException', onBug);
   return {
-    asked: promise,
+    asked,
+    askedAgain,
     forget() {
       for (const signal of SIGNALS) signals.off(signal, onSignal);
       signals.off('uncaughtException', onBug);
     },
   };
+}
+
+/** What a person reads who stopped the server and has to wait for requests that run. */
+function farewell(running: number, drainSecs: number): string {
+  if (running === 0 || drainSecs === 0) return '';
+  const [requests, them] = running === 1 ? ['1 request', 'it'] : [`${running} requests`, 'them'];
+  return `\n  Stopping: ${requests} may run up to ${drainSecs} s more; Ctrl-C again cuts ${them} off.\n\n`;
 }
 
 /** What a person reads once the server serves: the address, the first key if it is new, and three things to try. */

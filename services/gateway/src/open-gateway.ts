@@ -69,8 +69,14 @@ export interface Gateway extends AsyncDisposable {
    * @returns its text, which is nowhere else, or null when there is nothing to show
    */
   makeFirstKey(): Promise<string | null>;
-  /** Refuses new work from now on, waits for what is running, then cuts off the rest. @returns how many were cut off */
-  drain(timeoutMs: number): Promise<number>;
+  /** How many requests are running. */
+  readonly running: () => number;
+  /**
+   * Refuses new work from now on, waits for what is running, then cuts off the rest.
+   * @param cutNow  Ends the waiting early.
+   * @returns how many were cut off
+   */
+  drain(timeoutMs: number, cutNow?: AbortSignal): Promise<number>;
 }
 
 /** How many bindings are kept, in memory and in the database (product section 4). */
@@ -249,13 +255,17 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs }),
     control,
     makeFirstKey: () => makeFirstKey(control, config),
-    async drain(timeoutMs) {
+    running: () => settler.openCount,
+    async drain(timeoutMs, cutNow) {
       stopping = true;
-      let timer: NodeJS.Timeout | undefined;
-      const timeout = new Promise<'timeout'>((resolve) => (timer = setTimeout(resolve, timeoutMs, 'timeout')));
-      const ended = await Promise.race([settler.idle(), timeout]);
+      const { promise: over, resolve } = Promise.withResolvers<'over'>();
+      const endWaiting = (): void => resolve('over');
+      const timer = setTimeout(endWaiting, cutNow?.aborted ? 0 : timeoutMs);
+      cutNow?.addEventListener('abort', endWaiting);
+      const ended = await Promise.race([settler.idle(), over]);
       clearTimeout(timer);
-      if (ended !== 'timeout') return 0;
+      cutNow?.removeEventListener('abort', endWaiting);
+      if (ended !== 'over') return 0;
       const cut = settler.openCount;
       settler.cutAll();
       await settler.idle();
