@@ -183,6 +183,19 @@ describe('a new server', () => {
     expect(await (await server.admin('/metrics')).text()).toContain('switchyard_accounts 1\n');
   });
 
+  test('tells whoever is refused what to send, and where it is to be had', async () => {
+    const told = async (path: string, headers: Env = {}): Promise<string> =>
+      ((await (await fetch(server.url + path, { headers })).json()) as ErrorEnvelope).error.message;
+    const make = '`switchyard keys create --name NAME`';
+    expect(await told('/v1/models')).toBe(`No API key was sent. Send \`Authorization: Bearer KEY\`; ${make} makes a key.`);
+    expect(await told('/v1/models', { authorization: 'Bearer sk-test-wrong-not-a-secret' })).toBe(
+      `This API key is unknown or has been revoked. Make another with ${make}.`,
+    );
+    expect(await told('/api/keys')).toBe(
+      'This needs the admin token. Send `Authorization: Bearer TOKEN`; it is the text of `admin.token` in the home of the server.',
+    );
+  });
+
   test('lists models only to a key', async () => {
     expect((await fetch(`${server.url}/v1/models`)).status).toBe(401);
     expect((await fetch(`${server.url}/v1/models/sandbox`)).status).toBe(401);
@@ -398,7 +411,7 @@ describe('the next start', () => {
   }, 60_000);
 
   test('knows its keys and accounts, shows no key any more, and ignores another bootstrap key', async () => {
-    await greeted(/Authorization: Bearer YOUR_KEY/);
+    await greeted(/make one: {2}npm run -s switchyard -- keys create --name NAME$[^]*Authorization: Bearer YOUR_KEY/m);
     expect(server.stderr()).not.toContain('shown only now');
     expect(await modelsAt(server.url, firstKey)).toEqual(['declared-model', 'gpt-5.5', 'gpt-5.5-mini', 'only-b', 'sandbox', 'text-embedding-3-small']);
     expect((await withKey('sk-test-later-bootstrap-not-a-secret', '/v1/models')).status).toBe(401);

@@ -47,7 +47,10 @@ export function adminHandler(parts: AdminParts): (request: IncomingMessage, resp
       const isMetrics = /^\/metrics(?:\?|$)/.test(request.url!);
       const isOpen = isApiDocs(request.method!, request.url!) || (isMetrics && parts.metricsOnLoopback && isFromLoopback(request));
       if (!isOpen && !isAdmin(authorization, parts.token)) {
-        throw new SwitchyardError('admin_token_required', 'This needs the admin token.');
+        throw new SwitchyardError(
+          'admin_token_required',
+          'This needs the admin token. Send `Authorization: Bearer TOKEN`; it is the text of `admin.token` in the home of the server.',
+        );
       }
       if (isChunked || (contentLength ?? 0) > MAX_BODY)
         throw new SwitchyardError('body_too_large', `A body here must declare its length, and be no longer than ${MAX_BODY} bytes.`);

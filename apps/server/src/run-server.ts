@@ -103,7 +103,10 @@ function greeting(server: Server, { config, origins }: LoadedConfig): string {
     `  Base URL for clients: ${server.address}/v1`,
     `  Its API, to read and to try in a browser: ${server.adminAddress}/api/docs`,
     `  State and the admin token are in ${home}`,
-    ...(server.firstKey === null ? [] : ['', `  Your first key, shown only now:  ${server.firstKey}`]),
+    '',
+    server.firstKey === null
+      ? '  Put your key where YOUR_KEY stands, or make one:  npm run -s switchyard -- keys create --name NAME'
+      : `  Your first key, shown only now:  ${server.firstKey}`,
     '',
     '  Three things to try:',
     '',

@@ -121,8 +121,14 @@ function route(request: IncomingMessage, response: ServerResponse): Match {
   throw new SwitchyardError('route_not_found', 'There is nothing at this path.');
 }
 
-const NO_KEY = new SwitchyardError('invalid_api_key', 'No API key was sent.');
-const UNKNOWN_KEY = new SwitchyardError('invalid_api_key', 'This API key is unknown or has been revoked.');
+const NO_KEY = new SwitchyardError(
+  'invalid_api_key',
+  'No API key was sent. Send `Authorization: Bearer KEY`; `switchyard keys create --name NAME` makes a key.',
+);
+const UNKNOWN_KEY = new SwitchyardError(
+  'invalid_api_key',
+  'This API key is unknown or has been revoked. Make another with `switchyard keys create --name NAME`.',
+);
 
 /** @returns the refusal instead of throwing it: wrong keys come in floods, and a throw is a tenth of what one costs */
 function authenticate(head: RequestHead, match: Match, parts: PipelineParts): KeyRecord | SwitchyardError | null {
