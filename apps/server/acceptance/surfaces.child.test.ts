@@ -196,6 +196,18 @@ describe('a new server', () => {
     );
   });
 
+  test('points to /v1 whoever left it out, and to the docs whoever asks for the bare address', async () => {
+    const lost = await withKey(firstKey, '/chat/completions', { model: 'sandbox', messages: [] });
+    const { code, message } = ((await lost.json()) as ErrorEnvelope).error;
+    expect([lost.status, code]).toEqual([404, 'route_not_found']);
+    expect(message).toBe('There is nothing at this path. The base URL of clients is this address with `/v1` behind it.');
+
+    const { api, docs, message: greeting } = (await (await fetch(server.url)).json()) as Record<string, string>;
+    expect(greeting).toContain('This is Switchyard');
+    expect((await withKey(firstKey, `${api}/models`)).status).toBe(200);
+    expect((await fetch(server.url + docs)).headers.get('content-type')).toContain('text/html');
+  });
+
   test('lists models only to a key', async () => {
     expect((await fetch(`${server.url}/v1/models`)).status).toBe(401);
     expect((await fetch(`${server.url}/v1/models/sandbox`)).status).toBe(401);
@@ -362,6 +374,7 @@ describe('a second process on the database of the first', () => {
 
   test('keeps our own API off an address beyond loopback, on a listener of its own', async () => {
     expect(admin).not.toBe(twin.url);
+    expect(await (await fetch(twin.url)).json()).toMatchObject({ api: '/v1', docs: null });
     for (const path of ['/api/accounts', '/api/keys', '/metrics']) {
       const moved = await fetch(twin.url + path, { headers: { authorization: `Bearer ${twin.adminToken}` } });
       expect([path, moved.status]).toEqual([path, 404]);

@@ -33,6 +33,8 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
   const sandbox = config['gateway.sandbox'] ? opened.use(await openSimulator({ mode: 'sandbox', keep: 0 })) : null;
   const metrics = createMetrics();
   const token = readAdminToken({ home: config.home, fromSetting: config['admin.token'] });
+  // Beyond loopback our own API moves to a listener of its own, unless the operator says otherwise (product section 8).
+  const together = isLoopback(config['server.host']) || config['admin.expose'];
   const gateway = opened.use(
     await openGateway({
       config,
@@ -43,11 +45,10 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
       wallClockMs: Date.now,
       nowMs: () => performance.now(),
       sandboxUrl: sandbox === null ? null : `${sandbox.url}/v1`,
+      docsPath: together ? '/api/docs' : null,
       maxActive: config['limits.active_requests'] || defaultMaxActive(),
     }),
   );
-  // Beyond loopback our own API moves to a listener of its own, unless the operator says otherwise (product section 8).
-  const together = isLoopback(config['server.host']) || config['admin.expose'];
   const admin = adminHandler({
     api: gateway.adminApi,
     document: () => openApiDocument({ version: VERSION, dataPlane: together }),

@@ -52,6 +52,8 @@ export interface GatewayParts {
   readonly nowMs: () => number;
   /** Address of the built-in upstream, or null when it is switched off. */
   readonly sandboxUrl: string | null;
+  /** Where the address of the data plane describes the API, or null when another address does. */
+  readonly docsPath: string | null;
   /** Requests in progress at most, already worked out from the setting and the file descriptors. */
   readonly maxActive: number;
 }
@@ -210,6 +212,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
         state: stopping ? 'draining' : registry.snapshot.byModel.size === 0 ? 'no_accounts' : 'ready',
         degraded: database.isAvailable() ? [] : ['database'],
       }),
+      parts.docsPath,
     ),
     cors: corsPolicy({ permissive: config['server.cors'] === 'permissive', origins: config['server.cors_origins'] }),
     clientAddress: clientAddressReader(config['server.trusted_proxies']),

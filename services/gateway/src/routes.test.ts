@@ -27,7 +27,7 @@ test('HEAD is GET for what we answer ourselves and for nothing else', () => {
 test('a path without a row goes on below /v1 and nowhere else', () => {
   for (const path of ['/v1/files', '/v1/audio/transcriptions', '/v1/responses/a/b', '/v1/files/a%20b', '/v1/x/a:b@c'])
     expect(surfaceOf('POST', path)).toBe('other');
-  for (const path of ['/', '/v1', '/v2/files', '/V1/chat/completions', '/v1x/files']) expect(surfaceOf('POST', path)).toEqual({ unroutable: 'no_route' });
+  for (const path of ['/v1', '/v2/files', '/V1/chat/completions', '/v1x/files']) expect(surfaceOf('POST', path)).toEqual({ unroutable: 'no_route' });
 });
 
 test('methods that would send our own headers back, or open a tunnel, are not passed on', () => {

@@ -167,6 +167,17 @@ export const SURFACES = [
     watch: 'none',
     help: 'Every other path below /v1 (files, images, audio, …) goes to an account unchanged.',
   },
+  {
+    name: 'root',
+    method: 'GET',
+    path: '/',
+    lane: 'standard',
+    auth: 'none',
+    body: 'none',
+    by: 'gateway',
+    watch: 'none',
+    help: 'Says where the API and its description are.',
+  },
   { name: 'healthz', method: 'GET', path: '/healthz', lane: 'standard', auth: 'none', body: 'none', by: 'gateway', watch: 'none', help: 'Alive.' },
   { name: 'livez', method: 'GET', path: '/livez', lane: 'standard', auth: 'none', body: 'none', by: 'gateway', watch: 'none', help: 'Alive.' },
   {

@@ -118,7 +118,7 @@ function route(request: IncomingMessage, response: ServerResponse): Match {
   }
   if (found.unroutable === 'bad_path')
     throw new SwitchyardError('bad_framing', 'The path has a spelling that two readers could take differently; send it plain.');
-  throw new SwitchyardError('route_not_found', 'There is nothing at this path.');
+  throw new SwitchyardError('route_not_found', 'There is nothing at this path. The base URL of clients is this address with `/v1` behind it.');
 }
 
 const NO_KEY = new SwitchyardError(

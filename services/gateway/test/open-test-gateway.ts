@@ -61,6 +61,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
         wallClockMs: Date.now,
         nowMs: () => performance.now(),
         sandboxUrl: null,
+        docsPath: null,
         maxActive: 1_000,
       }),
     );

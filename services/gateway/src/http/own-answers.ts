@@ -20,10 +20,18 @@ const OK_HEAD = ['content-type', 'application/json; charset=utf-8', 'content-len
 // catalogue that it brings along; the OpenAI list would be an error on its user's screen.
 const CODEX_ASKS = /[?&]client_version=/;
 
-/** The answers of the data plane that no account gives: health and models. */
-export function ownAnswers(snapshot: () => Snapshot, readiness: () => Readiness) {
+/**
+ * The answers of the data plane that no account gives: health, models, and where to look.
+ * @param docsPath  Where this address describes its API; null when another one does.
+ */
+export function ownAnswers(snapshot: () => Snapshot, readiness: () => Readiness, docsPath: string | null) {
+  const seeDocs = docsPath === null ? '' : ` ${docsPath} describes the API.`;
+  const root = { message: `This is Switchyard. The base URL of clients is this address with /v1 behind it.${seeDocs}`, api: '/v1', docs: docsPath };
   return (match: Match, key: KeyRecord | null, _request: IncomingMessage, response: ServerResponse): void => {
     switch (match.surface.name) {
+      case 'root':
+        sendJson(response, 200, root);
+        return;
       case 'healthz':
       case 'livez':
         response.writeHead(200, OK_HEAD);
