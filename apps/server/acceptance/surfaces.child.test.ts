@@ -281,6 +281,26 @@ describe('with accounts', () => {
     expect(await errorCode(await server.admin('/api/decisions/req_never_made'))).toBe('not_found');
   });
 
+  test('an upstream that cannot be reached is told with its place to the operator, and without it to the client', async () => {
+    const gone = await startUpstream();
+    const account = { name: 'gone', kind: 'openai-compatible', base_url: `${gone.url}/v1`, models: ['gone-model'] };
+    await gone.end();
+    const headers = { 'content-type': 'application/json' };
+    expect((await server.admin('/api/accounts', { method: 'POST', headers, body: JSON.stringify(account) })).status).toBe(201);
+    const answer = await ask('/v1/responses', { model: 'gone-model', input: 'x' });
+    const { error } = (await answer.json()) as ErrorEnvelope;
+    expect([answer.status, error.code]).toEqual([502, 'upstream_unreachable']);
+    expect(error.message).toBe('No account answered; the only attempt ended with: the connection was refused.');
+    const place = new URL(gone.url).host;
+    await decisionOf(answer);
+    expect((await cli(home, ['why', error.request_id])).stdout).toContain(`No answer: the connection was refused at ${place};`);
+
+    const unnamed = JSON.stringify({ name: 'nowhere', kind: 'openai-compatible', base_url: 'http://nowhere.invalid/v1' });
+    const refused = await server.admin('/api/accounts', { method: 'POST', headers, body: unnamed });
+    expect(((await refused.json()) as ErrorEnvelope).error.message).toContain('(GET /v1/models): the name nowhere.invalid could not be resolved.');
+    expect((await server.admin('/api/accounts/gone', { method: 'DELETE' })).status).toBe(200);
+  });
+
   test('usage is what the upstream told, and null where it told none', async () => {
     const input = 'four words are here';
     const tokens = async (answer: Response): Promise<(number | null)[]> => {

@@ -111,6 +111,7 @@ const Attempt = z
     waited_ms: z.number(),
     status: z.number().int().nullable(),
     failure: z.string().nullable(),
+    failure_detail: z.string().nullable(),
     upstream_code: z.string().nullable(),
     /** The rule that decided what followed (docs/operations.md, "When an account fails"). */
     policy: z.string(),

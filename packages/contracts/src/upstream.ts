@@ -1,3 +1,5 @@
+import { connectTrouble } from './connect-trouble.ts';
+
 /** What the pipeline asks of an account. Its header list is flat: name, value, name, value, … */
 export interface UpstreamRequest {
   readonly method: string;
@@ -15,12 +17,17 @@ export interface UpstreamRequest {
 export const UPSTREAM_FAILURES = ['connect', 'connect_timeout', 'head_timeout', 'idle_timeout', 'reset', 'protocol', 'aborted'] as const;
 export type UpstreamFailureReason = (typeof UPSTREAM_FAILURES)[number];
 
+/** No answer, or half of one. The message may be told to clients. */
 export class UpstreamFailure extends Error {
   readonly reason: UpstreamFailureReason;
+  /** What happened and where, for operators only; null when the reason says all there is. */
+  readonly detail: string | null;
   constructor(reason: UpstreamFailureReason, cause?: unknown) {
-    super(`upstream ${reason.replace('_', ' ')}`, { cause });
+    const trouble = connectTrouble(cause);
+    super(trouble?.brief ?? `upstream ${reason.replace('_', ' ')}`, { cause });
     this.name = 'UpstreamFailure';
     this.reason = reason;
+    this.detail = trouble?.full ?? null;
   }
 }
 

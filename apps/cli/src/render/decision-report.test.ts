@@ -17,6 +17,7 @@ const attempt: LoggedAttempt = {
   waited_ms: 0,
   status: 200,
   failure: null,
+  failure_detail: null,
   upstream_code: null,
   policy: 'passed_on',
   verdict: 'relayed',
@@ -113,6 +114,10 @@ test.each([
   [
     { status: null, failure: 'connect', verdict: 'gave_up', backoff: 'transport' },
     'No answer: it could not be reached; nothing was left to try; it is left alone',
+  ],
+  [
+    { status: null, failure: 'connect', failure_detail: 'the connection was refused at 127.0.0.1:9', verdict: 'gave_up' },
+    'No answer: the connection was refused at 127.0.0.1:9; nothing was left to try.',
   ],
   [{ status: null, verdict: 'in_progress' }, 'No answer yet when this was written.'],
   [{ chosen_by: 'oracle', verdict: 'new_word', backoff: 'moon' }, 'Chosen by oracle.\n     Answered 200; new_word; it is left alone for a while for moon.'],

@@ -176,12 +176,12 @@ function passedOver({ skipped, least_bad: leastBad }: LoggedAttempt): string[] {
   return texts.length === 0 ? [] : [`Passed over: ${texts.join(', ')}`];
 }
 
-function whatHappened({ status, failure, upstream_code: code, policy, verdict, backoff }: LoggedAttempt): string {
+function whatHappened({ status, failure, failure_detail: detail, upstream_code: code, policy, verdict, backoff }: LoggedAttempt): string {
   const answer =
     failure !== null && status !== null
-      ? `Answered ${status}, but ${FAILURES[failure] ?? failure}`
+      ? `Answered ${status}, but ${detail ?? FAILURES[failure] ?? failure}`
       : failure !== null
-        ? `No answer: ${FAILURES[failure] ?? failure}`
+        ? `No answer: ${detail ?? FAILURES[failure] ?? failure}`
         : status === null
           ? 'No answer yet when this was written'
           : `Answered ${status}${code === null ? '' : ` (${code})`}`;

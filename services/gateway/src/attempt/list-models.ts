@@ -30,7 +30,7 @@ export async function listModels(upstream: Upstream, basePath: string, headers: 
     if (!(error instanceof UpstreamFailure)) throw error;
     throw new SwitchyardError(
       'account_refused',
-      `The upstream could not be asked for its models (GET ${path}): ${error.message}. Is the base URL right, and is it running?`,
+      `The upstream could not be asked for its models (GET ${path}): ${error.detail ?? error.message}. Is the base URL right, and is it running?`,
       { param: 'base_url', cause: error },
     );
   } finally {

@@ -125,6 +125,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       // All fields at once: one added later moves the record to a larger place in memory.
       status: undefined,
       failure: undefined,
+      failure_detail: undefined,
       upstream_code: undefined,
       policy: undefined,
       backoff: undefined,
@@ -260,6 +261,7 @@ function note(record: AttemptRecord, result: AttemptResult, account: Account, pa
   const { judgement, answer, failure } = result;
   record.status = answer?.status;
   record.failure = failure?.reason;
+  record.failure_detail = failure?.detail ?? undefined;
   record.upstream_code = judgement.code ?? undefined;
   record.verdict = 'next_account';
   if (judgement.policy !== PASSED_ON) record.policy = judgement.policy.name;

@@ -30,6 +30,8 @@ export interface AttemptRecord {
   readonly waited_ms?: number | undefined;
   status?: number | undefined;
   failure?: UpstreamFailureReason | undefined;
+  /** What the failure was and where, in words. */
+  failure_detail?: string | undefined;
   /** The error code of the upstream's answer, when it decided what happened next. */
   upstream_code?: string | undefined;
   /** The row of the table that decided what followed. */
@@ -57,6 +59,7 @@ export function wholeAttempt(attempt: AttemptRecord): object {
     waited_ms: attempt.waited_ms ?? 0,
     status: attempt.status ?? null,
     failure: attempt.failure ?? null,
+    failure_detail: attempt.failure_detail ?? null,
     upstream_code: attempt.upstream_code ?? null,
     policy: attempt.policy ?? 'passed_on',
     backoff: attempt.backoff ?? null,
