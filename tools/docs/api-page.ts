@@ -46,7 +46,7 @@ be in progress at once: \`responses\` 75 %, \`standard\` 50 %, \`compact\` 25 % 
 
 For operators and the command line. Every route takes \`Authorization: Bearer TOKEN\` with the text of \`$SWITCHYARD_HOME/admin.token\`, never a data-plane key.
 On loopback it is served at the address of the gateway; beyond loopback it moves to \`admin.listen\` unless \`admin.expose\` is set.
-\`GET /metrics\` lies here too; see [metrics.md](metrics.md).
+What \`GET /metrics\` says is in [metrics.md](metrics.md).
 
 \`GET /api/docs\` is a page that shows all of this in a browser and lets you try it: "Authorize" takes the admin token and a key, and keeps them until
 the page is left. \`GET /api/openapi.json\` is the same for programs, an OpenAPI 3.1 document; [openapi.json](openapi.json) is a copy. These two, and the files of the page, need no token.
@@ -94,7 +94,8 @@ function takes({ parameters = [], requestBody }: Operation): string {
 
 function answers({ responses }: Operation): string {
   const [status, response] = Object.entries(responses).find(([code]) => code.startsWith('2'))!;
-  return `${status} \`${schemaText(response.content!['application/json']!.schema)}\``;
+  const json = response.content!['application/json'];
+  return json === undefined ? `${status} text` : `${status} \`${schemaText(json.schema)}\``;
 }
 
 function shapeText(name: string, schema: Schema): string {

@@ -38,7 +38,7 @@ test('docs/metrics.md names every metric, and nothing that is none', async () =>
 test('docs/api.md has every route of both sides, and no other', async () => {
   const rows = [...(await read('docs/api.md')).matchAll(/^\| (?:`([A-Z]+)`|any) \| `([^`]+)` \|/gm)].map(([, method = 'any', path]) => `${method} ${path}`);
   const ours = Object.values(GATEWAY_API).map(({ method, path }) => `${method.toUpperCase()} ${path}`);
-  expect(rows.toSorted()).toEqual([...SURFACES.map(({ method, path }) => `${method} ${path}`), ...ours].toSorted());
+  expect(rows.toSorted()).toEqual([...SURFACES.map(({ method, path }) => `${method} ${path}`), ...ours, 'GET /metrics'].toSorted());
 });
 
 interface Described {
@@ -55,6 +55,7 @@ test('docs/openapi.json has an operation of its own name for every route of our 
   expect(found.toSorted()).toEqual(
     [
       ...Object.entries(GATEWAY_API).map(([name, { method, path }]) => `${name}: ${method} ${path} [{"adminToken":[]}]`),
+      'metrics: get /metrics [{"adminToken":[]}]',
       ...SURFACES.filter(({ method }) => method !== 'any').map(({ name, method, path, auth }) => `${name}: ${method.toLowerCase()} ${path} ${behind[auth]}`),
     ].toSorted(),
   );
@@ -69,7 +70,7 @@ test.each([true, false])('the document is valid OpenAPI 3.1, with the data plane
 
 test('without the data plane the document has neither its routes nor its key', () => {
   const { paths, components } = openApiDocument({ version: '1.2.3', dataPlane: false });
-  expect(Object.keys(paths!).filter((path) => !path.startsWith('/api/'))).toEqual([]);
+  expect(Object.keys(paths!).filter((path) => !path.startsWith('/api/'))).toEqual(['/metrics']);
   expect(Object.keys(components!.securitySchemes!)).toEqual(['adminToken']);
 });
 

@@ -107,6 +107,29 @@ describe.skipIf(browser === null)('the page of the API, in Chromium (without one
     expect(await execute(accounts)).toMatch(/^401/); // what it was told is gone with the page
   });
 
+  test('asks for the key before the admin token, and every body that it fills in is answered well as it stands', async () => {
+    const { page } = await visit();
+    await page.getByRole('button', { name: 'Authorize', exact: true }).first().click();
+    expect(await page.locator('.auth-container h4').allInnerTexts()).toEqual([expect.stringMatching(/^key\b/), expect.stringMatching(/^adminToken\b/)]);
+    await page.locator('.modal-ux').getByRole('button', { name: 'Close' }).first().click();
+    await authorize(page, 'adminToken', server.adminToken);
+    await authorize(page, 'key', KEY);
+
+    const { paths } = (await (await fetch(`${server.url}/api/openapi.json`)).json()) as {
+      paths: Record<string, { post?: { requestBody?: { required: boolean } } }>;
+    };
+    const filledIn = Object.entries(paths).flatMap(([path, { post }]) => (post?.requestBody?.required === true ? [path] : []));
+    expect(filledIn).toEqual(expect.arrayContaining(['/v1/embeddings', '/api/keys', '/api/accounts']));
+    for (const path of filledIn) {
+      const tried = operation(page, 'post', path);
+      await tried.locator('.opblock-summary-control').click();
+      expect([path, await execute(tried)]).toEqual([path, expect.stringMatching(/^20[01]\b/)]);
+    }
+    const metrics = operation(page, 'get', '/metrics');
+    await metrics.locator('.opblock-summary-control').click();
+    expect(await execute(metrics)).toMatch(/^200[^]*switchyard_accounts 2/);
+  });
+
   test('an operation can be reached and opened with the keyboard alone', async () => {
     const { page } = await visit();
     const target = operation(page, 'get', '/v1/models').locator('.opblock-summary-control');

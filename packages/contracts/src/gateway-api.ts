@@ -127,7 +127,8 @@ const ExplainedRequest = LoggedRequest.extend({
 const byId = z.object({ id: z.string() });
 const refusals = { default: { description: 'A refusal', content: { 'application/json': { schema: ErrorBody } } } };
 const json = <T extends z.ZodType>(description: string, schema: T) => ({ description, content: { 'application/json': { schema } } });
-const body = <T extends z.ZodType>(schema: T) => ({ required: true, content: { 'application/json': { schema } } });
+/** @param example  One that is answered well as it stands, for pages that let people try the API. */
+const body = <T extends z.ZodType>(schema: T, example: z.input<T>) => ({ required: true, content: { 'application/json': { schema, example } } });
 const list = <T extends z.ZodType>(item: T) => z.object({ data: z.array(item) });
 
 /** Every route of the gateway's control plane, by the name of its operation. */
@@ -142,7 +143,7 @@ export const GATEWAY_API = {
     method: 'post',
     path: '/api/accounts',
     summary: 'Add an account; when this answers, the next request can use it',
-    request: { body: body(NewAccount) },
+    request: { body: body(NewAccount, { name: 'ollama', kind: 'openai-compatible', base_url: 'http://127.0.0.1:11434/v1', models: ['llama3.2'] }) },
     responses: { 201: json('The account', Account), ...refusals },
   }),
   removeAccount: createRoute({
@@ -169,7 +170,7 @@ export const GATEWAY_API = {
     method: 'post',
     path: '/api/keys',
     summary: 'Make a key; its text is shown once',
-    request: { body: body(NewKey) },
+    request: { body: body(NewKey, { name: 'laptop' }) },
     responses: { 201: json('The key', Key.extend({ key: z.string() })), ...refusals },
   }),
   revokeKey: createRoute({

@@ -16,8 +16,11 @@ const OURS = 'What operators and the command line call, with the admin token. Th
 /** Bodies that the built-in sandbox answers, so that whoever reads a page of the document can try it at once. */
 const EXAMPLES: Partial<Record<SurfaceName, object>> = {
   'responses.create': { model: 'sandbox', input: 'hello' },
+  'responses.compact': { model: 'sandbox', input: 'hello' },
+  'responses.input_tokens': { model: 'sandbox', input: 'hello' },
   'chat.completions': { model: 'sandbox', messages: [{ role: 'user', content: 'hello' }] },
   completions: { model: 'sandbox', prompt: 'hello' },
+  embeddings: { model: 'sandbox', input: 'hello' },
 };
 
 const SECURITY: Readonly<Record<Surface['auth'], Record<string, string[]>[]>> = { key: [{ key: [] }], key_unless_open: [{ key: [] }, {}], none: [] };
@@ -29,11 +32,6 @@ const SECURITY: Readonly<Record<Surface['auth'], Record<string, string[]>[]>> = 
  */
 export function openApiDocument({ version, dataPlane }: DocumentOptions) {
   const { openAPIRegistry: registry, getOpenAPI31Document } = new OpenAPIHono();
-  registry.registerComponent('securitySchemes', 'adminToken', {
-    type: 'http',
-    scheme: 'bearer',
-    description: 'For our own API: the text of `$SWITCHYARD_HOME/admin.token` (`~/.switchyard/admin.token`).',
-  });
   if (dataPlane) {
     registry.registerComponent('securitySchemes', 'key', {
       type: 'http',
@@ -42,7 +40,14 @@ export function openApiDocument({ version, dataPlane }: DocumentOptions) {
     });
     for (const surface of SURFACES as readonly Surface[]) if (surface.method !== 'any') registry.registerPath(dataPlaneOperation(surface));
   }
+  // After the key, which is what most people are asked for first; pages ask for them in this order.
+  registry.registerComponent('securitySchemes', 'adminToken', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'For our own API: the text of `$SWITCHYARD_HOME/admin.token` (`~/.switchyard/admin.token`).',
+  });
   for (const [operationId, route] of Object.entries(GATEWAY_API)) registry.registerPath({ ...route, operationId, tags: ['Our own API'] });
+  registry.registerPath(METRICS);
   return getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
@@ -68,6 +73,19 @@ export function openApiDocument({ version, dataPlane }: DocumentOptions) {
 }
 
 type Operation = Parameters<OpenAPIHono['openAPIRegistry']['registerPath']>[0];
+
+/** Answered beside our own API, by the same rules. */
+const METRICS: Operation = {
+  operationId: 'metrics',
+  method: 'get',
+  path: '/metrics',
+  tags: ['Our own API'],
+  summary: 'All figures, in the text format of Prometheus',
+  responses: {
+    200: { description: 'The figures', content: { 'text/plain': { schema: { type: 'string' } } } },
+    default: { description: 'A refusal', content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } },
+  },
+};
 
 function dataPlaneOperation({ name, method, path, auth, body, by, help }: Surface): Operation {
   const example = EXAMPLES[name as SurfaceName];
