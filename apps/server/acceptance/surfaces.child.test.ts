@@ -444,7 +444,7 @@ describe('the next start', () => {
   }, 60_000);
 
   test('knows its keys and accounts, shows no key any more, and ignores another bootstrap key', async () => {
-    await greeted(/make one: {2}npm run -s switchyard -- keys create --name NAME$[^]*Authorization: Bearer YOUR_KEY/m);
+    await greeted(/make one: {2}SWITCHYARD_HOME=\S+ npm run -s switchyard -- keys create --name NAME$[^]*Authorization: Bearer YOUR_KEY/m);
     expect(server.stderr()).not.toContain('shown only now');
     expect(await modelsAt(server.url, firstKey)).toEqual(['declared-model', 'gpt-5.5', 'gpt-5.5-mini', 'only-b', 'sandbox', 'text-embedding-3-small']);
     expect((await withKey('sk-test-later-bootstrap-not-a-secret', '/v1/models')).status).toBe(401);

@@ -105,7 +105,7 @@ function greeting(server: Server, { config, origins }: LoadedConfig): string {
     `  State and the admin token are in ${home}`,
     '',
     server.firstKey === null
-      ? '  Put your key where YOUR_KEY stands, or make one:  npm run -s switchyard -- keys create --name NAME'
+      ? `  Put your key where YOUR_KEY stands, or make one:  ${switchyard} keys create --name NAME`
       : `  Your first key, shown only now:  ${server.firstKey}`,
     '',
     '  Three things to try:',
