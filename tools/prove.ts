@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 const LONG_FORMS = {
   'services/gateway/src/relay/relay-answer.test.ts': { SWITCHYARD_TEST_CHUNKINGS: '100000' },
   'services/gateway/src/attempt/commit-point.test.ts': { SWITCHYARD_TEST_CHUNKINGS: '100000' },
+  'services/gateway/src/bindings/merge.test.ts': { SWITCHYARD_TEST_MERGES: '100000' },
+  'services/gateway/test/bindings.pg.test.ts': { SWITCHYARD_TEST_MERGES: '100000' },
   'apps/server/acceptance/crash-streams.child.test.ts': { SWITCHYARD_TEST_STREAMS: '1000' },
   // As many as 20 000 file descriptors a process allow.
   'apps/server/acceptance/slow-clients.child.test.ts': { SWITCHYARD_TEST_SILENT_CLIENTS: '10000', SWITCHYARD_TEST_SLOW_CLIENTS: '4000' },

@@ -105,7 +105,7 @@ async function expectSettled(): Promise<void> {
 
 /** That exactly the responses seen whole are bound, each to the account that gave it. */
 async function expectBound(): Promise<void> {
-  expect(await server.metric('switchyard_bindings')).toBe(whole.length);
+  expect(await server.metric('switchyard_bindings{kind="response"}')).toBe(whole.length);
   for (const { id, account } of whole) {
     const answer = await server.ask(`/v1/responses/${id}`);
     expect([answer.status, answer.headers.get('x-switchyard-account'), ((await answer.json()) as { id: string }).id]).toEqual([200, account, id]);
@@ -255,7 +255,7 @@ test('SIGKILL while answers end: whatever a client saw whole is bound, whatever 
   noteWhole(streams.all);
   await start();
   const ended = streams.all.filter((stream) => stream.ended === 'whole').length;
-  const bound = await server.metric('switchyard_bindings');
+  const bound = await server.metric('switchyard_bindings{kind="response"}');
   process.stdout.write(`killed with ${ended} of ${COUNT} whole; ${bound - whole.length} bound beyond what was seen\n`);
   // More than was seen may be bound, where the kill came between the commit and the last bytes; never less.
   expect(bound).toBeGreaterThanOrEqual(whole.length);

@@ -10,6 +10,7 @@ const SECTION_TITLES: Readonly<Record<string, string>> = {
   secrets: 'Secrets',
   gateway: 'Gateway',
   upstream: 'Upstreams',
+  affinity: 'Conversations',
   limits: 'Limits',
   requests: 'Request log',
   metrics: 'Metrics',

@@ -214,6 +214,25 @@ const SETTINGS = {
     help: 'Longest silence inside an upstream answer.',
   }),
 
+  'affinity.max_responses': row({
+    type: integer({ min: 1, max: 1_000_000 }),
+    default: 16_384,
+    apply: 'restart',
+    help: 'Responses whose account is known; the one that was used longest ago is forgotten first.',
+  }),
+  'affinity.max_turn_states': row({
+    type: integer({ min: 1, max: 1_000_000 }),
+    default: 2_048,
+    apply: 'restart',
+    help: 'Turns (`x-codex-turn-state`) whose account is known.',
+  }),
+  'affinity.max_sessions': row({
+    type: integer({ min: 1, max: 1_000_000 }),
+    default: 2_048,
+    apply: 'restart',
+    help: 'Sessions and threads whose account is known.',
+  }),
+
   'limits.body_bytes': row({
     type: bytes({ min: 1_024, max: 2 ** 30 }),
     default: 64 * MIB,

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FaultCode, UpstreamCall } from '@switchyard/contracts';
+import type { Affinity } from './bindings/resolve-affinity.ts';
 import type { Account } from './choice/account.ts';
 import type { KeyRecord } from './edge/key-table.ts';
 import type { RequestHead } from './edge/read-head.ts';
@@ -12,7 +13,7 @@ import type { Outcome } from './settle/outcome.ts';
 
 /**
  * One request on its way through the stages. Each stage fills in its part and reads only what stages before it have filled:
- * edge (`key`), intake (`facts`), attempt (`decision`, `account`), relay (the figures), settle (`outcome`).
+ * edge (`key`), intake (`facts`), bindings (`affinity`), attempt (`decision`, `account`), relay (the figures), settle (`outcome`).
  */
 export interface Exchange {
   readonly id: string;
@@ -26,6 +27,8 @@ export interface Exchange {
   readonly startedAtMs: number;
   readonly startedMs: number;
   facts: RequestFacts | null;
+  /** What it continues; null when that is nothing that we know. */
+  affinity: Affinity | null;
   decision: DecisionRecord | null;
   /** The account whose answer is being relayed. */
   account: Account | null;
@@ -71,6 +74,7 @@ export function openExchange(
     startedAtMs: given.startedAtMs,
     startedMs: given.startedMs,
     facts: null,
+    affinity: null,
     decision: null,
     account: null,
     call: null,

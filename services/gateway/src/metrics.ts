@@ -2,6 +2,7 @@ import { UPSTREAM_FAILURES } from '@switchyard/contracts';
 import { defineMetrics } from '@switchyard/observability';
 import type { MetricDef, Metrics } from '@switchyard/observability';
 import { LOOK_AHEAD_ENDS } from './attempt/look-ahead.ts';
+import { KINDS } from './bindings/kinds.ts';
 import { BACKOFF_REASONS } from './choice/live-figures.ts';
 import { LANES, SURFACES } from './routes.ts';
 import { OUTCOMES } from './settle/outcome.ts';
@@ -53,13 +54,19 @@ export const GATEWAY_METRICS = {
   },
   switchyard_backoffs_total: { type: 'counter', help: 'Times that an account was put aside for a while, by reason.', labels: { reason: [...BACKOFF_REASONS] } },
   switchyard_request_body_bytes: { type: 'gauge', help: 'Bytes of request bodies held in memory.' },
-  switchyard_bindings: { type: 'gauge', help: 'Response ids bound to their account, in memory.' },
+  switchyard_bindings: { type: 'gauge', help: 'Ids bound to their account, in memory, by what they are ids of.', labels: { kind: [...KINDS] } },
+  switchyard_binding_conflicts: { type: 'gauge', help: 'Ids that two accounts claim. Who continues one of them is refused.' },
   switchyard_binding_waits_total: {
     type: 'counter',
     help: 'Answers whose last part waited for its binding, by how the wait ended.',
     labels: { result: ['durable', 'late', 'suspended'] },
   },
-  switchyard_binding_disputes_total: { type: 'counter', help: 'Response ids that an account told and that were bound to another, which kept them.' },
+  switchyard_binding_disputes_total: { type: 'counter', help: 'Ids that an account told and that were bound to another, which kept them.' },
+  switchyard_affinity_disagreements_total: {
+    type: 'counter',
+    help: 'Requests whose ids lead to different accounts, by the kind of id that decided.',
+    labels: { kind: [...KINDS] },
+  },
   switchyard_journal_dropped_total: { type: 'counter', help: 'Rows of the request log that were given up because the database was away too long.' },
   switchyard_accounts: { type: 'gauge', help: 'Enabled accounts.' },
   switchyard_keys: { type: 'gauge', help: 'Live keys.' },

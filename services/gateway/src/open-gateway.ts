@@ -9,6 +9,7 @@ import type { AccountDraft } from './accounts/account-draft.ts';
 import { AccountRegistry } from './accounts/account-registry.ts';
 import { Slots } from './admission/slots.ts';
 import { Bindings } from './bindings/bindings.ts';
+import { KINDS, kindLimits } from './bindings/kinds.ts';
 import { LiveFigures } from './choice/live-figures.ts';
 import { clientAddressReader } from './edge/client-address.ts';
 import { corsPolicy } from './edge/cors.ts';
@@ -30,7 +31,8 @@ import { Journal } from './settle/journal.ts';
 import { Settler } from './settle/settler.ts';
 import { CHANGES_CHANNEL } from './store/announce.ts';
 import { loadBindings, pruneBindings } from './store/bindings.ts';
-import { claimInstance } from './store/instance.ts';
+import { BINDINGS_CHANNEL, unpackNotice } from './store/binding-notices.ts';
+import { claimInstance, hasCompany } from './store/instance.ts';
 import { listKeys } from './store/keys.ts';
 import { dropOldPartitions, makePartitions } from './store/partitions.ts';
 import type { DB } from './store/schema.gen.ts';
@@ -81,8 +83,12 @@ export interface Gateway extends AsyncDisposable {
   drain(timeoutMs: number, cutNow?: AbortSignal): Promise<number>;
 }
 
-/** How many bindings are kept, in memory and in the database (product section 4). */
-const MAX_BINDINGS = 16_384;
+/** Bindings that one tick forgets at most; it takes less than a millisecond. */
+const SWEPT_PER_TICK = 4_096;
+/** How often it is seen whether other processes are to be told of bindings; until then they look up what they are asked for. */
+const LOOK_AROUND_MS = 5_000;
+/** Clocks of two processes and of the database differ, and uses are written down once a minute. */
+const GAP_MARGIN_S = 120;
 const STATUS_CLASSES = ['0', '1', '2', '3', '4', '5'] as const;
 const HOUR_MS = 3_600_000;
 
@@ -103,9 +109,16 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   opened.defer(() => registry.close());
 
   await makePartitions(database.pool, wallClockMs(), 3);
-  const journal = new Journal(database, instanceId, metrics, log, nowMs);
-  const bindings = new Bindings(journal, MAX_BINDINGS);
-  bindings.load(await loadBindings(database.pool, MAX_BINDINGS));
+  const limits = kindLimits({
+    response: config['affinity.max_responses'],
+    turn_state: config['affinity.max_turn_states'],
+    session: config['affinity.max_sessions'],
+  });
+  const journal: Journal = new Journal(database, instanceId, metrics, log, nowMs, (rows) => bindings.take(rows));
+  const clockAheadMs = wallClockMs() - nowMs();
+  const bindings = new Bindings({ store: journal, limits, nowS: () => Math.floor((nowMs() + clockAheadMs) / 1_000) });
+
+  const readBindings = (sinceS: number): Promise<void> => loadBindings(database.pool, limits, sinceS, (rows) => bindings.take(rows));
 
   const reloadKeys = async (): Promise<void> =>
     keys.replace(
@@ -142,8 +155,19 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const instance = await claimInstance({
     pool: database.pool,
     instanceId,
-    channel: CHANGES_CHANNEL,
-    onChange: () => void reload.request().catch(() => {}),
+    channels: {
+      [CHANGES_CHANNEL]: () => void reload.request().catch(() => {}),
+      [BINDINGS_CHANNEL]: (notice) => bindings.take(unpackNotice(notice, instanceId)),
+    },
+    onGap: (seconds) => {
+      void reload.request().catch(() => {});
+      void readBindings(Math.floor(wallClockMs() / 1_000) - seconds - GAP_MARGIN_S).catch((error: unknown) =>
+        log.warn('bindings_not_reread', 'What other processes bound while they could not be heard could not be read; it is looked up when it is asked for', {
+          error,
+        }),
+      );
+    },
+    nowMs,
     declares: declared.map(({ name }) => name),
     log,
   });
@@ -153,6 +177,16 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     const lost = await journal.close(2_000);
     if (lost > 0) log.error('journal_rows_lost', 'The database did not take the last rows of the request log in time', { rows: lost });
   });
+
+  // Only now, for what others bind from here on is heard.
+  await readBindings(0);
+  const lookAround = async (): Promise<void> => {
+    if (database.isAvailable()) journal.tellsOthers = await hasCompany(database.pool, instanceId);
+  };
+  await lookAround();
+  const looking = setInterval(() => void lookAround().catch(() => {}), LOOK_AROUND_MS);
+  looking.unref();
+  opened.defer(() => clearInterval(looking));
 
   registry.declare(new Map(declared.map((draft) => [draft.name, draft])));
   const learning: LearnModelsOptions<AccountDraft> = {
@@ -168,6 +202,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
 
   let stopping = false;
   const countAnswer = tallies(metrics.switchyard_upstream_attempts_total, (digit) => ({ class: `${digit}xx` }));
+  const countDisagreement = tallies(metrics.switchyard_affinity_disagreements_total, (kind) => ({ kind }));
   const countBound = tallies(metrics.switchyard_binding_waits_total, (result) => ({ result }));
   const settler = new Settler({ slots, live, memory, journal, metrics, nowMs });
   const retries = new RetryBudget(() => slots.total, nowMs);
@@ -197,9 +232,14 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     snapshot: () => registry.snapshot,
     slots,
     bodyLimits: { maxBytes: config['limits.body_bytes'], memory },
+    owners: { bindings, onDisagreement: countDisagreement },
     attempts,
     relay: {
       bindings,
+      mayLeave(accountId) {
+        const account = registry.snapshot.byId.get(accountId);
+        return account === undefined || (live.backoffReason(account.slot) === 'quota' && live.backoffUntil(account.slot) > nowMs());
+      },
       nowMs,
       showAccount: config['gateway.account_header'],
       onBound: countBound,
@@ -227,21 +267,25 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   metrics.switchyard_upstream_in_flight.follow(() => live.totalInFlight);
   metrics.switchyard_retries_in_progress.follow(() => retries.taken);
   metrics.switchyard_request_body_bytes.follow(() => memory.held);
-  metrics.switchyard_bindings.follow(() => bindings.size);
+  for (const kind of KINDS) metrics.switchyard_bindings.follow({ kind }, () => bindings.count(kind));
+  metrics.switchyard_binding_conflicts.follow(() => bindings.conflicts);
   metrics.switchyard_binding_disputes_total.follow(() => bindings.disputed);
   metrics.switchyard_accounts.follow(() => registry.snapshot.accounts.length);
   metrics.switchyard_keys.follow(() => keys.size);
   metrics.switchyard_database_up.follow(() => (database.isAvailable() ? 1 : 0));
 
   const stallLimitMs = config['limits.stalled_client_ms'];
-  const sweep = setInterval(() => settler.cutStalled(nowMs() - stallLimitMs), 1_000);
+  const sweep = setInterval(() => {
+    settler.cutStalled(nowMs() - stallLimitMs);
+    bindings.sweep(SWEPT_PER_TICK);
+  }, 1_000);
   sweep.unref();
   opened.defer(() => clearInterval(sweep));
   const upkeep = async (): Promise<void> => {
     await makePartitions(database.pool, wallClockMs(), 3);
     const days = await dropOldPartitions(database.pool, wallClockMs(), { keepDays: config['requests.keep_days'], keepRows: config['requests.keep_rows'] });
     if (days.length > 0) log.info('request_days_dropped', 'Old days of the request log were dropped', { names: days });
-    await pruneBindings(database.pool, MAX_BINDINGS);
+    await pruneBindings(database.pool, limits);
   };
   const hourly = setInterval(
     () =>

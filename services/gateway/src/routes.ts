@@ -18,7 +18,7 @@ export interface Surface {
   readonly body: 'json' | 'json_optional' | 'any' | 'none';
   /** Who answers: an account, or Switchyard itself. */
   readonly by: 'account' | 'gateway';
-  /** What the answer is watched for: the id that a conversation goes on with, and where usage stands. */
+  /** What the answer is watched for: ids that a conversation goes on with, and where usage stands. Only what is `responses` has conversations. */
   readonly watch: 'responses' | 'chat' | 'none';
   readonly help: string;
 }
@@ -43,7 +43,7 @@ export const SURFACES = [
     auth: 'key',
     body: 'json',
     by: 'account',
-    watch: 'none',
+    watch: 'responses',
     help: 'Compacts a conversation.',
   },
   {

@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchyardError, newId } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/observability';
 import type { Slots } from './admission/slots.ts';
-import type { Owner } from './attempt/owner.ts';
 import { runAttempts } from './attempt/run-attempts.ts';
 import type { AttemptParts } from './attempt/run-attempts.ts';
+import { resolveOwner } from './bindings/resolve-owner.ts';
+import type { OwnerParts } from './bindings/resolve-owner.ts';
 import type { Snapshot } from './choice/account.ts';
 import { closeBeforeLongRest, sendRefusal } from './edge/answer.ts';
 import type { KeyRecord, KeyTable } from './edge/key-table.ts';
@@ -26,6 +27,7 @@ export interface PipelineParts {
   readonly snapshot: () => Snapshot;
   readonly slots: Slots;
   readonly bodyLimits: BodyLimits;
+  readonly owners: OwnerParts;
   readonly attempts: AttemptParts;
   readonly relay: RelayParts;
   readonly settler: Settler;
@@ -93,12 +95,14 @@ async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
   try {
     parts.slots.take(match.surface.lane);
     parts.settler.holdsSlot(exchange);
-    const facts = await readFacts(request, response, match.surface, head, parts.bodyLimits);
+    const facts = await readFacts(request, response, match.surface, head, parts.bodyLimits, parts.snapshot().accounts.length > 1);
     if (facts === null || !parts.settler.takeFacts(exchange, facts)) return;
     const snapshot = parts.snapshot();
     if (facts.model !== null) refuseUnknownModel(facts.model, exchange.key, snapshot);
     else refuseUnnamedModel(exchange);
-    const owner = ownerOf(exchange, snapshot, parts.relay.bindings);
+    const found = resolveOwner(exchange, snapshot, parts.owners);
+    const owner = found instanceof Promise ? await found : found;
+    if (exchange.openAt === -1) return; // the client left meanwhile
     const committed = await runAttempts(exchange, snapshot, owner, parts.attempts);
     if (committed === null) return;
     parts.settler.holdsAccount(exchange, committed.account);
@@ -156,24 +160,6 @@ function refuseUnnamedModel({ key, match }: Exchange): void {
   throw new SwitchyardError('model_not_found', 'This key is held to certain models, and on this path no model could be read from the request.', {
     param: 'model',
   });
-}
-
-/** The account that a conversation belongs to, when the request continues one that we know of. */
-function ownerOf(exchange: Exchange, snapshot: Snapshot, bindings: RelayParts['bindings']): Owner | null {
-  const inPath = exchange.match.surface.name.startsWith('responses.') ? exchange.match.id : null;
-  const responseId = inPath ?? exchange.facts!.previousResponseId;
-  if (responseId === null) return null;
-  const binding = bindings.find(responseId);
-  if (binding === undefined) {
-    // Not one of ours, so any account could have it; without one that could, there is nothing to ask.
-    if (inPath !== null && snapshot.general.length === 0) throw new SwitchyardError('not_found', `There is no response with the id \`${responseId}\`.`);
-    return null;
-  }
-  const owner = snapshot.byId.get(binding.accountId);
-  if (owner === undefined) throw new SwitchyardError('owner_unavailable', 'The account that owns this conversation is not available.');
-  if (exchange.key.accounts !== null && !exchange.key.accounts.has(owner.id))
-    throw new SwitchyardError('not_found', `There is no response with the id \`${responseId}\`.`, inPath === null ? { param: 'previous_response_id' } : {});
-  return { account: owner, strength: 'hard' };
 }
 
 function refuseAtEdge(response: ServerResponse, refusal: SwitchyardError, id: string, parts: PipelineParts): void {

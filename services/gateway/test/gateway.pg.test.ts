@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import pg from 'pg';
 import { afterEach, expect, test } from 'vitest';
+import { digestOf } from '../src/bindings/digest.ts';
 import { endKey, createKey } from '../src/index.ts';
 import { KEY, openTestGateway, untilRows } from './open-test-gateway.ts';
 import type { TestGateway } from './open-test-gateway.ts';
@@ -119,7 +120,7 @@ test('a response that is not stored binds nothing', async () => {
   gateway = await openTestGateway(1);
   await (await gateway.ask('/v1/responses', { model: 'm', input: 'x', store: false, stream: true })).text();
   await untilRows(gateway.pool, 'select 1 from gateway.request where ended_at is not null', (rows) => rows.length === 1);
-  expect((await gateway.pool.query('select 1 from gateway.response_binding')).rowCount).toBe(0);
+  expect((await gateway.pool.query('select 1 from gateway.binding where kind = 1')).rowCount).toBe(0);
 });
 
 test('a client that leaves takes its upstream request with it, and the log says who left', async () => {
@@ -263,7 +264,7 @@ test('with the database away traffic goes on, says so, and the log catches up', 
   await admin.query(`alter database ${name} with allow_connections true`);
   await admin.end();
   await untilRows(gateway.pool, 'select 1 from gateway.request where ended_at is not null', (rows) => rows.length === 2);
-  await untilRows(gateway.pool, 'select 1 from gateway.response_binding', (rows) => rows.length === 2);
+  await untilRows(gateway.pool, 'select 1 from gateway.binding where kind = 1', (rows) => rows.length === 2);
   while (JSON.stringify(await ready()) !== '{"status":"ready","degraded":[]}');
   expect((await gateway.ask('/v1/models')).status).toBe(200);
 }, 60_000);
@@ -352,7 +353,7 @@ test('an answer that runs can be read at its owner, one that broke off is forgot
   first.leave.abort();
   second.leave.abort();
   await untilRows(gateway.pool, "select 1 from gateway.request where outcome = 'client_left'", (rows) => rows.length === 2);
-  const { rows } = await gateway.pool.query('select response_id from gateway.response_binding');
-  expect(rows).toEqual([{ response_id: second.id }]);
-  expect(await gateway.metric('switchyard_bindings')).toBe(1);
+  const { rows } = await gateway.pool.query<{ digest: Buffer }>('select digest from gateway.binding');
+  expect(rows).toEqual([{ digest: digestOf('response', '', null, second.id) }]);
+  expect(await gateway.metric('switchyard_bindings{kind="response"}')).toBe(1);
 });

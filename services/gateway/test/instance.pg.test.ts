@@ -30,8 +30,9 @@ test('a connection that comes back only after the end is given back', async () =
   const instance = await claimInstance({
     pool: gated,
     instanceId: 'inst_test',
-    channel: 'c',
-    onChange: () => void changes++,
+    channels: { c: () => void changes++ },
+    onGap: () => void changes++,
+    nowMs: () => 0,
     declares: [],
     log: recordingLogger(),
   });
@@ -84,4 +85,51 @@ test('a server gives its claim up only when its last rows are written', async ()
   await untilRows(gateway.pool, CLAIMS, (rows) => rows.length === 1);
   const { rows } = await gateway.pool.query<{ outcome: string }>('select outcome from gateway.request');
   expect(rows).toEqual([{ outcome: 'completed' }]);
+});
+
+test('a process that was cut off from the notices of others reads what it missed', async () => {
+  await using gateway = await openTestGateway(2);
+  await using other = await gateway.reopen();
+  const terminate = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike 'listen%'";
+  const at = (url: string, body: object, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(`${url}/v1/responses`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer sk-test-bootstrap-not-a-secret', 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ model: 'm', input: 'x', store: false, ...body }),
+    });
+  expect((await gateway.pool.query(terminate)).rowCount).toBeGreaterThanOrEqual(2);
+  await untilRows(gateway.pool, CLAIMS, (rows) => rows.length === 0);
+  const first = await at(gateway.url, {}, { 'thread-id': 'thread-1' });
+  await first.text();
+  // A session is a preference, so nobody asks the database for it: what the other knows of it, it has read when it could hear again.
+  while ((await other.metric('switchyard_bindings{kind="session"}')) !== 1) await new Promise(setImmediate);
+  for (let i = 0; i < 4; i++) {
+    const next = await at(other.url, {}, { 'thread-id': 'thread-1' });
+    await next.text();
+    expect(next.headers.get('x-switchyard-account')).toBe(first.headers.get('x-switchyard-account'));
+  }
+});
+
+test('processes on one database tell each other what they bind', async () => {
+  await using gateway = await openTestGateway(2);
+  await using other = await gateway.reopen();
+  // The second one has seen the first at its start; the first sees the second within 5 s.
+  for (const [from, to, thread] of [
+    [other, gateway, 'one'],
+    [gateway, other, 'two'],
+  ] as const) {
+    const known = (): Promise<number> => to.metric('switchyard_bindings{kind="session"}');
+    const before = await known();
+    let sent = 0;
+    for (; (await known()) === before; sent++) {
+      const answer = await fetch(`${from.url}/v1/responses`, {
+        method: 'POST',
+        headers: { authorization: 'Bearer sk-test-bootstrap-not-a-secret', 'content-type': 'application/json', 'thread-id': `${thread}-${sent}` },
+        body: JSON.stringify({ model: 'm', input: 'x', store: false }),
+      });
+      await answer.text();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(sent).toBeGreaterThan(0);
+  }
 });

@@ -30,7 +30,14 @@ export interface TestGateway extends AsyncDisposable {
   /** A figure of the metrics, such as `switchyard_upstream_in_flight`. */
   metric(name: string): Promise<number>;
   /** Opens another gateway on the same database, as another process would, with a switchyard.toml of its own if it is given. */
-  reopen(toml?: string): Promise<{ readonly url: string; readonly gateway: Gateway } & AsyncDisposable>;
+  reopen(toml?: string): Promise<OtherGateway>;
+}
+
+/** What another process would be. */
+interface OtherGateway extends AsyncDisposable {
+  readonly url: string;
+  readonly gateway: Gateway;
+  metric(name: string): Promise<number>;
 }
 
 /** @param accounts  How many simulators, each an account named a, b, … that serves the model `m`. */
@@ -48,7 +55,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
     return configOf({ SWITCHYARD_CONFIG: path });
   };
   const vault = openVault({ home: home.path, loopback: true, log });
-  const open = async (registry = metrics, config = configOf({})): Promise<{ gateway: Gateway; url: string } & AsyncDisposable> => {
+  const open = async (registry = metrics, config = configOf({})): Promise<OtherGateway> => {
     await using parts = new AsyncDisposableStack();
     const database = parts.use(await openDatabase<GatewayTables>({ connection, poolSize: 4, log }));
     const gateway = parts.use(
@@ -74,11 +81,19 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
     });
     await gateway.makeFirstKey();
     const owned = parts.move();
-    return { gateway, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+    return {
+      gateway,
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      async metric(name) {
+        const line = (await registry.render()).split('\n').find((candidate) => candidate.startsWith(`${name} `) || candidate.startsWith(`${name}{`));
+        return Number(line?.slice(line.lastIndexOf(' ') + 1));
+      },
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    };
   };
   const upstreams: Simulator[] = [];
   for (let i = 0; i < accounts; i++) upstreams.push(opened.use(await openSimulator({ mode: 'scriptable', port: 0 })));
-  const { gateway, url } = opened.use(await open());
+  const { gateway, url, metric } = opened.use(await open());
   for (const [i, { url: upstream }] of upstreams.entries()) {
     const draft = {
       name: 'abcdefgh'[i]!,
@@ -111,10 +126,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
         },
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       }),
-    async metric(name) {
-      const line = (await metrics.render()).split('\n').find((candidate) => candidate.startsWith(`${name} `) || candidate.startsWith(`${name}{`));
-      return Number(line?.slice(line.lastIndexOf(' ') + 1));
-    },
+    metric,
     reopen: (toml) => open(createMetrics({ process: false }), toml === undefined ? configOf({}) : reconfigured(toml)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

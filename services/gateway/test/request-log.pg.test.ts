@@ -3,10 +3,8 @@ import { testDatabase } from '@switchyard/testkit';
 import type { TestDatabase } from '@switchyard/testkit';
 import { newId } from '@switchyard/contracts';
 import { GATEWAY_MIGRATIONS, findRequest, listRequests } from '../src/index.ts';
-import { loadBindings, pruneBindings } from '../src/store/bindings.ts';
 import { dropOldPartitions, makePartitions } from '../src/store/partitions.ts';
 import { writeJournal } from '../src/store/write-journal.ts';
-import type { Binding } from '../src/bindings/bindings.ts';
 import type { RequestRow } from '../src/settle/request-row.ts';
 
 const DAY_MS = 86_400_000;
@@ -52,7 +50,7 @@ function row(atMs: number, over: Partial<RequestRow> = {}): RequestRow {
   };
 }
 
-const write = (rows: readonly RequestRow[], bindings: readonly Binding[]): Promise<void> => writeJournal(database.pool, 'inst_test', rows, bindings);
+const write = async (rows: readonly RequestRow[]): Promise<void> => void (await writeJournal(database.pool, 'inst_test', rows, [], false));
 
 const partitions = async (): Promise<string[]> => {
   const { rows } = await database.pool.query<{ name: string }>(
@@ -63,19 +61,17 @@ const partitions = async (): Promise<string[]> => {
 
 test('writing the same batch again changes nothing, and a late open row never undoes an end', async () => {
   const ended = row(NOON, { outcome: 'client_left' });
-  const binding = { responseId: 'resp_1', accountId: 'acct_x', keyId: 'key_test' };
-  await write([ended], [binding]);
-  await write([ended], [binding]);
-  await write([{ ...ended, duration_us: undefined, outcome: 'open' }], []);
+  await write([ended]);
+  await write([ended]);
+  await write([{ ...ended, duration_us: undefined, outcome: 'open' }]);
   const { rows } = await database.pool.query('select outcome, ended_at, input_tokens, output_tokens from gateway.request where id = $1', [ended.id]);
   expect(rows).toEqual([{ outcome: 'client_left', ended_at: new Date(NOON + 5), input_tokens: '3', output_tokens: null }]);
-  expect(await loadBindings(database.pool, 10)).toEqual([binding]);
 });
 
 test('an open row takes in its end', async () => {
   const open = row(NOON, { duration_us: undefined, outcome: 'open', decision: undefined });
-  await write([open], []);
-  await write([{ ...open, duration_us: 9_000, outcome: 'completed' }], []);
+  await write([open]);
+  await write([{ ...open, duration_us: 9_000, outcome: 'completed' }]);
   expect(await findRequest(database.pool, open.id)).toMatchObject({
     outcome: 'completed',
     ended_at: new Date(NOON + 9),
@@ -87,7 +83,7 @@ test('an open row takes in its end', async () => {
 
 test('a request is found by its id alone, with every field of its attempts', async () => {
   const wanted = row(NOON + 77);
-  await write([wanted], []);
+  await write([wanted]);
   expect(await findRequest(database.pool, wanted.id)).toMatchObject({
     id: wanted.id,
     bytes_out: 20,
@@ -101,7 +97,7 @@ test('a request is found by its id alone, with every field of its attempts', asy
 test('pages go through the log newest first, without gaps or repeats', async () => {
   const { rows: before } = await listRequests(database.pool, { limit: 500, after: null });
   const made = Array.from({ length: 25 }, (_, i) => row(NOON + 1_000 + Math.floor(i / 5)));
-  await write(made, []);
+  await write(made);
   const seen: unknown[] = [];
   let after: string | null = null;
   for (;;) {
@@ -125,23 +121,11 @@ test('days are made ahead, dropped when they are too old or too full, and todayâ
   for (let i = 0; i < 6; i++) await makePartitions(database.pool, start + i * DAY_MS, 1);
   await makePartitions(database.pool, start, 3);
   const today = start + 5 * DAY_MS;
-  for (let i = 0; i < 6; i++)
-    await write(
-      Array.from({ length: 10 }, () => row(start + i * DAY_MS)),
-      [],
-    );
+  for (let i = 0; i < 6; i++) await write(Array.from({ length: 10 }, () => row(start + i * DAY_MS)));
   await database.pool.query('analyze gateway.request');
   const made = (await partitions()).filter((name) => /^request_\d{8}$/.test(name)).slice(-6);
   expect(await dropOldPartitions(database.pool, today, { keepDays: 3, keepRows: 1_000_000 })).toEqual(made.slice(0, 2).map((name) => name.slice(8)));
   expect(await dropOldPartitions(database.pool, today, { keepDays: 100, keepRows: 25 })).toEqual(made.slice(2, 4).map((name) => name.slice(8)));
   expect(await dropOldPartitions(database.pool, today, { keepDays: 100, keepRows: 0 })).toEqual([made[4]!.slice(8)]);
   expect(await partitions()).toEqual([made[5], 'request_default']);
-});
-
-test('only the newest bindings are kept', async () => {
-  await database.pool.query('delete from gateway.response_binding');
-  for (let i = 0; i < 10; i++) await write([], [{ responseId: `resp_${i}`, accountId: 'acct_x', keyId: 'key_test' }]);
-  expect(await pruneBindings(database.pool, 4)).toBe(6);
-  expect((await loadBindings(database.pool, 10)).map(({ responseId }) => responseId)).toEqual(['resp_6', 'resp_7', 'resp_8', 'resp_9']);
-  expect((await loadBindings(database.pool, 2)).map(({ responseId }) => responseId)).toEqual(['resp_8', 'resp_9']);
 });

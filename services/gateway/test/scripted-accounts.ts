@@ -197,13 +197,15 @@ export function scriptedWorld(clock: FakeClock, activeRequests: () => number = (
           forwardedFor: null,
           forward: [],
           clientRequestId: null,
+          turnState: null,
+          session: null,
         },
         key: { id: 'key_test', name: 'test', models: null, accounts: null },
         clientAddress: null,
         startedAtMs: 0,
         startedMs: 0,
       });
-      exchange.facts = { body: Buffer.alloc(0), model: 'm', stream: true, previousResponseId: null, store: true, background: false };
+      exchange.facts = { body: Buffer.alloc(0), model: 'm', stream: true, claims: null, store: true, background: false };
       return exchange;
     },
   };

@@ -5,6 +5,7 @@ import { fakeClock } from '@switchyard/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Bindings } from '../bindings/bindings.ts';
+import { kindLimits } from '../bindings/kinds.ts';
 import { scriptedWorld } from '../../test/scripted-accounts.ts';
 import type { Scripted, ScriptedAccount, ScriptedWorld } from '../../test/scripted-accounts.ts';
 import { relayAnswer } from '../relay/relay-answer.ts';
@@ -35,7 +36,11 @@ let server: Server;
 let agent: Agent;
 let world: ScriptedWorld;
 let accounts: readonly ScriptedAccount[];
-const bindings = new Bindings({ isAvailable: true, write: () => {}, committed: () => Promise.resolve() }, 1_000);
+const bindings = new Bindings({
+  store: { isAvailable: true, write: () => {}, read: async () => [], committed: () => Promise.resolve() },
+  limits: kindLimits({}),
+  nowS: () => 1_000,
+});
 
 beforeAll(async () => {
   agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -43,7 +48,7 @@ beforeAll(async () => {
     const exchange = world.exchange(request.url === '/chat' ? 'chat.completions' : 'responses.create', { request, response });
     exchange.openAt = 0;
     void runAttempts(exchange, world.snapshot(...accounts), null, world.parts).then((committed) => {
-      relayAnswer(exchange, committed!, { bindings, nowMs: () => 0, showAccount: true, onBound: () => {}, onBroken: () => {} });
+      relayAnswer(exchange, committed!, { bindings, mayLeave: () => false, nowMs: () => 0, showAccount: true, onBound: () => {}, onBroken: () => {} });
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,8 +1,25 @@
-/** The owner of a response id. */
-export interface Binding {
-  readonly responseId: string;
-  readonly accountId: string;
-  readonly keyId: string;
+import { BindingTable } from './binding-table.ts';
+import type { Digest } from './digest.ts';
+import { BINDING_KINDS, KINDS, kindOfCode } from './kinds.ts';
+import type { BindingKind, KindLimits } from './kinds.ts';
+import { LIFE, confirmed, denied, lifeAt } from './life.ts';
+import { NOBODY, mergeBindings } from './merge.ts';
+import type { BindingValue } from './merge.ts';
+
+/** A binding on its way into the database, or out of it. */
+export interface BindingRow extends BindingValue {
+  /** In base64. */
+  readonly digest: string;
+  /** Code of the kind. */
+  readonly kind: number;
+}
+
+/** An id to be bound to the account that told it, or that took it. */
+export interface NewBinding {
+  readonly kind: BindingKind;
+  readonly digest: Digest;
+  readonly owner: string;
+  readonly namespace: string;
 }
 
 /** How the wait for durability ended: written, not within the bound, or not possible because the database is away. */
@@ -12,32 +29,54 @@ export type BindResult = 'durable' | 'late' | 'suspended';
 export interface BindingStore {
   /** Whether a write can be durable now. */
   readonly isAvailable: boolean;
-  write(binding: Binding): void;
+  write(binding: BindingRow): void;
+  /** What is known of these digests there. */
+  read(digests: readonly string[]): Promise<readonly BindingRow[]>;
   /** Resolves when everything written so far is durable. */
   committed(): Promise<void>;
 }
 
+export interface BindingsParts {
+  readonly store: BindingStore;
+  readonly limits: KindLimits;
+  /** Epoch seconds that never jump: a wall clock that is set forward must not end every binding at once (fault row C10). */
+  readonly nowS: () => number;
+}
+
 /** Longest time that the last part of an answer waits for its binding (product section 4). */
 const MAX_WAIT_MS = 50;
+/** Longest that a request waits to hear whether the database knows an id, and how long an id that it does not know is not asked for again. */
+const MAX_READ_MS = 50;
+const UNKNOWN_S = 2;
+/** Such ids remembered, and such questions in progress. Bounded, because ids come from outside. */
+const MAX_UNKNOWN = 4_096;
+const MAX_READS = 64;
+/** Uses of a binding are written down at most this often. */
+const TOUCH_S = 60;
 
 /**
- * Which account made which response. In memory for the hot path, behind it the journal; least recently bound go first when
- * the table is full. The first account that an id is bound to keeps it, as in the database: an upstream that tells an id of another's gets
- * none of its conversation.
+ * Which account a conversation belongs to, by the ids that tell it. In memory for the hot path, behind it the journal. Of kinds that do not
+ * move, the first account that an id is bound to keeps it: an upstream that tells an id of another's gets none of its conversation.
  */
 export class Bindings {
-  readonly #byResponse = new Map<string, Binding>();
-  readonly #store: BindingStore;
-  readonly #max: number;
+  readonly #table: BindingTable;
+  readonly #parts: BindingsParts;
+  /** Ids that the database does not know either, with the time until which that is believed. */
+  readonly #unknown = new Map<string, number>();
+  #reads = 0;
   #disputed = 0;
 
-  constructor(store: BindingStore, max: number) {
-    this.#store = store;
-    this.#max = max;
+  constructor(parts: BindingsParts) {
+    this.#parts = parts;
+    this.#table = new BindingTable(KINDS.reduce((sum, kind) => sum + parts.limits[kind], 0));
   }
 
-  get size(): number {
-    return this.#byResponse.size;
+  count(kind: BindingKind): number {
+    return this.#table.count(kind);
+  }
+
+  get conflicts(): number {
+    return this.#table.conflicts;
   }
 
   /** How often an account told an id that is bound to another. */
@@ -45,55 +84,177 @@ export class Bindings {
     return this.#disputed;
   }
 
-  /** Takes over what an earlier life left, oldest first. */
-  load(bindings: readonly Binding[]): void {
-    for (const binding of bindings) this.#keep(binding);
+  /** What is known of an id; one that is dead, or has not been used for as long as its kind lasts, is not bound. */
+  find(kind: BindingKind, digest: Digest): BindingValue | undefined {
+    const entry = this.#table.find(digest);
+    if (entry === -1) return undefined;
+    const value = this.#table.read(entry);
+    const nowS = this.#parts.nowS();
+    return hasExpired(kind, value, nowS) || lifeAt(value, nowS) === LIFE.dead ? undefined : value;
   }
 
-  find(responseId: string): Binding | undefined {
-    return this.#byResponse.get(responseId);
+  /** Whether nothing at all is known of an id, and the database might know more: another process bound it, or its place here went to newer ones. */
+  isWorthReading(digest: Digest): boolean {
+    if (this.#table.find(digest) !== -1 || !this.#parts.store.isAvailable || this.#reads >= MAX_READS) return false;
+    return (this.#unknown.get(digest.toString('base64')) ?? 0) <= this.#parts.nowS();
   }
 
-  forgetAccount(accountId: string): void {
-    for (const [id, binding] of this.#byResponse) if (binding.accountId === accountId) this.#byResponse.delete(id);
+  /** Takes in what the database knows of these ids, if it says so in time. */
+  async readThrough(digests: readonly Digest[]): Promise<void> {
+    const wanted = digests.map((digest) => digest.toString('base64'));
+    this.#reads++;
+    const read = this.#parts.store.read(wanted).then(
+      (rows) => {
+        this.take(rows);
+        const found = new Set(rows.map(({ digest }) => digest));
+        for (const digest of wanted) if (!found.has(digest)) this.#isUnknown(digest);
+      },
+      () => {}, // as good as no answer: the request goes on as one that continues nothing known
+    );
+    const counted = read.finally(() => this.#reads--);
+    await within(MAX_READ_MS, counted, undefined);
   }
 
-  /** Knows the owner of an answer that is still running, so that it can be read or cancelled there. Outlives nothing. */
-  note(binding: Binding): void {
-    this.#keep(binding);
-  }
-
-  /** Forgets what was noted of an answer that came to nothing. */
-  forget({ responseId, accountId }: Binding): void {
-    if (this.#byResponse.get(responseId)?.accountId === accountId) this.#byResponse.delete(responseId);
-  }
-
-  /** Binds an id, and waits until the binding would outlive a crash, but never longer than the bound. */
-  async bind(binding: Binding): Promise<BindResult> {
-    if (this.#keep(binding)) this.#store.write(binding);
-    else this.#disputed++;
-    if (!this.#store.isAvailable) return 'suspended';
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<BindResult>((resolve) => (timer = setTimeout(resolve, MAX_WAIT_MS, 'late')));
-    try {
-      // The journal gives up only when the server closes with the database away.
-      const written = this.#store.committed().then(
-        (): BindResult => 'durable',
-        (): BindResult => 'suspended',
-      );
-      return await Promise.race([written, late]);
-    } finally {
-      clearTimeout(timer);
+  /** Takes in what another life or another process knows, the longest unused first. */
+  take(rows: readonly BindingRow[]): void {
+    for (const row of rows) {
+      const kind = kindOfCode(row.kind);
+      if (kind === undefined) continue;
+      const digest = Buffer.from(row.digest, 'base64');
+      const entry = this.#table.find(digest);
+      this.#put(kind, digest, entry === -1 ? row : mergeBindings(this.#table.read(entry), row));
     }
   }
 
-  /** @returns whether the id is this account's now */
-  #keep(binding: Binding): boolean {
-    const owner = this.#byResponse.get(binding.responseId)?.accountId;
-    if (owner !== undefined && owner !== binding.accountId) return false;
-    this.#byResponse.delete(binding.responseId);
-    this.#byResponse.set(binding.responseId, binding);
-    if (this.#byResponse.size > this.#max) this.#byResponse.delete(this.#byResponse.keys().next().value!);
-    return true;
+  /** Forgets all that was bound to an account that is no more. */
+  forgetAccount(accountId: string): void {
+    this.#table.removeOwner(accountId);
   }
+
+  /** Knows the owner of an answer that is still running, so that it can be read or cancelled there. Outlives nothing. */
+  note({ kind, digest, owner, namespace }: NewBinding): void {
+    if (this.#table.find(digest) === -1) this.#put(kind, digest, { ...firstValue(owner, namespace, this.#parts.nowS()), boundAtS: NOTED });
+  }
+
+  /** Forgets what was noted of an answer that came to nothing. */
+  forget({ digest, owner }: NewBinding): void {
+    const entry = this.#table.find(digest);
+    if (entry === -1) return;
+    const known = this.#table.read(entry);
+    if (known.boundAtS === NOTED && known.owner === owner) this.#table.remove(digest);
+  }
+
+  /**
+   * Binds ids. What is new is written down; the use of what is bound already is, once a minute.
+   * @returns settles when they would outlive a crash, but never later than the bound; null when there is nothing to wait for
+   */
+  bind(bindings: readonly NewBinding[]): Promise<BindResult> | null {
+    let waits = false;
+    for (const binding of bindings) if (this.#bind(binding)) waits = true;
+    return waits ? this.#durable() : null;
+  }
+
+  /** The owner has taken a request that continues the id. */
+  confirm(kind: BindingKind, digest: Digest): void {
+    this.#live(kind, digest, confirmed);
+  }
+
+  /** The owner has said that it does not know the id. */
+  deny(kind: BindingKind, digest: Digest): void {
+    this.#live(kind, digest, denied);
+  }
+
+  /** Forgets what has been out of use for too long, at most so many at once: 4 096 are under a millisecond. */
+  sweep(most: number): void {
+    this.#table.sweep(this.#parts.nowS(), most);
+  }
+
+  /** @returns whether something was written that an answer should wait for */
+  #bind({ kind, digest, owner, namespace }: NewBinding): boolean {
+    const { durable, moves } = BINDING_KINDS[kind];
+    const nowS = this.#parts.nowS();
+    const entry = this.#table.find(digest);
+    const known = entry === -1 ? null : this.#table.read(entry);
+    const isSame = known !== null && known.owner === owner && known.namespace === namespace;
+    if (known === null || (isSame && known.boundAtS === NOTED)) {
+      this.#write(kind, digest, firstValue(owner, namespace, nowS));
+      return durable;
+    }
+    if (isSame && !hasExpired(kind, known, nowS)) {
+      this.#touch(kind, digest, known, nowS);
+      return false;
+    }
+    if (!moves && !hasExpired(kind, known, nowS)) {
+      this.#disputed++;
+      return false;
+    }
+    this.#write(kind, digest, { ...firstValue(owner, namespace, nowS), epoch: known.epoch + 1 });
+    return durable;
+  }
+
+  #live(kind: BindingKind, digest: Digest, next: typeof confirmed): void {
+    const entry = this.#table.find(digest);
+    const value = entry === -1 ? null : this.#table.read(entry);
+    if (value === null || value.owner === NOBODY || value.boundAtS === NOTED) return;
+    const nowS = this.#parts.nowS();
+    const life = next(value, nowS);
+    if (life === null) this.#touch(kind, digest, value, nowS);
+    else this.#write(kind, digest, { ...value, ...life, touchedAtS: Math.max(nowS, value.touchedAtS) });
+  }
+
+  #touch(kind: BindingKind, digest: Digest, value: BindingValue, nowS: number): void {
+    if (nowS - value.touchedAtS >= TOUCH_S) this.#write(kind, digest, { ...value, touchedAtS: nowS });
+    else this.#put(kind, digest, value);
+  }
+
+  #write(kind: BindingKind, digest: Digest, value: BindingValue): void {
+    this.#put(kind, digest, value);
+    const { code, durable } = BINDING_KINDS[kind];
+    if (durable) this.#parts.store.write({ ...value, digest: digest.toString('base64'), kind: code });
+  }
+
+  #put(kind: BindingKind, digest: Digest, value: BindingValue): void {
+    if (!this.#table.put(kind, digest, value) && this.#table.evictOldest(kind)) this.#table.put(kind, digest, value);
+    if (this.#table.count(kind) > this.#parts.limits[kind]) this.#table.evictOldest(kind);
+  }
+
+  #isUnknown(digest: string): void {
+    this.#unknown.delete(digest);
+    this.#unknown.set(digest, this.#parts.nowS() + UNKNOWN_S);
+    if (this.#unknown.size > MAX_UNKNOWN) this.#unknown.delete(this.#unknown.keys().next().value!);
+  }
+
+  async #durable(): Promise<BindResult> {
+    const { store } = this.#parts;
+    if (!store.isAvailable) return 'suspended';
+    // The journal gives up only when the server closes with the database away.
+    const written = store.committed().then(
+      (): BindResult => 'durable',
+      (): BindResult => 'suspended',
+    );
+    return within<BindResult>(MAX_WAIT_MS, written, 'late');
+  }
+}
+
+/** What a promise resolves with, or something else when it takes too long. */
+async function within<T>(ms: number, promise: Promise<T>, otherwise: T): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<T>((resolve) => (timer = setTimeout(resolve, ms, otherwise)));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Time of binding of an id that is only noted. */
+const NOTED = 0;
+
+function firstValue(owner: string, namespace: string, nowS: number): BindingValue {
+  return { owner, namespace, epoch: 0, boundAtS: nowS, touchedAtS: nowS, state: LIFE.warm, stateAtS: nowS, misses: 0 };
+}
+
+/** Conflicts never do. */
+function hasExpired(kind: BindingKind, value: BindingValue, nowS: number): boolean {
+  return value.owner !== NOBODY && value.touchedAtS + BINDING_KINDS[kind].lastsS < nowS;
 }

@@ -42,7 +42,21 @@ test('what the head says is read once, whatever the case of its names', () => {
     forwardedFor: null,
     forward: ['CONTENT-type', 'application/json'],
     clientRequestId: 'mine',
+    turnState: null,
+    session: null,
   });
+});
+
+test('a conversation is named by the header that says most, and goes on as it came when the upstream knows the header', () => {
+  const read = (...headers: string[]) => readHead(request(['Host', 'a', ...headers]));
+  expect(read('X-Session-Id', 's', 'session-id', 'session', 'Thread-Id', 'thread')).toMatchObject({
+    session: 'thread',
+    forward: ['session-id', 'session', 'Thread-Id', 'thread'],
+  });
+  for (const name of ['thread-id', 'session-id', 'x-session-id', 'x-client-session-id', 'x-conversation-id', 'x-thread-id'])
+    expect(read(name, 'one', name, '').session).toBe('one');
+  expect(read('x-codex-turn-state', '', 'X-Codex-Turn-State', 'first', 'x-codex-turn-state', 'second').turnState).toBe('first');
+  expect(read('x-codex-turn-state', '', 'thread-id', '')).toMatchObject({ turnState: null, session: null });
 });
 
 test('only listed headers go on: never a credential, a hop-by-hop header or one of ours', () => {

@@ -18,7 +18,14 @@ export interface RequestHead {
   readonly forward: string[];
   /** The client's own request id: a label in the log, nothing more. */
   readonly clientRequestId: string | null;
+  /** `x-codex-turn-state`, which leads to the account that gave it. */
+  readonly turnState: string | null;
+  /** The thread or session that the request belongs to, of the first of `SESSION_HEADERS` that it has. */
+  readonly session: string | null;
 }
+
+/** Headers by which clients name a conversation, the one that says most first: a thread is one conversation, a session may be several. */
+const SESSION_HEADERS = ['thread-id', 'session-id', 'x-session-id', 'x-client-session-id', 'x-conversation-id', 'x-thread-id'];
 
 type Treatment =
   | 'forward'
@@ -34,7 +41,9 @@ type Treatment =
   | 'origin'
   | 'forwarded_for'
   | 'real_ip'
-  | 'request_id';
+  | 'request_id'
+  | 'turn_state'
+  | 'session';
 
 // What goes upstream is an allow list (architecture 8); everything else stays here.
 const FORWARDED = new Set(['accept', 'user-agent', 'originator', 'version', 'session-id', 'thread-id', 'x-client-request-id']);
@@ -52,6 +61,8 @@ const READ: Readonly<Record<string, Treatment>> = {
   'x-forwarded-for': 'forwarded_for',
   'x-real-ip': 'real_ip',
   'x-request-id': 'request_id',
+  'x-codex-turn-state': 'turn_state',
+  ...Object.fromEntries(SESSION_HEADERS.map((name) => [name, 'session' as const])),
 };
 
 function treatmentOf(name: string): Treatment {
@@ -97,6 +108,9 @@ export function readHead(request: IncomingMessage): RequestHead {
   let forwardedFor: string | null = null;
   let realIp: string | null = null;
   let clientRequestId: string | null = null;
+  let turnState: string | null = null;
+  let session: string | null = null;
+  let sessionRank = SESSION_HEADERS.length;
   const forward: string[] = [];
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i]!;
@@ -154,6 +168,20 @@ export function readHead(request: IncomingMessage): RequestHead {
       case 'request_id':
         clientRequestId = value;
         break;
+      case 'turn_state':
+        turnState ??= value === '' ? null : value;
+        forward.push(name, value);
+        break;
+      case 'session': {
+        const lower = name.toLowerCase();
+        const rank = SESSION_HEADERS.indexOf(lower);
+        if (value !== '' && rank < sessionRank) {
+          session = value;
+          sessionRank = rank;
+        }
+        if (FORWARDED.has(lower)) forward.push(name, value);
+        break;
+      }
       case 'drop':
         break;
     }
@@ -169,6 +197,8 @@ export function readHead(request: IncomingMessage): RequestHead {
     forwardedFor: forwardedFor ?? realIp,
     forward,
     clientRequestId,
+    turnState,
+    session,
   };
 }
 

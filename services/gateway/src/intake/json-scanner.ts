@@ -69,15 +69,33 @@ export class JsonScanner {
   #fieldStart = 0;
   #fieldKind: FieldSpan['kind'] = 'null';
   readonly #suspectNumbers: number[] = [];
+  // Where the elements of a watched top-level array begin; a ring of the last ones.
+  readonly #listed: string | null;
+  readonly #ring: number[] | null;
+  readonly #ringSize: number;
+  #elements = 0;
   // Chunks so far, to read keys and suspect numbers that straddle a boundary. Most bodies have one, and an array for it would be
   // three times as large as all else here.
   #last: Buffer | null = null;
   #before: Buffer[] | null = null;
 
-  /** @param anyRoot  Accepts any JSON text, not only an object. */
-  constructor(wanted: ReadonlySet<string>, anyRoot = false) {
+  /**
+   * @param anyRoot  Accepts any JSON text, not only an object.
+   * @param list     A wanted field that is an array, and of how many of its last elements the beginnings are to be remembered.
+   */
+  constructor(wanted: ReadonlySet<string>, anyRoot = false, list: { readonly field: string; readonly last: number } | null = null) {
     this.#wanted = wanted;
     this.#anyRoot = anyRoot;
+    this.#listed = list === null ? null : list.field;
+    this.#ring = list === null ? null : [];
+    this.#ringSize = list === null ? 0 : list.last;
+  }
+
+  /** Absolute offsets at which the last elements of the watched array begin, in their order. */
+  lastElements(): number[] {
+    const ring = this.#ring ?? [];
+    const first = this.#elements % this.#ringSize;
+    return this.#elements <= this.#ringSize ? ring : [...ring.slice(first), ...ring.slice(0, first)];
   }
 
   /**
@@ -232,6 +250,7 @@ export class JsonScanner {
   #startValue(c: number, at: number): number {
     if (this.#depth === 0 && c !== 0x7b && !this.#anyRoot) this.#refuse(at, 'no object');
     if (this.#depth === 1 && this.#field !== null) this.#fieldStart = at;
+    if (this.#ring !== null && this.#depth === 2 && this.#field === this.#listed) this.#ring[this.#elements++ % this.#ringSize] = at;
     switch (c) {
       case 0x22:
         this.#stringIsKey = false;

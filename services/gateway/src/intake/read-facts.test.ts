@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Claims } from '../bindings/claims.ts';
 import type { RequestHead } from '../edge/read-head.ts';
 import { SURFACES } from '../routes.ts';
 import type { Surface } from '../routes.ts';
@@ -10,26 +11,51 @@ import { readFacts } from './read-facts.ts';
 
 const surface = (name: string): Surface => SURFACES.find((candidate) => candidate.name === name)!;
 const JSON_HEAD = 'application/json';
+const NO_CLAIMS: Claims = { turnState: null, previousResponse: null, session: null, calls: null, encrypted: null, cacheKey: null };
 
-async function facts(text: string | Buffer, name = 'chat.completions', contentType: string | null = JSON_HEAD) {
+async function facts(text: string | Buffer, name = 'chat.completions', contentType: string | null = JSON_HEAD, session: string | null = null) {
   const bytes = Buffer.from(text);
   const memory = new BodyMemory(10_000_000);
-  const head = { contentType, contentLength: bytes.length, isChunked: false, expectsContinue: false } as RequestHead;
+  const head = { contentType, contentLength: bytes.length, isChunked: false, expectsContinue: false, turnState: null, session } as RequestHead;
   const request = Readable.from([bytes], { objectMode: false }) as unknown as IncomingMessage;
-  const read = Promise.try(() => readFacts(request, {} as ServerResponse, surface(name), head, { maxBytes: 1_000_000, memory }));
+  const read = Promise.try(() => readFacts(request, {} as ServerResponse, surface(name), head, { maxBytes: 1_000_000, memory }, true));
   return { read: await read.then((value) => ({ value }), (error: { code: string; param: string | null }) => ({ code: error.code, param: error.param })), held: memory.held }; // prettier-ignore
 }
 
 test('the routed fields are read, and the bytes stay as they came', async () => {
   const text = ' {"stream":true, "previous_response_id":"resp_1","store":false,\n"model":"m\\u006f","x":[{"model":"inner"}]} ';
   const { read, held } = await facts(text);
-  expect(read).toEqual({ value: { body: Buffer.from(text), model: 'mo', stream: true, previousResponseId: 'resp_1', store: false, background: false } });
+  expect(read).toEqual({
+    value: { body: Buffer.from(text), model: 'mo', stream: true, claims: { ...NO_CLAIMS, previousResponse: 'resp_1' }, store: false, background: false },
+  });
   expect(held).toBe(text.length);
+});
+
+test('what a request of a conversation continues is read from head and body; a header names the thread before the body does', async () => {
+  const body = {
+    model: 'm',
+    prompt_cache_key: 'cache',
+    client_metadata: { thread_id: 'thread-b' },
+    input: [
+      { type: 'message', role: 'user', content: 'x' },
+      { type: 'function_call_output', call_id: 'call_1', output: 'y' },
+    ],
+  };
+  const { read } = await facts(JSON.stringify(body), 'responses.create');
+  expect(read).toMatchObject({ value: { claims: { ...NO_CLAIMS, session: 'thread-b', calls: ['call_1'], cacheKey: 'cache' } } });
+  expect((await facts(JSON.stringify(body), 'responses.create', JSON_HEAD, 'thread-h')).read).toMatchObject({ value: { claims: { session: 'thread-h' } } });
+  expect((await facts(JSON.stringify(body), 'chat.completions', JSON_HEAD, 'thread-h')).read).toMatchObject({ value: { claims: null } });
+  expect((await facts('{"model":"m","input":"x"}', 'responses.create')).read).toMatchObject({ value: { claims: null } });
+});
+
+test('what only we look at is passed over when it is not what it should be: the upstream judges it', async () => {
+  const odd = { model: 'm', prompt_cache_key: 7, client_metadata: { thread_id: ['x'] }, input: { type: 'function_call_output' } };
+  expect((await facts(JSON.stringify(odd), 'responses.create')).read).toMatchObject({ value: { claims: null } });
 });
 
 test('what is absent or null has its default', async () => {
   for (const text of ['{"model":"m"}', '{"model":"m","stream":null,"store":null,"previous_response_id":null}']) {
-    expect((await facts(text)).read).toMatchObject({ value: { stream: false, store: true, previousResponseId: null } });
+    expect((await facts(text)).read).toMatchObject({ value: { stream: false, store: true, claims: null } });
   }
 });
 

@@ -1,8 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchyardError } from '@switchyard/contracts';
+import type { Claims } from '../bindings/claims.ts';
 import type { RequestHead } from '../edge/read-head.ts';
 import type { Surface } from '../routes.ts';
+import { LAST_ITEMS, inputClaims } from './input-claims.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { readBody } from './read-body.ts';
 import type { BodyLimits } from './read-body.ts';
@@ -12,7 +14,8 @@ export interface RequestFacts {
   readonly body: Buffer;
   readonly model: string | null;
   readonly stream: boolean;
-  readonly previousResponseId: string | null;
+  /** By what it continues something earlier; null when it does not, and on surfaces that have no conversations. */
+  readonly claims: Claims | null;
   /** False only when the client said `store: false`: then its response id leads nowhere later. */
   readonly store: boolean;
   /** The upstream goes on with it after the client has left. */
@@ -20,10 +23,15 @@ export interface RequestFacts {
 }
 
 const ROUTED = new Set(['model', 'stream', 'previous_response_id', 'store', 'background']);
+const CONTINUING = new Set([...ROUTED, 'prompt_cache_key', 'client_metadata', 'input']);
+const INPUT = { field: 'input', last: LAST_ITEMS };
 const MAX_NAME = 512;
+/** More of it is not looked at; codex sends some hundred bytes. */
+const MAX_METADATA = 16_384;
 
 /**
  * Reads and checks the body of a request as its surface asks.
+ * @param readsItems  Whether to look into `input` for what it continues: only worth it when there is more than one account to choose from.
  * @returns null when the client left first
  * @throws SwitchyardError for every refusal of the intake
  */
@@ -33,26 +41,28 @@ export function readFacts(
   surface: Surface,
   head: RequestHead,
   limits: BodyLimits,
+  readsItems: boolean,
 ): Promise<RequestFacts | null> {
   const { contentType } = head;
   const json = surface.body === 'json' || (surface.body !== 'none' && isJson(contentType));
   if (surface.body === 'json' && !isJson(contentType)) {
     throw new SwitchyardError('unsupported_media_type', 'This route takes JSON; send `Content-Type: application/json`.', { param: 'content-type' });
   }
-  const scanner = json ? new JsonScanner(ROUTED, surface.body === 'any') : null;
-  return readBody(request, response, head, scanner, limits, (body) => factsOf(body, scanner, surface));
+  const continues = surface.watch === 'responses';
+  const scanner = json ? new JsonScanner(continues ? CONTINUING : ROUTED, surface.body === 'any', continues && readsItems ? INPUT : null) : null;
+  return readBody(request, response, head, scanner, limits, (body) => factsOf(body, scanner, surface, head, readsItems));
 }
 
-function factsOf(body: Buffer, scanner: JsonScanner | null, surface: Surface): RequestFacts {
+function factsOf(body: Buffer, scanner: JsonScanner | null, surface: Surface, head: RequestHead, readsItems: boolean): RequestFacts {
   if (scanner === null || (body.length === 0 && surface.body !== 'json'))
-    return { body, model: null, stream: false, previousResponseId: null, store: true, background: false };
+    return { body, model: null, stream: false, claims: null, store: true, background: false };
   scanner.end();
   if (!isUtf8(body)) throw new SwitchyardError('invalid_json', 'The body is not valid UTF-8.');
   return {
     body,
     model: modelOf(scanner, surface),
     stream: booleanOf(scanner, 'stream', false),
-    previousResponseId: nameOf(scanner, 'previous_response_id'),
+    claims: claimsOf(body, scanner, surface, head, readsItems),
     store: booleanOf(scanner, 'store', true),
     background: booleanOf(scanner, 'background', false),
   };
@@ -80,6 +90,43 @@ function nameOf(scanner: JsonScanner, field: string): string | null {
   if (value === '' || value.length > MAX_NAME || /\p{Cc}/u.test(value))
     throw new SwitchyardError('invalid_value', `The field \`${field}\` must have 1 to ${MAX_NAME} printable characters.`, { param: field });
   return value;
+}
+
+function claimsOf(body: Buffer, scanner: JsonScanner, surface: Surface, head: RequestHead, readsItems: boolean): Claims | null {
+  const previousResponse = nameOf(scanner, 'previous_response_id');
+  if (surface.watch !== 'responses')
+    return previousResponse === null ? null : { turnState: null, previousResponse, session: null, calls: null, encrypted: null, cacheKey: null };
+  const { turnState } = head;
+  const session = head.session ?? threadOf(body, scanner);
+  const cacheKey = keyOf(scanner);
+  const { calls, encrypted } = readsItems ? itemsOf(body, scanner) : NO_ITEMS;
+  if (turnState === null && previousResponse === null && session === null && calls === null && encrypted === null && cacheKey === null) return null;
+  return { turnState, previousResponse, session, calls, encrypted, cacheKey };
+}
+
+const NO_ITEMS = { calls: null, encrypted: null };
+
+function itemsOf(body: Buffer, scanner: JsonScanner): Pick<Claims, 'calls' | 'encrypted'> {
+  const span = scanner.fields.get('input');
+  if (span?.kind !== 'array') return NO_ITEMS;
+  return inputClaims(
+    body.subarray(span.start, span.end),
+    scanner.lastElements().map((at) => at - span.start),
+  );
+}
+
+/** The cache key, when it is one. What else it could be is the upstream's to refuse: nothing here depends on it. */
+function keyOf(scanner: JsonScanner): string | null {
+  const key = scanner.string('prompt_cache_key');
+  return key === undefined || key === '' || key.length > MAX_NAME ? null : key;
+}
+
+/** The thread that codex names in the body. */
+function threadOf(body: Buffer, scanner: JsonScanner): string | null {
+  const span = scanner.fields.get('client_metadata');
+  if (span?.kind !== 'object' || span.end - span.start > MAX_METADATA) return null;
+  const { thread_id: thread } = JSON.parse(body.toString('utf8', span.start, span.end)) as { thread_id?: unknown };
+  return typeof thread === 'string' && thread !== '' && thread.length <= MAX_NAME ? thread : null;
 }
 
 function booleanOf(scanner: JsonScanner, field: string, otherwise: boolean): boolean {

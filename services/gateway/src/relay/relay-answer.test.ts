@@ -7,6 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UpstreamFailure } from '@switchyard/contracts';
 import type { BodySink, UpstreamBody } from '@switchyard/contracts';
 import { Bindings } from '../bindings/bindings.ts';
+import { digestOf } from '../bindings/digest.ts';
+import { kindLimits } from '../bindings/kinds.ts';
 import type { Account } from '../choice/account.ts';
 import { openExchange } from '../exchange.ts';
 import type { Exchange } from '../exchange.ts';
@@ -71,10 +73,17 @@ interface Plan {
 
 const account = { id: 'acct_test', name: 'test' } as Account;
 const bound: string[] = [];
-const bindings = new Bindings(
-  { isAvailable: true, write: (binding) => void bound.push(binding.responseId), committed: () => new Promise((resolve) => setImmediate(resolve)) },
-  1_000,
-);
+const bindings = new Bindings({
+  store: {
+    isAvailable: true,
+    write: (row) => void bound.push(row.digest),
+    read: async () => [],
+    committed: () => new Promise((resolve) => setImmediate(resolve)),
+  },
+  limits: kindLimits({}),
+  nowS: () => 1_000,
+});
+const digestInBase64 = (id: string): string => digestOf('response', '', null, id).toString('base64');
 let server: Server;
 let agent: Agent;
 let plan: Plan;
@@ -97,13 +106,15 @@ function exchangeOf(request: IncomingMessage, response: ServerResponse): Exchang
       forwardedFor: null,
       forward: [],
       clientRequestId: null,
+      turnState: null,
+      session: null,
     },
     key: { id: 'key_test', name: 'test', models: null, accounts: null },
     clientAddress: null,
     startedAtMs: 0,
     startedMs: 0,
   });
-  exchange.facts = { body: Buffer.alloc(0), model: 'm', stream: true, previousResponseId: null, store: true, background: false };
+  exchange.facts = { body: Buffer.alloc(0), model: 'm', stream: true, claims: null, store: true, background: false };
   return exchange;
 }
 
@@ -115,7 +126,7 @@ beforeAll(async () => {
     relayAnswer(
       last,
       { account, answer: { status: 200, headers: plan.headers, body: plan.body }, collected: null },
-      { bindings, nowMs: () => 0, showAccount: true, onBound: () => {}, onBroken: () => {} },
+      { bindings, mayLeave: () => false, nowMs: () => 0, showAccount: true, onBound: () => {}, onBroken: () => {} },
     );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -214,7 +225,8 @@ test('an answer of known length arrives whole in one piece, also when its last p
     });
     expect(body.equals(text)).toBe(true);
     expect(ended).toBe(true);
-    expect(bound).toEqual(['resp_whole']);
+    expect(bound).toEqual([digestInBase64('resp_whole')]);
+    bindings.forgetAccount('acct_test');
     expect(last.usage).toEqual({ inputTokens: 1, outputTokens: 2, cachedTokens: null, reasoningTokens: null });
   }
 });

@@ -1,14 +1,15 @@
 import type { BodySink, UpstreamBody, UpstreamFailure } from '@switchyard/contracts';
 import type { Committed } from '../attempt/run-attempts.ts';
 import { relayedHeaders, single } from '../attempt/upstream-headers.ts';
-import type { Binding, Bindings, BindResult } from '../bindings/bindings.ts';
+import type { BindResult } from '../bindings/bindings.ts';
+import { AnswerRecorder } from '../bindings/record-answer.ts';
+import type { RecorderParts } from '../bindings/record-answer.ts';
 import type { Account } from '../choice/account.ts';
 import type { Exchange } from '../exchange.ts';
 import { SseWatcher } from './sse-watcher.ts';
 import { UnaryWatcher } from './unary-watcher.ts';
 
-export interface RelayParts {
-  readonly bindings: Bindings;
+export interface RelayParts extends RecorderParts {
   readonly nowMs: () => number;
   readonly showAccount: boolean;
   readonly onBound: (result: BindResult) => void;
@@ -31,7 +32,8 @@ class Relay implements BodySink {
   readonly #committed: Committed;
   readonly #parts: RelayParts;
   readonly #watcher: SseWatcher | UnaryWatcher;
-  readonly #binds: boolean;
+  /** What the answer binds; null when nothing can go on from it. */
+  readonly #recorder: AnswerRecorder | null;
   readonly #contentLength: number | null;
   readonly #body: UpstreamBody | null;
   #received = 0;
@@ -39,8 +41,6 @@ class Relay implements BodySink {
   #ended = false;
   #failure: UpstreamFailure | null = null;
   #bound = false;
-  #noted: Binding | null = null;
-  #binding: Promise<BindResult> | null = null;
 
   constructor(exchange: Exchange, committed: Committed, parts: RelayParts) {
     this.#exchange = exchange;
@@ -50,7 +50,8 @@ class Relay implements BodySink {
     const { surface } = exchange.match;
     const length = single(answer.headers, 'content-length');
     this.#contentLength = length === null ? null : Number(length);
-    this.#binds = surface.watch === 'responses' && answer.status >= 200 && answer.status < 300 && exchange.facts!.store;
+    const binds = surface.watch === 'responses' && answer.status >= 200 && answer.status < 300;
+    this.#recorder = binds ? new AnswerRecorder(exchange, account, answer.headers, parts) : null;
     this.#watcher = single(answer.headers, 'content-type')?.startsWith('text/event-stream')
       ? new SseWatcher(surface.watch, surface.watch === 'responses')
       : new UnaryWatcher(surface.watch);
@@ -83,12 +84,12 @@ class Relay implements BodySink {
     this.#received += chunk.length;
     const at = this.#watcher.push(chunk);
     // A unary answer tells its id cheaply only when it is whole.
-    if (this.#binds && this.#noted === null && this.#watcher instanceof SseWatcher) this.#note();
+    if (this.#recorder !== null && !this.#recorder.hasNoted && this.#watcher instanceof SseWatcher) this.#note(this.#recorder);
     if (this.#held !== null) {
       this.#held.push(chunk);
       return;
     }
-    if (this.#binds && !this.#bound) {
+    if (this.#recorder !== null && !this.#bound) {
       if (at !== -1) return this.#hold(chunk, at);
       if (this.#received === this.#contentLength) return this.#hold(chunk, 0);
     }
@@ -102,7 +103,7 @@ class Relay implements BodySink {
     this.#ended = true;
     this.#exchange.call = null;
     if (this.#held !== null) return;
-    if (this.#binds && !this.#bound) return this.#hold(null, 0);
+    if (this.#recorder !== null && !this.#bound) return this.#hold(null, 0);
     this.#finish();
   }
 
@@ -113,31 +114,24 @@ class Relay implements BodySink {
     if (this.#held === null) this.#breakOff();
   }
 
-  /** Makes the owner of the answer known as soon as its id is, for whoever reads or cancels it while it runs. */
-  #note(): void {
+  #note(recorder: AnswerRecorder): void {
     const { responseId } = this.#watcher;
-    if (responseId === null) return;
-    const { bindings } = this.#parts;
-    this.#noted = { responseId, accountId: this.#committed.account.id, keyId: this.#exchange.key.id };
-    // One that runs in the background goes on without this client, so it is bound for good at once.
-    if (this.#exchange.facts!.background) this.#binding = bindings.bind(this.#noted);
-    else bindings.note(this.#noted);
+    if (responseId !== null) recorder.note(responseId);
   }
 
-  /** Keeps the end of the answer back until its binding would outlive a crash. */
+  /** Keeps the end of the answer back until what it binds would outlive a crash. */
   #hold(chunk: Buffer | null, at: number): void {
     this.#bound = true;
-    const { bindings, onBound } = this.#parts;
-    if (this.#noted === null) this.#note();
     if (chunk !== null && at > 0) {
       this.#exchange.response.write(chunk.subarray(0, at));
       this.#exchange.bytesOut += at;
     }
     this.#held = chunk === null ? [] : [at > 0 ? chunk.subarray(at) : chunk];
-    if (this.#noted === null) return this.#letGo();
+    const binding: Promise<BindResult> | null = this.#recorder!.finish(this.#watcher.facts());
+    if (binding === null) return this.#letGo();
     this.#body?.pause();
-    void (this.#binding ?? bindings.bind(this.#noted)).then((result) => {
-      onBound(result);
+    void binding.then((result) => {
+      this.#parts.onBound(result);
       this.#letGo();
     });
   }
@@ -190,12 +184,20 @@ class Relay implements BodySink {
   #record(): void {
     this.#exchange.usage = this.#watcher.usage();
     this.#exchange.responseId = this.#watcher.responseId;
+    this.#noteDenial();
+  }
+
+  /** What the owner says it does not know, after having been asked for it by name, counts against the binding. */
+  #noteDenial(): void {
+    const { affinity, status } = this.#exchange;
+    if (affinity === null || affinity.kind !== 'response' || (status !== 400 && status !== 404) || affinity.accountId !== this.#committed.account.id) return;
+    if (this.#watcher.endsWithCode('previous_response_not_found')) this.#parts.bindings.deny(affinity.kind, affinity.digest);
   }
 
   /** Ends the client's connection without an ending, once what was written has gone out: a transport failure, as it was for us. */
   #breakOff(): void {
     this.#record();
-    if (this.#noted !== null && !this.#bound && this.#binding === null) this.#parts.bindings.forget(this.#noted);
+    this.#recorder?.drop();
     const { response, request } = this.#exchange;
     if (this.#exchange.cut === null) this.#exchange.outcome = 'upstream_cut';
     const { socket } = response;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fingerprintOf } from '../bindings/json-members.ts';
 import { SseWatcher } from './sse-watcher.ts';
 import type { WatchKind } from './sse-watcher.ts';
 
@@ -94,4 +95,54 @@ test('usage that the upstream did not tell is unknown, not zero', () => {
 test('an id behind a long first event is still found', () => {
   const text = Buffer.from(`data: ${JSON.stringify({ type: 'response.created', response: { instructions: 'x'.repeat(50_000), id: 'resp_late' } })}\n\n`);
   expect(watch('responses', text, [10, 30_000]).watcher.responseId).toBe('resp_late');
+});
+
+const callId = fc.stringMatching(/^call_[a-z0-9]{1,12}$/);
+const doneItem = fc.oneof(
+  fc.record({ type: fc.constantFrom('function_call', 'custom_tool_call'), name: fc.constant('shell'), call_id: callId, arguments: nasty }),
+  fc.record({
+    type: fc.constant('reasoning'),
+    summary: fc.array(nasty, { maxLength: 2 }),
+    encrypted_content: fc.base64String({ minLength: 4, maxLength: 300 }),
+  }),
+  fc.record({ type: fc.constant('message'), content: nasty }),
+);
+
+test('calls and the last encrypted item of a stream are found in any chunking, whatever its texts look like', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom('\n', '\r\n', '\r'),
+      fc.boolean(),
+      fc.array(doneItem, { maxLength: 8 }),
+      fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 }),
+      (newline, named, items, cuts) => {
+        const event = (type: string, body: object): string =>
+          `${named ? `event: ${type}${newline}` : ''}data: ${JSON.stringify({ type, ...body })}${newline}${newline}`;
+        const text = Buffer.from(
+          event('response.created', { response: { id: 'resp_1' } }) +
+            items
+              .map((item, n) => {
+                const added = event('response.output_item.added', { output_index: n, item: { ...item, call_id: 'call_added', encrypted_content: 'added' } });
+                return (
+                  added + event('response.output_text.delta', { delta: JSON.stringify(item) }) + event('response.output_item.done', { output_index: n, item })
+                );
+              })
+              .join('') +
+            event('response.completed', { response: { id: 'resp_1', output: [], usage } }),
+        );
+        const { watcher } = watch(
+          'responses',
+          text,
+          cuts.map((part) => Math.floor(part * text.length)),
+        );
+        const sealed = items.findLast((item) => 'encrypted_content' in item);
+        expect(watcher.facts()).toEqual({
+          responseId: 'resp_1',
+          calls: items.flatMap((item) => ('call_id' in item ? [item.call_id] : [])),
+          encrypted: sealed === undefined ? null : fingerprintOf(Buffer.from(JSON.stringify(sealed))),
+        });
+      },
+    ),
+    { numRuns: 2_000 },
+  );
 });

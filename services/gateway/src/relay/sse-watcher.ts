@@ -1,3 +1,6 @@
+import { fingerprintOf, idsOf } from '../bindings/json-members.ts';
+import { MAX_CALLS } from '../bindings/record-answer.ts';
+import type { AnswerFacts } from '../bindings/record-answer.ts';
 import { PLAIN_ID, responseIdOf } from './response-id.ts';
 import { usageFrom } from './usage.ts';
 import type { Usage } from './usage.ts';
@@ -15,13 +18,18 @@ const CR = 0x0d;
 const LF = 0x0a;
 const ID_NEAR = 2_048;
 const FIRST_EVENT_MAX = 1_048_576;
+/** A finished item that is larger is not looked at; encrypted reasoning is some ten thousand bytes. */
+const ITEM_MAX = 262_144;
+/** Begins the events that tell a whole item of the output. */
+const ITEM_DONE = 'response.output_item.done';
 
 export type WatchKind = 'responses' | 'chat' | 'none';
 
 /**
  * Looks on while the bytes of an SSE stream pass and never changes one. It finds where the terminal event begins (so that its
- * binding can be durable first), the response id, and usage. It works on any chunking: state is a line machine, and only the
- * head of each line, the first event and the tail of the stream are ever looked at, so an event of any size costs the same.
+ * binding can be durable first), the response id, usage, and of finished items the calls and the encrypted content. It works on any
+ * chunking: state is a line machine, and only the head of each line, the first event, finished items and the tail of the stream are ever
+ * looked at, so a delta of any size costs the same.
  */
 export class SseWatcher {
   readonly #kind: WatchKind;
@@ -32,6 +40,11 @@ export class SseWatcher {
   #first: Buffer[] | null;
   #firstLength = 0;
   #responseId: string | null = null;
+  #itemNext = false; // the data line that comes next is a finished item
+  #item: Buffer[] | null = null;
+  #itemLength = 0;
+  #calls: string[] | null = null;
+  #encrypted: string | null = null;
 
   /** @param wantsId  Whether the response id is to be found in the first event. */
   constructor(kind: WatchKind, wantsId: boolean) {
@@ -42,6 +55,15 @@ export class SseWatcher {
 
   get responseId(): string | null {
     return this.#responseId;
+  }
+
+  facts(): AnswerFacts {
+    return { responseId: this.#responseId, calls: this.#calls ?? [], encrypted: this.#encrypted };
+  }
+
+  /** A stream has no error answer; what went wrong in one is an event of it. */
+  endsWithCode(): boolean {
+    return false;
   }
 
   /**
@@ -88,7 +110,11 @@ export class SseWatcher {
           }
           if (i + HEAD <= length) {
             // The head lies whole in this chunk, as it nearly always does: one slice, and only when the cheap look says so.
-            if (this.#mayEnd(chunk, i) && this.#isTerminal(chunk.toString('latin1', i, i + HEAD))) return lineAt;
+            if (this.#mayMatter(chunk, i)) {
+              const head = chunk.toString('latin1', i, i + HEAD);
+              if (this.#isTerminal(head)) return lineAt;
+              this.#beginItem(head);
+            }
             this.#state = REST;
             break;
           }
@@ -100,6 +126,8 @@ export class SseWatcher {
           const c = chunk[i]!;
           if (c === LF || c === CR || this.#head.length === HEAD) {
             if (this.#isTerminal(this.#head)) return lineAt;
+            this.#beginItem(this.#head);
+            if (this.#item !== null) this.#keepItem(Buffer.from(this.#head, 'latin1'));
             this.#state = REST;
             break;
           }
@@ -108,8 +136,11 @@ export class SseWatcher {
           break;
         }
         case REST: {
+          const from = i;
           i = lineEnd(chunk, i);
+          if (this.#item !== null) this.#keepItem(chunk.subarray(from, i));
           if (i === length) break;
+          if (this.#item !== null) this.#endItem(this.#item);
           this.#state = chunk[i] === CR ? AFTER_CR : LINE_START;
           i++;
           break;
@@ -120,16 +151,45 @@ export class SseWatcher {
     return this.#state === IN_HEAD && this.#isTerminal(this.#head) ? Math.max(0, lineAt) : -1;
   }
 
-  /** A look at single bytes that lets through every terminal line and few others (25 ns against 150 for a slice). */
-  #mayEnd(chunk: Buffer, at: number): boolean {
+  /** A look at single bytes that lets through every terminal line, every finished item and few others (25 ns against 150 for a slice). */
+  #mayMatter(chunk: Buffer, at: number): boolean {
     if (this.#kind === 'chat') return chunk[at] === 0x64 && (chunk[at + 5] === 0x5b || chunk[at + 6] === 0x5b);
     if (chunk[at] === 0x64) return true;
     const c = chunk[at + 16];
-    return c === 0x63 || c === 0x66 || c === 0x69 || chunk[at + 6] !== 0x20;
+    return c === 0x63 || c === 0x66 || c === 0x69 || (c === 0x6f && chunk[at + 23] === 0x69) || chunk[at + 6] !== 0x20;
   }
 
   #isTerminal(head: string): boolean {
     return this.#kind === 'chat' ? CHAT_END.test(head) : RESPONSES_END.test(head);
+  }
+
+  /** Begins to keep a line when its head says that it holds a finished item, or that the next one does. */
+  #beginItem(head: string): void {
+    if (this.#kind !== 'responses') return;
+    const isItem = head.includes(ITEM_DONE);
+    if (head.charCodeAt(0) === 0x65) {
+      this.#itemNext = isItem;
+      return;
+    }
+    if (isItem || this.#itemNext) {
+      this.#item = [];
+      this.#itemLength = 0;
+    }
+    this.#itemNext = false;
+  }
+
+  #keepItem(part: Buffer): void {
+    this.#itemLength += part.length;
+    if (this.#itemLength > ITEM_MAX) this.#item = null;
+    else this.#item!.push(part);
+  }
+
+  #endItem(parts: readonly Buffer[]): void {
+    this.#item = null;
+    const item = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    const call = idsOf(item, '"call_id"', 1)[0];
+    if (call !== undefined && (this.#calls ??= []).length < MAX_CALLS) this.#calls.push(call);
+    this.#encrypted = fingerprintOf(item) ?? this.#encrypted;
   }
 
   #lookForId(chunk: Buffer): void {

@@ -1,9 +1,13 @@
+import { MAX_CALLS } from '../bindings/record-answer.ts';
+import type { AnswerFacts } from '../bindings/record-answer.ts';
+import { fingerprintOf, idsOf } from '../bindings/json-members.ts';
 import { PLAIN_ID, responseIdOf } from './response-id.ts';
 import type { WatchKind } from './sse-watcher.ts';
 import { Tail } from './tail.ts';
 import { usageFrom } from './usage.ts';
 import type { Usage } from './usage.ts';
 
+/** An answer of more is not kept to be looked at. */
 const MAX_PARSED = 1_048_576;
 const LEADING_ID = new RegExp(`^\\s*\\{\\s*"id"\\s*:\\s*${PLAIN_ID}`);
 
@@ -26,6 +30,14 @@ export class UnaryWatcher {
     return this.#responseId;
   }
 
+  /** What the whole answer tells; of one that is too large to be looked at, the id alone. */
+  facts(): AnswerFacts {
+    const { responseId } = this;
+    if (this.#chunks === null) return { responseId, calls: [], encrypted: null };
+    const text = Buffer.concat(this.#chunks);
+    return { responseId, calls: idsOf(text, '"call_id"', MAX_CALLS), encrypted: fingerprintOf(text) };
+  }
+
   /** @returns -1: the end of a unary answer is told by its length, not by its content */
   push(chunk: Buffer): number {
     if (this.#kind === 'none') return -1;
@@ -33,9 +45,14 @@ export class UnaryWatcher {
     if (this.#chunks === null) return -1;
     if (this.#length === 0) this.#responseId = LEADING_ID.exec(chunk.toString('latin1', 0, Math.min(chunk.length, 1_024)))?.[1] ?? null;
     this.#length += chunk.length;
-    if (this.#responseId !== null || this.#length > MAX_PARSED) this.#chunks = null;
+    if (this.#length > MAX_PARSED) this.#chunks = null;
     else this.#chunks.push(chunk);
     return -1;
+  }
+
+  /** Whether an error of this code is in what the answer ended with. */
+  endsWithCode(code: string): boolean {
+    return this.#tail.text().includes(`"${code}"`);
   }
 
   usage(): Usage | null {

@@ -1,9 +1,10 @@
 import type { Database, GroupCommit } from '@switchyard/database';
 import { groupCommit } from '@switchyard/database';
 import type { Logger } from '@switchyard/observability';
-import type { Binding, BindingStore } from '../bindings/bindings.ts';
+import type { BindingRow, BindingStore } from '../bindings/bindings.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import { findBindings } from '../store/bindings.ts';
 import { writeJournal } from '../store/write-journal.ts';
 import { requestRow } from './request-row.ts';
 import type { RequestRow } from './request-row.ts';
@@ -15,7 +16,7 @@ export interface OpenTicket {
   readonly dueMs: number;
 }
 
-type Item = RequestRow | Binding;
+type Item = RequestRow | BindingRow;
 
 type JournalDatabase = Pick<Database, 'pool' | 'isAvailable'>;
 
@@ -40,9 +41,21 @@ export class Journal implements BindingStore {
   readonly #commits: GroupCommit<Item>;
   readonly #nowMs: () => number;
   readonly #tickets: OpenTicket[] = [];
+  readonly #onBound: (rows: readonly BindingRow[]) => void;
   #timer: NodeJS.Timeout | null = null;
+  /** Whether other processes on the database are to be told what is bound. */
+  tellsOthers = false;
 
-  constructor(database: JournalDatabase, instanceId: string, metrics: GatewayMetrics, log: Logger, nowMs: () => number) {
+  /** @param onBound  Told of bindings that the database has otherwise than they were written. */
+  constructor(
+    database: JournalDatabase,
+    instanceId: string,
+    metrics: GatewayMetrics,
+    log: Logger,
+    nowMs: () => number,
+    onBound: (rows: readonly BindingRow[]) => void,
+  ) {
+    this.#onBound = onBound;
     this.#database = database;
     this.#instanceId = instanceId;
     this.#nowMs = nowMs;
@@ -77,8 +90,12 @@ export class Journal implements BindingStore {
     this.#commits.add(requestRow(exchange, endedMs));
   }
 
-  write(binding: Binding): void {
+  write(binding: BindingRow): void {
     this.#commits.add(binding);
+  }
+
+  read(digests: readonly string[]): Promise<BindingRow[]> {
+    return findBindings(this.#database.pool, digests);
   }
 
   committed(): Promise<void> {
@@ -106,14 +123,15 @@ export class Journal implements BindingStore {
     this.#timer = next === undefined ? null : setTimeout(() => this.#writeOpen(), Math.max(1, next.dueMs - nowMs));
   }
 
-  #write(batch: readonly Item[]): Promise<void> {
+  async #write(batch: readonly Item[]): Promise<void> {
     // The last row of a request wins over an open one in the same batch.
     const rows = new Map<string, RequestRow>();
-    const bindings: Binding[] = [];
+    const bindings: BindingRow[] = [];
     for (const item of batch) {
-      if ('responseId' in item) bindings.push(item);
+      if ('digest' in item) bindings.push(item);
       else rows.set(item.id, item);
     }
-    return writeJournal(this.#database.pool, this.#instanceId, [...rows.values()], bindings);
+    const bound = await writeJournal(this.#database.pool, this.#instanceId, [...rows.values()], bindings, this.tellsOthers);
+    if (bound.length > 0) this.#onBound(bound);
   }
 }

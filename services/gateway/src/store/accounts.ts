@@ -83,7 +83,7 @@ export async function upsertDeclaredAccount(db: Kysely<DB>, account: Omit<NewAcc
 
 /** Forgets an account and what was bound to it; call it in a transaction. @returns whether there was one */
 export async function deleteAccount(db: Kysely<DB>, id: string): Promise<boolean> {
-  await db.deleteFrom('gateway.response_binding').where('account_id', '=', id).execute();
+  await db.deleteFrom('gateway.binding').where('account_id', '=', id).execute();
   const { numDeletedRows } = await db.deleteFrom('gateway.account').where('id', '=', id).executeTakeFirst();
   return numDeletedRows > 0n;
 }

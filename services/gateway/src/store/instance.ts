@@ -7,9 +7,12 @@ import type { DB } from './schema.gen.ts';
 export interface InstanceOptions {
   readonly pool: pg.Pool;
   readonly instanceId: string;
-  /** Channel whose notices are passed to `onChange`. */
-  readonly channel: string;
-  readonly onChange: () => void;
+  /** What to do with the notices of each channel. */
+  readonly channels: Readonly<Record<string, (notice: string) => void>>;
+  /** Notices may have been missed for so many seconds. */
+  readonly onGap: (seconds: number) => void;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
   /** Names of the accounts that this process declares; for as long as it lives nobody else removes them. */
   readonly declares: readonly string[];
   readonly log: Logger;
@@ -17,12 +20,13 @@ export interface InstanceOptions {
 
 /**
  * Keeps one connection that says "this process is alive" by holding an advisory lock named after it, and one that it shares for each
- * account that it declares, and listens on it for changes.
+ * account that it declares, and listens on it for what other processes tell.
  * Requests that an earlier process left open and whose lock nobody holds are marked `server_lost`. When the connection is lost it is
- * made again, and since notices may have been missed meanwhile, `onChange` is called.
+ * made again, and since notices may have been missed meanwhile, `onGap` is called.
  */
 export async function claimInstance(options: InstanceOptions): Promise<{ close(): Promise<void> }> {
-  const { instanceId, channel, onChange, declares, log, pool } = options;
+  const { instanceId, channels, onGap, nowMs, declares, log, pool } = options;
+  const hear = ({ channel, payload }: pg.Notification): void => channels[channel]?.(payload ?? '');
   let closed = false;
   let client: pg.PoolClient | null = null;
   let retry: NodeJS.Timeout | null = null;
@@ -32,13 +36,13 @@ export async function claimInstance(options: InstanceOptions): Promise<{ close()
     try {
       await fresh.query('select pg_advisory_lock($1, hashtext($2))', [LOCK_CLASS, instanceId]);
       await fresh.query('select pg_advisory_lock_shared($1, hashtext(name)) from unnest($2::text[]) as name', [DECLARED_CLASS, declares]);
-      await fresh.query(`listen ${pg.escapeIdentifier(channel)}`);
+      for (const channel of Object.keys(channels)) await fresh.query(`listen ${pg.escapeIdentifier(channel)}`);
     } catch (error) {
       fresh.release(true);
       throw error;
     }
     if (closed) return fresh.release(true);
-    fresh.on('notification', onChange);
+    fresh.on('notification', hear);
     fresh.once('error', () => lost(fresh));
     fresh.once('end', () => lost(fresh));
     client = fresh;
@@ -49,13 +53,13 @@ export async function claimInstance(options: InstanceOptions): Promise<{ close()
     was.release(true);
     if (closed) return;
     log.warn('instance_connection_lost', 'The connection that hears of changes was lost; it is made again');
-    again();
+    again(nowMs());
   };
-  const again = (): void => {
+  const again = (lostAtMs: number): void => {
     retry = setTimeout(() => {
       void connect().then(
-        () => (closed ? undefined : onChange()),
-        () => (closed ? undefined : again()),
+        () => (closed ? undefined : onGap(Math.ceil((nowMs() - lostAtMs) / 1_000))),
+        () => (closed ? undefined : again(lostAtMs)),
       );
     }, 500);
     retry.unref();
@@ -70,7 +74,7 @@ export async function claimInstance(options: InstanceOptions): Promise<{ close()
       if (retry !== null) clearTimeout(retry);
       const last = client;
       client = null;
-      last?.removeListener('notification', onChange);
+      last?.removeListener('notification', hear);
       last?.release(true);
     },
   };
@@ -78,6 +82,18 @@ export async function claimInstance(options: InstanceOptions): Promise<{ close()
 
 const LOCK_CLASS = 0x5357;
 const DECLARED_CLASS = 0x5358;
+
+/** Whether another process on the database lives. */
+export async function hasCompany(pool: pg.Pool, instanceId: string): Promise<boolean> {
+  const { rows } = await pool.query<{ company: boolean }>(
+    `select exists (
+       select from pg_locks
+       where locktype = 'advisory' and classid = $1 and objsubid = 2 and granted and objid::bigint <> hashtext($2)::bigint & 4294967295
+         and database = (select oid from pg_database where datname = current_database())) as company`,
+    [LOCK_CLASS, instanceId],
+  );
+  return rows[0]?.company === true;
+}
 
 /** Whether a living process declares an account of this name. When none does, none begins to before the transaction ends. */
 export async function isDeclared(transaction: Transaction<DB>, name: string): Promise<boolean> {

@@ -19,6 +19,18 @@ export interface DB {
     header_names: Generated<string[]>;
     sealed_headers: Buffer | null;
   };
+  'gateway.binding': {
+    digest: Buffer;
+    kind: number;
+    account_id: string;
+    namespace: string;
+    epoch: number;
+    state: number;
+    state_at: Date;
+    misses: number;
+    bound_at: Date;
+    touched_at: Date;
+  };
   'gateway.key': {
     id: string;
     name: string;
@@ -57,11 +69,5 @@ export interface DB {
     client_request_id: string | null;
     upstream_request_id: string | null;
     decision: ColumnType<unknown, string | null, string | null>;
-  };
-  'gateway.response_binding': {
-    response_id: string;
-    account_id: string;
-    key_id: string;
-    created_at: Generated<Date>;
   };
 }

@@ -1,0 +1,220 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createKey } from '../src/index.ts';
+import { KEY, openTestGateway, untilRows } from './open-test-gateway.ts';
+import type { TestGateway } from './open-test-gateway.ts';
+
+// Every upstream here refuses what another one made: an id with `previous_response_not_found`, a sealed item with `invalid_encrypted_content`.
+
+let gateway: TestGateway;
+beforeEach(async () => {
+  gateway = await openTestGateway(3);
+});
+afterEach(() => gateway[Symbol.asyncDispose]());
+
+interface Turn {
+  readonly status: number;
+  readonly account: string | null;
+  readonly id: string;
+  readonly output: readonly Readonly<Record<string, unknown>>[];
+  readonly error: string | null;
+}
+
+/** One turn at a gateway, by default the first with its first key; streamed or not, what it says is the same. */
+async function turn(
+  body: object,
+  headers: Readonly<Record<string, string>> = {},
+  { url = gateway.url, key = KEY, path = '/v1/responses' } = {},
+): Promise<Turn> {
+  const response = await fetch(url + path, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ model: 'm', input: 'hello', ...body }),
+  });
+  const text = await response.text();
+  const streamed = /event: response\.completed\ndata: (.+)/.exec(text)?.[1];
+  const last = JSON.parse(streamed ?? text) as { response?: object; error?: { code: string } };
+  const whole = (last.response ?? last) as { id: string; output?: Turn['output'] };
+  return {
+    status: response.status,
+    account: response.headers.get('x-switchyard-account'),
+    id: whole.id,
+    output: whole.output ?? [],
+    error: last.error?.code ?? null,
+  };
+}
+
+const received = (): number => gateway.upstreams.reduce((sum, upstream) => sum + upstream.counters().received, 0);
+const user = (content: string) => ({ type: 'message', role: 'user', content });
+const SHELL = [{ type: 'function', name: 'shell', parameters: { type: 'object', properties: {} } }];
+
+/** What a client sends back of a turn that called a tool. */
+function answered({ output }: Turn): object[] {
+  const calls = output.filter(({ type }) => type === 'function_call');
+  return [user('call shell'), ...output, ...calls.map(({ call_id: id }) => ({ type: 'function_call_output', call_id: id, output: 'done' }))];
+}
+
+test('a turn state leads to the account that gave it', async () => {
+  for (const [i, upstream] of gateway.upstreams.entries())
+    upstream.script({ rules: [{ answer: { headers: { 'x-codex-turn-state': `turn-${i}` } }, times: 'always' }] });
+  for (let i = 0; i < 4; i++) {
+    const first = await turn({ store: false, stream: i % 2 === 0 });
+    const state = `turn-${'abc'.indexOf(first.account!)}`;
+    for (let n = 0; n < 3; n++) expect((await turn({ store: false, stream: true }, { 'x-codex-turn-state': state })).account).toBe(first.account);
+  }
+});
+
+test('the output of a call goes to the account that made the call, without any other id', async () => {
+  for (let i = 0; i < 6; i++) {
+    const called = await turn({ input: [user('call shell')], tools: SHELL, store: false, stream: i % 2 === 0 });
+    expect(called.output.map(({ type }) => type)).toEqual(['function_call']);
+    await turn({ store: false });
+    expect((await turn({ input: answered(called), tools: SHELL, store: false, stream: true })).account).toBe(called.account);
+  }
+});
+
+test('encrypted items go back to the account that sealed them, and the last one decides', async () => {
+  for (const upstream of gateway.upstreams) upstream.script({ rules: [{ answer: { say: { reasoning: 'hm', text: 'so' } }, times: 'always' }] });
+  const thinking = { include: ['reasoning.encrypted_content'], store: false };
+  for (let i = 0; i < 6; i++) {
+    const first = await turn({ ...thinking, input: [user('think')], stream: i % 2 === 0 });
+    let input: object[] = [user('think'), ...first.output];
+    for (let n = 0; n < 2; n++) {
+      const next = await turn({ ...thinking, input: [...input, user('more')], stream: true });
+      expect([next.status, next.account]).toEqual([200, first.account]);
+      input = [...input, user('more'), ...next.output];
+    }
+  }
+});
+
+test('a session prefers its account, and stays bound to it when one request has to go elsewhere', async () => {
+  const first = await turn({ store: false }, { 'thread-id': 'thread-1' });
+  for (let i = 0; i < 4; i++) {
+    expect((await turn({ store: false, stream: true }, { 'thread-id': 'thread-1', 'session-id': `session-${i}` })).account).toBe(first.account);
+    expect((await turn({ store: false, client_metadata: { thread_id: 'thread-1' } })).account).toBe(first.account);
+  }
+  const bound = async (): Promise<unknown> => (await gateway.pool.query('select account_id, epoch from gateway.binding where kind = 3')).rows;
+  const before = await bound();
+  gateway.upstreams['abc'.indexOf(first.account!)]!.script({ rules: [{ answer: { preset: '500' }, times: 'always' }] });
+  const spilled = await turn({ store: false }, { 'thread-id': 'thread-1' });
+  expect(spilled.status).toBe(200);
+  expect(spilled.account).not.toBe(first.account);
+  expect(await bound()).toEqual(before);
+});
+
+test('a session whose account is out of quota moves for good', async () => {
+  const first = await turn({ store: false }, { 'thread-id': 'thread-1' });
+  gateway.upstreams['abc'.indexOf(first.account!)]!.script({ rules: [{ answer: { preset: 'usage_limit_reached' }, times: 'always' }] });
+  const moved = await turn({ store: false }, { 'thread-id': 'thread-1' });
+  expect(moved.account).not.toBe(first.account);
+  await untilRows(gateway.pool, 'select 1 from gateway.binding where kind = 3 and epoch = 1', (rows) => rows.length === 1);
+  for (let i = 0; i < 3; i++) expect((await turn({ store: false }, { 'thread-id': 'thread-1' })).account).toBe(moved.account);
+});
+
+test('a conversation is compacted by the account of its session alone, and goes on there', async () => {
+  const first = await turn({ store: false }, { 'thread-id': 'thread-1' });
+  const compact = { path: '/v1/responses/compact' };
+  const compacted = await turn({ input: [user('x')] }, { 'thread-id': 'thread-1' }, compact);
+  expect([compacted.status, compacted.account]).toEqual([200, first.account]);
+  for (let i = 0; i < 3; i++)
+    expect(await turn({ input: [...compacted.output, user('go on')], store: false, stream: true })).toMatchObject({ status: 200, account: first.account });
+  const owner = gateway.upstreams['abc'.indexOf(first.account!)]!;
+  owner.script({ rules: [{ answer: { preset: '500' }, times: 'always' }] });
+  const [others, refused] = [received() - owner.counters().received, await turn({ input: [user('x')] }, { 'thread-id': 'thread-1' }, compact)];
+  expect([refused.status, received() - owner.counters().received]).toEqual([500, others]);
+});
+
+test('another key continues nothing: what is not its own does not exist, and no account is asked', async () => {
+  const { key } = await createKey(gateway.gateway.control, { name: 'other', models: null, accounts: null });
+  const made = await turn({ stream: true }, { 'thread-id': 'thread-1' });
+  const before = received();
+  expect(await turn({ previous_response_id: made.id }, {}, { key })).toMatchObject({ status: 404, error: 'not_found' });
+  expect(await turn({ previous_response_id: made.id }, { 'thread-id': 'thread-1' }, { key, path: '/v1/responses/compact' })).toMatchObject({ status: 404 });
+  for (const [method, path] of [
+    ['GET', ''],
+    ['DELETE', ''],
+    ['POST', '/cancel'],
+    ['GET', '/input_items'],
+  ] as const)
+    // prettier-ignore
+    expect((await fetch(`${gateway.url}/v1/responses/${made.id}${path}`, { method, headers: { authorization: `Bearer ${key}` } })).status).toBe(404);
+  expect(received()).toBe(before);
+  expect(await turn({ previous_response_id: made.id })).toMatchObject({ status: 200, account: made.account });
+});
+
+test('two keys with threads of one name have two threads', async () => {
+  const { key } = await createKey(gateway.gateway.control, { name: 'other', models: null, accounts: null });
+  const [mine, other] = [await turn({ store: false }, { 'thread-id': 'main' }), await turn({ store: false }, { 'thread-id': 'main' }, { key })];
+  expect(other.account).not.toBe(mine.account);
+  for (let i = 0; i < 3; i++) {
+    expect((await turn({ store: false }, { 'thread-id': 'main' })).account).toBe(mine.account);
+    expect((await turn({ store: false }, { 'thread-id': 'main' }, { key })).account).toBe(other.account);
+  }
+});
+
+test('all that binds outlives the server', async () => {
+  for (const [i, upstream] of gateway.upstreams.entries())
+    upstream.script({
+      rules: [{ match: { nth: 1 }, answer: { say: { reasoning: 'hm', calls: [{ name: 'shell' }] }, headers: { 'x-codex-turn-state': `turn-${i}` } } }],
+    });
+  const made = await turn({ input: [user('call shell')], tools: SHELL, include: ['reasoning.encrypted_content'], stream: true }, { 'thread-id': 'thread-1' });
+  await using again = await gateway.reopen();
+  const at = { url: again.url };
+  const sealed = made.output.filter(({ type }) => type === 'reasoning');
+  expect(sealed[0]).toHaveProperty('encrypted_content');
+  const continued = [
+    await turn({ previous_response_id: made.id }, {}, at),
+    await turn({ store: false }, { 'x-codex-turn-state': `turn-${'abc'.indexOf(made.account!)}` }, at),
+    await turn({ store: false, input: answered({ ...made, output: made.output.slice(1) }), tools: SHELL }, { 'thread-id': 'thread-1' }, at),
+    await turn({ store: false, input: [...sealed, user('more')] }, {}, at),
+    await turn({ store: false }, { 'thread-id': 'thread-1' }, at),
+  ];
+  expect(continued.map(({ status, account }) => [status, account])).toEqual(continued.map(() => [200, made.account]));
+});
+
+test('what the owner says it does not know is remembered against the binding, and no other account is asked', async () => {
+  const made = await turn({});
+  const owner = gateway.upstreams['abc'.indexOf(made.account!)]!;
+  owner.script({ rules: [{ answer: { preset: 'previous_response_not_found' }, times: 'always' }] });
+  const others = received() - owner.counters().received;
+  expect(await turn({ previous_response_id: made.id })).toMatchObject({ error: 'previous_response_not_found', account: made.account });
+  expect(received() - owner.counters().received).toBe(others);
+  await untilRows(gateway.pool, 'select 1 from gateway.binding where kind = 1 and state = 2 and misses = 1', (rows) => rows.length === 1);
+});
+
+test('an id that two accounts claim is refused, and nobody is asked', async () => {
+  const made = await turn({});
+  await gateway.pool.query("update gateway.binding set account_id = '' where kind = 1");
+  await using again = await gateway.reopen();
+  const before = received();
+  expect(await turn({ previous_response_id: made.id }, {}, { url: again.url })).toMatchObject({ status: 503, error: 'owner_unavailable' });
+  expect(received()).toBe(before);
+});
+
+test('ids that lead to different accounts are counted, and the stricter one decides', async () => {
+  const made = await turn({});
+  const called = await turn({ input: [user('call shell')], tools: SHELL, store: false });
+  expect(called.account).not.toBe(made.account);
+  expect(await turn({ previous_response_id: made.id, input: answered(called), tools: SHELL })).toMatchObject({ status: 200, account: made.account });
+  expect(await gateway.metric('switchyard_affinity_disagreements_total{kind="response"}')).toBe(1);
+});
+
+test('what one process has bound, another on the same database finds at once', async () => {
+  await using other = await gateway.reopen();
+  for (const upstream of gateway.upstreams) upstream.script({ rules: [{ answer: { say: { reasoning: 'hm', text: 'so' } }, times: 'always' }] });
+  const urls = [gateway.url, other.url];
+  for (let i = 0; i < 20; i++) {
+    const [here, there] = [{ url: urls[i % 2]! }, { url: urls[(i + 1) % 2]! }];
+    const made = await turn({ include: ['reasoning.encrypted_content'], stream: i % 4 < 2 }, {}, here);
+    expect(await turn({ previous_response_id: made.id }, {}, there)).toMatchObject({ status: 200, account: made.account });
+    expect(await turn({ store: false, input: [...made.output, user('more')] }, {}, there)).toMatchObject({ status: 200, account: made.account });
+  }
+});
+
+test('another key continues nothing at another process either', async () => {
+  const { key } = await createKey(gateway.gateway.control, { name: 'other', models: null, accounts: null });
+  await using other = await gateway.reopen();
+  const made = await turn({});
+  const before = received();
+  expect(await turn({ previous_response_id: made.id }, {}, { url: other.url, key })).toMatchObject({ status: 404, error: 'not_found' });
+  expect(received()).toBe(before);
+});
