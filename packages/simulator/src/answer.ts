@@ -1,5 +1,6 @@
 import type { Direction } from './direction.ts';
 import { isObject } from './json.ts';
+import type { Loose } from './json.ts';
 import { unknownModel } from './models.ts';
 import type { Reply } from './reply.ts';
 import { refuse } from './reply.ts';
@@ -12,15 +13,17 @@ export interface Request {
   readonly path: string;
   readonly search: string;
   readonly headers: Call['headers'];
-  /** Decoded bytes. */
-  readonly body: Buffer;
+  /** Decoded bytes, or what they say when that is known already. */
+  readonly body: Buffer | Loose;
+  /** Responses that only the socket knows on which it came. */
+  readonly kept?: Call['kept'];
 }
 
 /** The unscripted answer, or the directed one: finds the surface, parses the body, checks the model. */
 export function answer(request: Request, world: World, direction: Direction): Reply {
   const found = surfaceOf(request.method, request.path);
   if (found === undefined) return notServed(request);
-  const body = request.body.length === 0 ? {} : parsed(request.body);
+  const body = Buffer.isBuffer(request.body) ? parsed(request.body) : request.body;
   if (!isObject(body)) return refuse(400, { message: 'We could not parse the JSON body of your request.' });
   const { surface, id } = found;
   if (surface.model) {
@@ -28,10 +31,12 @@ export function answer(request: Request, world: World, direction: Direction): Re
     if (typeof model !== 'string') return refuse(400, { message: "Missing required parameter: 'model'.", param: 'model', code: 'missing_required_parameter' });
     if (!world.serves(model)) return unknownModel(model);
   }
-  return surface.answer({ method: request.method, id, query: new URLSearchParams(request.search), headers: request.headers, body }, world, direction);
+  const { method, search, headers, kept } = request;
+  return surface.answer({ method, id, query: new URLSearchParams(search), headers, body, ...(kept === undefined ? {} : { kept }) }, world, direction);
 }
 
 function parsed(bytes: Buffer): unknown {
+  if (bytes.length === 0) return {};
   try {
     return JSON.parse(bytes.toString()) as unknown;
   } catch {

@@ -41,4 +41,8 @@ export interface Behaviour extends Direction, Omit<Manner, 'apart'> {
   readonly gzip?: boolean;
   /** A `content-length` that is sent whether or not it is true; the connection is closed after the body. */
   readonly contentLength?: number;
+  /** On a socket: the frames are binary ones, which no client expects. */
+  readonly binary?: boolean;
+  /** On a socket: closes it with this code behind so many frames, or behind the last. */
+  readonly close?: { readonly code: number; readonly at?: number };
 }

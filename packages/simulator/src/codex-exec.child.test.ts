@@ -99,6 +99,36 @@ describe('the real codex exec', () => {
     expect(cache.etag).toContain('gpt-5.5,gpt-5.5-mini');
   }, 60_000);
 
+  test('speaks over a socket: a warm-up, and three turns with a command, each socket one process', async () => {
+    const first = await exec('remember the word heron', { websockets: true });
+    expect([first.code, first.messages]).toEqual([0, ['You said: remember the word heron']]);
+    simulator.script({
+      rules: [
+        { match: { nth: 2 }, answer: { say: { calls: [{ name: 'exec_command', arguments: { cmd: 'echo hi' } }] } } },
+        { match: { nth: 3 }, answer: { say: { text: 'The command said hi.' } } },
+      ],
+    });
+    const second = await exec('run it', { websockets: true, resume: first.threadId });
+    expect([second.code, second.messages]).toEqual([0, ['The command said hi.']]);
+    expect(second.commands).toMatchObject([{ output: 'hi\n', exitCode: 0 }]);
+
+    const turns = simulator.received().map(({ socket, status, outcome, body }) => ({ socket, status, outcome, body: body as Record<string, unknown> }));
+    expect(turns.map(({ socket, status, outcome }) => [socket, status, outcome])).toEqual([1, 1, 2, 2, 2].map((socket) => [socket, 200, 'completed']));
+    expect(turns.map(({ body }) => body['generate'])).toEqual([false, undefined, false, undefined, undefined]);
+    // Only what is new goes up, behind the response that it goes on from.
+    expect(turns.at(-1)?.body['previous_response_id']).toMatch(/^resp_/);
+    expect(turns.at(-1)?.body['input']).toMatchObject([{ type: 'function_call_output' }]);
+    expect(simulator.counters().sockets).toEqual({ opened: 2, open: 0 });
+  }, 120_000);
+
+  test('goes on over HTTP, without a word to the user, when the upgrade is answered 426', async () => {
+    simulator.script({ rules: [{ match: { method: 'GET', path: '/v1/responses' }, times: 'always', answer: { status: 426, body: {} } }] });
+    const result = await exec('hello', { websockets: true });
+    expect([result.code, result.messages]).toEqual([0, ['You said: hello']]);
+    expect(simulator.received().map(({ method, status }) => `${method} ${status}`)).toEqual(['GET 426', 'POST 200']);
+    expect(JSON.stringify(result.events)).not.toContain('WebSocket');
+  }, 60_000);
+
   test('killing it in the middle of an answer counts as one abort', async () => {
     simulator.script({ rules: [{ answer: { hold: { at: 4 } } }] });
     const leaving = new AbortController();

@@ -19,6 +19,8 @@ export interface CodexRun {
   readonly resume?: string;
   /** More arguments for `codex exec`. */
   readonly args?: readonly string[];
+  /** Whether codex tries a WebSocket first, as it does with the built-in provider. */
+  readonly websockets?: boolean;
   /** More lines for the top of `config.toml`. */
   readonly config?: readonly string[];
   /** Retries that codex makes itself: none unless said otherwise, so that a failure shows at once. */
@@ -92,7 +94,7 @@ function told(stdout: string): Omit<CodexResult, 'code' | 'stderr'> {
 }
 
 /** Silent and isolated, with the shell tool left on (codex-protocol 7.1 and 7.2). */
-function configFor({ baseUrl, keyBy = 'env', model = 'gpt-5.5', retries = 0, config = [] }: CodexRun): string {
+function configFor({ baseUrl, keyBy = 'env', model = 'gpt-5.5', retries = 0, config = [], websockets = false }: CodexRun): string {
   return [
     `model = ${JSON.stringify(model)}`,
     'model_provider = "simulated"',
@@ -106,6 +108,7 @@ function configFor({ baseUrl, keyBy = 'env', model = 'gpt-5.5', retries = 0, con
     `base_url = ${JSON.stringify(baseUrl)}`,
     keyBy === 'env' ? 'env_key = "SIMULATED_KEY"' : 'auth = { command = "/bin/sh", args = ["-c", "echo $SIMULATED_KEY"] }',
     'wire_api = "responses"',
+    `supports_websockets = ${websockets}`,
     `request_max_retries = ${retries}`,
     `stream_max_retries = ${retries}`,
     '[analytics]',

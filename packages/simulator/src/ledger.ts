@@ -85,7 +85,7 @@ export class Ledger {
     return this.#entries.slice(-this.#keep || undefined).map((entry) => entry.view(full));
   }
 
-  counters(): Counters {
+  counters(): Omit<Counters, 'sockets'> {
     return { ...this.#all, byPath: Object.fromEntries([...this.#byRoute].map(([route, figures]) => [route, { ...figures }])) };
   }
 
@@ -100,6 +100,11 @@ export class Ledger {
     };
     this.#watchers.add(watch);
     await promise;
+  }
+
+  /** Tells those who wait that something beside the requests has changed. */
+  changed(): void {
+    this.#changed();
   }
 
   #dropBody(entry: Entry): void {

@@ -7,18 +7,23 @@ import { systemClock } from './clock.ts';
 import { CONTROL_PREFIX, control } from './control.ts';
 import type { Direction } from './direction.ts';
 import { Gates } from './gates.ts';
+import { stringOr } from './json.ts';
+import type { Loose } from './json.ts';
 import { Ledger } from './ledger.ts';
 import { play } from './play.ts';
 import { readBody, sha256 } from './read-body.ts';
-import type { Counters, Received } from './received.ts';
+import type { Counters, Received, Transport } from './received.ts';
 import { Entry, keyPrint } from './received.ts';
 import type { Reply } from './reply.ts';
 import { refuse } from './reply.ts';
 import { reshape } from './reshape.ts';
-import type { Chosen } from './rules.ts';
+import type { Asked, Chosen } from './rules.ts';
 import { Rules } from './rules.ts';
 import type { Script } from './script.ts';
 import { parseScript } from './script.ts';
+import { asksForSocket, openSockets } from './socket/open-sockets.ts';
+import { playFrames } from './socket/play-frames.ts';
+import type { Connection } from './socket/serve-turns.ts';
 import { surfaceOf } from './surfaces.ts';
 import type { Target } from './target.ts';
 import { targetOf } from './target.ts';
@@ -72,8 +77,9 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
   const ownModels = world.models;
   let closing = false;
   let labels = new Map<string, string>();
+  const sockets = openSockets({ turn, other }, () => ledger.changed());
 
-  const server = createServer((req, res) => {
+  const server = createServer({ shouldUpgradeCallback: mayUpgrade }, (req, res) => {
     const target = targetOf(req.url ?? '/');
     const handled = mode === 'scriptable' && target.path.startsWith(CONTROL_PREFIX) ? control(simulator, req, res, target) : serve(req, res, target);
     handled.catch((error: unknown) => {
@@ -82,28 +88,20 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
       res.destroy();
     });
   });
+  server.on('upgrade', sockets.take);
   server.keepAliveTimeout = 75_000;
   server.requestTimeout = 0;
 
   async function serve(req: IncomingMessage, res: ServerResponse, { path, search }: Target): Promise<void> {
     const method = req.method ?? 'GET';
-    const entry = new Entry(ledger.nextId(), { method, path, query: search, headers: req.headers as Entry['headers'], startedMs: clock.now() });
-    entry.route = surfaceOf(method, path)?.surface.path ?? path;
     const key = keyOf(req);
-    const print = (): string => (key === '' ? '' : keyPrint(key));
-    if (ledger.records) entry.key = labels.get(key) ?? print();
-    ledger.open(entry);
+    const entry = taken(req, method, { path, search }, null);
     res.once('close', () => ledger.settle(entry, entry.cutting || closing ? 'cut' : res.writableFinished ? 'completed' : 'aborted_by_client', clock.now()));
 
     const body = await readBody(req);
     if (body === null || res.destroyed) return;
-    entry.bodyBytes = body.raw.length;
-    if (ledger.records) {
-      entry.bodySha256 = sha256(body.raw);
-      ledger.keepBody(entry, body.decoded);
-    }
-    const model = (): string => modelIn(body.decoded);
-    const chosen = rules.active ? rules.take({ method, path, keyLabel: labels.get(key) ?? '', keyPrint: print, model }) : undefined;
+    keepBody(entry, body.raw, body.decoded);
+    const chosen = rules.active ? rules.take(asked(method, path, 'http', key, () => modelIn(body.decoded))) : undefined;
     entry.rule = chosen?.name ?? null;
     const reply = replyTo(chosen, key, () =>
       answer({ method, path, search, headers: req.headers, body: body.decoded }, world, chosen?.behaviour ?? NO_DIRECTION),
@@ -116,6 +114,65 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
       finished: () => ledger.settle(entry, 'completed', clock.now()),
       sent: () => void (entry.unitsSent += 1),
     });
+  }
+
+  /** Whether a request becomes a socket. One that does not is answered like any other, so that rules, wrong keys and other paths are seen to. */
+  function mayUpgrade(req: IncomingMessage): boolean {
+    const { path } = targetOf(req.url ?? '/');
+    const key = keyOf(req);
+    if (path !== '/v1/responses' || !asksForSocket(req) || (labels.size > 0 && !labels.has(key))) return false;
+    return !rules.hasFor(asked('GET', path, 'http', key, () => ''));
+  }
+
+  async function turn({ number, ws, wire, request, kept }: Connection, frame: Buffer, create: Loose): Promise<void> {
+    const { path, search } = targetOf(request.url ?? '/');
+    const key = keyOf(request);
+    const entry = taken(request, 'POST', { path, search }, number);
+    keepBody(entry, frame, frame);
+    const left = (): void => ledger.settle(entry, entry.cutting || closing ? 'cut' : 'aborted_by_client', clock.now());
+    if (ws.readyState !== ws.OPEN) return left();
+    ws.once('close', left);
+    const chosen = rules.active ? rules.take(asked('POST', path, 'socket', key, () => stringOr(create['model'], ''))) : undefined;
+    entry.rule = chosen?.name ?? null;
+    const body = { ...create, stream: true };
+    const reply = replyTo(chosen, key, () => answer({ method: 'POST', path, search, headers: request.headers, body, kept }, world, chosen?.behaviour ?? {}));
+    entry.status = reply.status;
+    await playFrames({ ws, wire }, reply, chosen?.behaviour, {
+      clock,
+      gates,
+      cutting: () => void (entry.cutting = true),
+      finished: () => ledger.settle(entry, 'completed', clock.now()),
+      sent: () => void (entry.unitsSent += 1),
+    });
+    ws.off('close', left);
+    if (ws.readyState !== ws.OPEN) left();
+  }
+
+  function other({ number, request }: Connection, frame: Buffer): void {
+    const entry = taken(request, 'FRAME', targetOf(request.url ?? '/'), number);
+    keepBody(entry, frame, frame);
+    ledger.settle(entry, 'completed', clock.now());
+  }
+
+  function taken(req: IncomingMessage, method: string, { path, search }: Target, socket: number | null): Entry {
+    const entry = new Entry(ledger.nextId(), { method, path, query: search, headers: req.headers as Entry['headers'], startedMs: clock.now() });
+    entry.route = surfaceOf(method, path)?.surface.path ?? path;
+    entry.socket = socket;
+    const key = keyOf(req);
+    if (ledger.records) entry.key = labels.get(key) ?? printOf(key);
+    ledger.open(entry);
+    return entry;
+  }
+
+  function keepBody(entry: Entry, raw: Buffer, decoded: Buffer): void {
+    entry.bodyBytes = raw.length;
+    if (!ledger.records) return;
+    entry.bodySha256 = sha256(raw);
+    ledger.keepBody(entry, decoded);
+  }
+
+  function asked(method: string, path: string, transport: Transport, key: string, model: () => string): Asked {
+    return { method, path, transport, keyLabel: labels.get(key) ?? '', keyPrint: () => printOf(key), model };
   }
 
   function replyTo(chosen: Chosen | undefined, key: string, speak: () => Reply): Reply {
@@ -136,19 +193,21 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
         world.models = script.models;
         world.strict = true;
       }
+      if (script.pongs !== undefined) sockets.answersPings = script.pongs;
       if (script.keys !== undefined) labels = new Map(Object.entries(script.keys).map(([label, secret]) => [secret, label]));
     },
     clearScript() {
       rules.clear();
       gates.close();
       labels = new Map();
+      sockets.answersPings = true;
       world.models = ownModels;
       world.strict = false;
     },
     release: (gate) => gates.release(gate),
     received: ({ full = false } = {}) => ledger.received(full),
-    counters: () => ledger.counters(),
-    until: (reached) => ledger.until(() => reached(ledger.counters())),
+    counters: () => ({ ...ledger.counters(), sockets: { opened: sockets.opened, open: sockets.open } }),
+    until: (reached) => ledger.until(() => reached(simulator.counters())),
     reset() {
       simulator.clearScript();
       world.responses.clear();
@@ -159,6 +218,7 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
       const { promise, resolve } = Promise.withResolvers<void>();
       server.close(() => resolve());
       server.closeAllConnections();
+      await sockets.close();
       await promise;
       await ledger.until(() => ledger.counters().open === 0);
     },
@@ -171,6 +231,10 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
   await listening;
   const bound = (server.address() as AddressInfo).port;
   return Object.assign(simulator, { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, port: bound });
+}
+
+function printOf(key: string): string {
+  return key === '' ? '' : keyPrint(key);
 }
 
 function keyOf(req: IncomingMessage): string {

@@ -3,6 +3,10 @@ import { createHash } from 'node:crypto';
 /** How a request ended. `open`: not yet. `cut`: we broke it off. `aborted_by_client`: the client left before the last byte was handed over. */
 export type Outcome = 'open' | 'completed' | 'aborted_by_client' | 'cut';
 
+/** How a request came: by itself, or as a frame on a socket. */
+export const TRANSPORTS = ['http', 'socket'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
 /** One request as it was received, and what became of it. Times are epoch milliseconds. */
 export interface Received {
   readonly id: number;
@@ -25,6 +29,8 @@ export interface Received {
   readonly rule: string | null;
   readonly unitsSent: number;
   readonly outcome: Outcome;
+  /** Number of the socket on which it came as a frame, from 1; null for a request by itself. */
+  readonly socket: number | null;
 }
 
 /** Figures since the start or the last reset. Control requests are not counted. */
@@ -39,6 +45,8 @@ export interface Tally {
 /** The tally of all requests, and of each route (`/v1/responses/{id}`). */
 export interface Counters extends Tally {
   readonly byPath: Readonly<Record<string, Tally>>;
+  /** WebSockets since the start, and those open now. */
+  readonly sockets: { readonly opened: number; readonly open: number };
 }
 
 const SECRET_HEADERS = new Set(['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cookie', 'proxy-authorization']);
@@ -65,6 +73,7 @@ export class Entry {
   status: number | null = null;
   rule: string | null = null;
   unitsSent = 0;
+  socket: number | null = null;
   outcome: Outcome = 'open';
   /** Set before we break the connection off ourselves. */
   cutting = false;
@@ -83,8 +92,25 @@ export class Entry {
     const headers = full
       ? this.headers
       : Object.fromEntries(Object.entries(this.headers).map(([name, value]) => [name, SECRET_HEADERS.has(name) ? masked(value) : value]));
-    const { id, method, path, query, key, bodyBytes, bodySha256, startedMs, endedMs, status, rule, unitsSent, outcome } = this;
-    return { id, method, path, query, headers, key, body: readBody(this.body), bodyBytes, bodySha256, startedMs, endedMs, status, rule, unitsSent, outcome };
+    const { id, method, path, query, key, bodyBytes, bodySha256, startedMs, endedMs, status, rule, unitsSent, outcome, socket } = this;
+    return {
+      id,
+      method,
+      path,
+      query,
+      headers,
+      key,
+      body: readBody(this.body),
+      bodyBytes,
+      bodySha256,
+      startedMs,
+      endedMs,
+      status,
+      rule,
+      unitsSent,
+      outcome,
+      socket,
+    };
   }
 }
 

@@ -22,11 +22,13 @@ import type { Call, World } from './world.ts';
  */
 export function createResponse(call: Call, world: World, direction: Direction): Reply {
   const { body } = call;
-  const read = readTranscript(body, world);
+  const read = readTranscript(call, world);
   if ('refusal' in read) return read.refusal;
   const { input, transcript } = read;
   const compacting = input.at(-1)?.['type'] === 'compaction_trigger';
-  const spoken = compacting
+  // A client on a socket warms it up with what will stay the same (codex-protocol 3).
+  const silent = compacting || (call.kept !== undefined && body['generate'] === false);
+  const spoken = silent
     ? { pieces: [], calls: [] }
     : direction.say === undefined
       ? speak(responsesPrompt(transcript, body), world.greeting)
@@ -39,10 +41,9 @@ export function createResponse(call: Call, world: World, direction: Direction): 
   const usage = responsesUsage(usageOf(countTokens(transcriptText(transcript, body['instructions'])), turn, direction.say?.usage));
   const waits = body['background'] === true && body['stream'] !== true;
   const response = responseObject(body, world, { output, usage, ...ending(direction, cutShort) });
-  if (body['store'] !== false) {
-    const id = String(response['id']);
-    world.responses.put(id, { response, waits, input, transcript: [...transcript, ...output], pieces });
-  }
+  const stored = { response, waits, input, transcript: [...transcript, ...output], pieces };
+  call.kept?.put(String(response['id']), stored);
+  if (body['store'] !== false) world.responses.put(String(response['id']), stored);
   if (body['stream'] === true) return { status: 200, headers: SSE_HEADERS, units: responseEvents({ response, pieces, direction }) };
   if (typeof direction.end === 'object' && 'error' in direction.end)
     return refuse(500, { message: direction.end.error.message ?? 'The request failed.', type: 'server_error', code: direction.end.error.code ?? null });
@@ -56,14 +57,14 @@ export function queued(response: Loose): Loose {
 
 /** `POST /v1/responses/input_tokens`: the count that `POST /v1/responses` would report. */
 export function countInput(call: Call, world: World): Reply {
-  const read = readTranscript(call.body, world);
+  const read = readTranscript(call, world);
   if ('refusal' in read) return read.refusal;
   return jsonReply({ object: 'response.input_tokens', input_tokens: countTokens(transcriptText(read.transcript, call.body['instructions'])) });
 }
 
 /** `POST /v1/responses/compact`: a transcript folded into one sealed item that only this simulator opens. */
 export function compactResponse(call: Call, world: World): Reply {
-  const read = readTranscript(call.body, world);
+  const read = readTranscript(call, world);
   if ('refusal' in read) return read.refusal;
   const { transcript } = read;
   const kept = transcript.filter((item) => item['role'] === 'user');
@@ -78,9 +79,9 @@ export function compactResponse(call: Call, world: World): Reply {
   });
 }
 
-function readTranscript(body: Loose, world: World): { input: readonly Loose[]; transcript: readonly Loose[] } | { refusal: Reply } {
+function readTranscript({ body, kept }: Call, world: World): { input: readonly Loose[]; transcript: readonly Loose[] } | { refusal: Reply } {
   const previousId = body['previous_response_id'];
-  const previous = typeof previousId === 'string' ? world.responses.get(previousId) : undefined;
+  const previous = typeof previousId === 'string' ? (kept?.get(previousId) ?? world.responses.get(previousId)) : undefined;
   if (typeof previousId === 'string' && previous === undefined) {
     return {
       refusal: refuse(400, {

@@ -1,5 +1,6 @@
 import type { Behaviour } from './behaviour.ts';
 import type { Manner } from './play.ts';
+import type { Transport } from './received.ts';
 import { PRESETS } from './presets.ts';
 import type { Reply } from './reply.ts';
 import { reshape, spelledOut } from './reshape.ts';
@@ -9,6 +10,7 @@ import type { Rule } from './script.ts';
 export interface Asked {
   readonly method: string;
   readonly path: string;
+  readonly transport: Transport;
   readonly keyLabel: string;
   /** Asked for only by rules that name a print, because it costs a hash. */
   readonly keyPrint: () => string;
@@ -64,6 +66,14 @@ export class Rules {
     this.#rules = [];
   }
 
+  /** Whether a request would get an answer from a rule that names its method; nothing is used up by asking. */
+  hasFor(asked: Asked): boolean {
+    return this.#rules.some(
+      ({ rule, left, seen }) =>
+        rule.match?.method === asked.method && holds(rule.match, asked) && left > 0 && (rule.match.nth === undefined || rule.match.nth === seen + 1),
+    );
+  }
+
   /** Takes the first rule that matches and is not used up. */
   take(asked: Asked): Chosen | undefined {
     let chosen: Prepared | undefined;
@@ -95,6 +105,7 @@ function withPreset(own: Behaviour): Behaviour {
 function holds(match: Rule['match'], asked: Asked): boolean {
   if (match === undefined) return true;
   if (match.method !== undefined && match.method !== asked.method) return false;
+  if (match.transport !== undefined && match.transport !== asked.transport) return false;
   if (match.path !== undefined && !pathHolds(match.path, asked.path)) return false;
   if (match.key !== undefined && match.key !== asked.keyLabel && !(match.key.startsWith('sha256:') && asked.keyPrint().startsWith(match.key))) return false;
   return match.model === undefined || match.model === asked.model();

@@ -46,6 +46,7 @@ describe('rules', () => {
   const asked = (path: string, model = 'm', key = ''): Parameters<Rules['take']>[0] => ({
     method: 'POST',
     path,
+    transport: 'http',
     keyLabel: key,
     keyPrint: () => 'sha256:0123456789ab',
     model: () => model,

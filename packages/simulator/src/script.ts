@@ -3,6 +3,8 @@ import type { Check } from './check.ts';
 import { amount, base64, either, flag, json, list, oneOf, record, shape, text, whole } from './check.ts';
 import { MALFORMATIONS } from './malform.ts';
 import { PRESETS } from './presets.ts';
+import { TRANSPORTS } from './received.ts';
+import type { Transport } from './received.ts';
 
 /** Which requests a rule is for. Every member that is given must hold. */
 export interface Match {
@@ -12,6 +14,8 @@ export interface Match {
   readonly model?: string;
   /** A label from `keys`, or `sha256:` and the first hex digits of the key. */
   readonly key?: string;
+  /** How a turn came. A rule without it is for both; the upgrade of a socket itself asks only rules with `method: 'GET'`. */
+  readonly transport?: Transport;
   /** Only the nth request (from 1) that the other members hold for. */
   readonly nth?: number;
 }
@@ -34,6 +38,8 @@ export interface Script {
   readonly models?: readonly string[];
   /** Accepted keys by label; any other is refused with 401. */
   readonly keys?: Readonly<Record<string, string>>;
+  /** False: pings on sockets are not answered, as by a peer that has vanished. */
+  readonly pongs?: boolean;
 }
 
 const headerValue = either('a string or a list of strings', text, list(text));
@@ -78,6 +84,8 @@ const behaviour = shape({
   malformed: oneOf(Object.keys(MALFORMATIONS)),
   gzip: flag,
   contentLength: whole(0),
+  binary: flag,
+  close: shape({ code: whole(1_000, 4_999), at: whole(0) }, ['code']),
   say,
   before: list(record(json)),
   end,
@@ -100,11 +108,12 @@ const behaviour = shape({
   ),
 } satisfies Record<keyof Behaviour, Check>);
 
-const match = shape({ method: text, path: text, model: text, key: text, nth: whole(1) });
+const match = shape({ method: text, path: text, model: text, key: text, transport: oneOf(TRANSPORTS), nth: whole(1) });
 const script = shape({
   rules: list(shape({ match, times: either('"always" or a whole number of at least 1', oneOf(['always']), whole(1)), answer: behaviour }, ['answer'])),
   models: list(text),
   keys: record(text),
+  pongs: flag,
 });
 
 /**

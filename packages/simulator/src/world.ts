@@ -13,6 +13,8 @@ export interface Call {
   readonly query: URLSearchParams;
   readonly headers: NodeJS.Dict<string | string[]>;
   readonly body: Loose;
+  /** Responses that only the socket knows on which the call came. */
+  readonly kept?: ResponseStore;
 }
 
 /** What one simulator knows: its models, its stored responses, and a nonce that makes its ids and sealed items its own. */

@@ -4,6 +4,8 @@ export { recordingLogger, silentLogger } from './loggers.ts';
 export type { LogRecord } from './loggers.ts';
 export { rawExchange } from './raw-exchange.ts';
 export type { RawExchange, RawExchangeOptions, RawPart } from './raw-exchange.ts';
+export { connectSocket } from './socket-client.ts';
+export type { SocketClient } from './socket-client.ts';
 export { temporaryHome } from './temporary-home.ts';
 export type { TemporaryHome } from './temporary-home.ts';
 export { testDatabase } from './test-database.ts';
