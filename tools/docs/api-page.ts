@@ -35,12 +35,12 @@ ${markdownTable(
     AUTH[auth],
     BODY[body],
     lane,
-    by === 'account' ? 'an account' : 'Switchyard',
+    by === 'gateway' ? 'Switchyard' : 'an account',
     help,
   ]),
 )}
 A response id goes to the account that made it, in the path and as \`previous_response_id\`, and to no other. A lane is a share of the requests that may
-be in progress at once: \`responses\` 75 %, \`standard\` 50 %, \`compact\` 25 % of \`limits.active_requests\`.
+be in progress at once: \`responses\` and \`websocket\` 75 %, \`standard\` 50 %, \`compact\` 25 % of \`limits.active_requests\`.
 
 ## Our own API
 

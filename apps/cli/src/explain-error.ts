@@ -49,6 +49,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   organization: '--organization',
   project: '--project',
   headers: '--header',
+  websocket: '--websocket',
 };
 
 // Errors whose message is whole and fit for people. By name: their classes live in packages that take long to load.

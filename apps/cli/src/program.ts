@@ -96,6 +96,7 @@ function addAccounts(accounts: Command, cli: Cli, ended: (code: number) => void)
     .option('--organization <id>', 'sent as openai-organization')
     .option('--project <id>', 'sent as openai-project')
     .option('--header <line>', "extra header 'Name: value', may be repeated; the value may be env:VARIABLE", collect, [])
+    .option('--websocket', 'it speaks WebSocket on /responses, as the OpenAI API does')
     .option(...JSON_OPTION)
     .addHelpText(
       'after',

@@ -182,7 +182,7 @@ test('an upgrade that nobody asked for leads nowhere, and no byte goes upstream 
   const before = (await upstream.counters()).received;
   const upgrade = `GET /v1/responses HTTP/1.1\r\nHost: a\r\n${AUTH}Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`;
   const { received } = await rawExchange(port, upgrade + SMUGGLED);
-  expectRefusal(received, 405, 'method_not_allowed');
+  expectRefusal(received, 426, 'upgrade_required');
   expect((await upstream.counters()).received).toBe(before);
 });
 

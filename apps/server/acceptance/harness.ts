@@ -131,13 +131,16 @@ export interface ReceivedRequest {
   readonly body: unknown;
   readonly bodySha256: string;
   readonly status: number | null;
+  /** Number of the WebSocket on which it came as a frame; null for a request by itself. */
+  readonly socket: number | null;
   readonly outcome: 'open' | 'completed' | 'aborted_by_client' | 'cut';
 }
 
 /** A scriptable upstream in a process of its own, steered over HTTP. */
 export interface Upstream extends Service {
   script(script: unknown): Promise<void>;
-  counters(): Promise<{ received: number; open: number; completed: number; aborted: number; cut: number }>;
+  clearScript(): Promise<void>;
+  counters(): Promise<{ received: number; open: number; completed: number; aborted: number; cut: number; sockets: { opened: number; open: number } }>;
   /** What came in since the last reset, oldest first. */
   received(): Promise<readonly ReceivedRequest[]>;
   release(gate: string): Promise<void>;
@@ -157,6 +160,7 @@ export async function startUpstream(): Promise<Upstream> {
   return {
     ...service,
     script: async (script) => void (await control('POST', 'script', script)),
+    clearScript: async () => void (await control('DELETE', 'script')),
     counters: async () => (await control('GET', 'counters')).json() as never,
     received: async () => ((await (await control('GET', 'received')).json()) as { data: ReceivedRequest[] }).data,
     release: async (gate) => void (await control('POST', 'release', { gate })),
@@ -181,7 +185,13 @@ export function cli(home: string, args: readonly string[], env: Env = {}): Promi
 }
 
 /** Links an upstream as an account that serves the named models, by the command line. */
-export async function addAccount(server: { readonly home: string }, upstream: { readonly url: string }, name = 'a1', models?: string): Promise<void> {
+export async function addAccount(
+  server: { readonly home: string },
+  upstream: { readonly url: string },
+  name = 'a1',
+  models?: string,
+  more: readonly string[] = [],
+): Promise<void> {
   const result = await cli(
     server.home,
     [
@@ -196,6 +206,7 @@ export async function addAccount(server: { readonly home: string }, upstream: { 
       '--key-env',
       'UPSTREAM_KEY',
       ...(models === undefined ? [] : ['--models', models]),
+      ...more,
     ],
     {
       UPSTREAM_KEY: `sk-test-${name}-not-a-secret`,

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { SwitchyardError, errorEnvelope } from '@switchyard/contracts';
 import { isLingering, linger } from '@switchyard/service-gateway';
 import { StartRefusal } from './start-refusal.ts';
@@ -11,6 +12,11 @@ export interface ListenerOptions {
   /** Whose address it is: which settings a refusal names. */
   readonly of: 'gateway' | 'admin';
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Whether a request becomes a WebSocket, and who serves it then; without it every upgrade is a plain request. */
+  readonly sockets?: {
+    readonly mayUpgrade: (request: IncomingMessage) => boolean;
+    readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  };
   /** Limit of the whole head, counted from the opening of a connection or the end of the request before. */
   readonly headerTimeoutMs: number;
   /** Limit of the body, counted from the end of the head. */
@@ -55,6 +61,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     // Deadlines are looked at each second; Node's own 30 s would let a silent connection live three times its limit.
     connectionsCheckingInterval: 1_000,
     noDelay: true,
+    shouldUpgradeCallback: (request) => options.sockets !== undefined && isFirstInLine(request) && options.sockets.mayUpgrade(request),
   });
   server.maxHeadersCount = MAX_HEADERS;
   let accepting = true;
@@ -73,6 +80,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   // The body is asked for only once the head has been accepted (fault row B11).
   server.on('checkContinue', handle);
   server.on('checkExpectation', handle);
+  if (options.sockets !== undefined) server.on('upgrade', options.sockets.upgrade);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseRaw(error, socket, options.newRequestId));
   if (options.connectionsPerAddress > 0) limitPerAddress(server, options.connectionsPerAddress);
   await bind(server, options);
@@ -98,6 +106,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       });
     },
   };
+}
+
+/** Whether no answer is on its way on the connection, and none has said that it ends: an upgrade takes it over whole. */
+function isFirstInLine({ socket }: IncomingMessage): boolean {
+  const { _httpMessage: current } = socket as { _httpMessage?: ServerResponse | null };
+  return !current && socket.writable && !isLingering(socket);
 }
 
 function bind(server: Server, options: ListenerOptions): Promise<void> {

@@ -9,7 +9,7 @@ import { isAdminPath, openApiDocument, openGateway } from '@switchyard/service-g
 import { openSimulator } from '@switchyard/simulator';
 import { adminHandler } from './admin-handler.ts';
 import { listen } from './listen.ts';
-import type { Listener } from './listen.ts';
+import type { Listener, ListenerOptions } from './listen.ts';
 import { openStorage } from './open-storage.ts';
 import { writeServerFile } from './server-file.ts';
 import { VERSION } from './version.ts';
@@ -59,12 +59,12 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
   });
 
   const listeners: Listener[] = [];
-  const open = async (of: 'gateway' | 'admin', host: string, port: number, handle: Parameters<typeof listen>[0]['handle']): Promise<Listener> => {
+  const open = async (of: ListenerOptions['of'], host: string, port: number, served: Pick<ListenerOptions, 'handle' | 'sockets'>): Promise<Listener> => {
     const listener = await listen({
       of,
       host,
       port,
-      handle,
+      ...served,
       headerTimeoutMs: config['limits.header_timeout_ms'],
       bodyTimeoutMs: config['limits.body_timeout_ms'],
       idleConnectionMs: config['limits.idle_connection_ms'],
@@ -80,10 +80,11 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
     listeners.push(listener);
     return listener;
   };
-  const main = await open('gateway', config['server.host'], config['server.port'], (request, response) =>
-    (together && isAdminPath(request) ? admin : gateway.handle)(request, response),
-  );
-  const adminListener = together ? main : await open('admin', config['admin.listen'].host, config['admin.listen'].port, admin);
+  const main = await open('gateway', config['server.host'], config['server.port'], {
+    handle: (request, response) => (together && isAdminPath(request) ? admin : gateway.handle)(request, response),
+    sockets: gateway,
+  });
+  const adminListener = together ? main : await open('admin', config['admin.listen'].host, config['admin.listen'].port, { handle: admin });
   opened.defer(writeServerFile(config.home, { address: main.address, adminAddress: adminListener.address, pid: process.pid, version: VERSION }));
 
   const cutting = new AbortController();

@@ -33,6 +33,7 @@ test('an account has its fields, and defaults for those left out', () => {
       organization: null,
       project: null,
       headers: {},
+      websocket: false,
       place: '/u/.switchyard/switchyard.toml:1:1',
     },
     {
@@ -45,9 +46,14 @@ test('an account has its fields, and defaults for those left out', () => {
       organization: null,
       project: null,
       headers: {},
+      websocket: false,
       place: '/u/.switchyard/switchyard.toml:5:1',
     },
   ]);
+});
+
+test('an account speaks WebSocket when it says so', () => {
+  expect(accounts(`${OPENAI}websocket = true\n`)[0]).toMatchObject({ websocket: true });
 });
 
 test('extra headers are in lower case and may be secrets by reference', () => {
@@ -78,6 +84,7 @@ test.each([
   [`${OPENAI}models = []`, '5:1 accounts[0].models must be an array of model names'],
   [`${OPENAI}models = ["a", 1]`, 'must be an array of model names'],
   [`${OPENAI}priority = -1`, 'whole number from 0'],
+  [`${OPENAI}websocket = "yes"`, 'must be true or false'],
   [`${OPENAI}headers = "x"`, 'must be a table'],
   [`${OPENAI}headers = { Authorization = "x" }`, 'must not hold Authorization'],
   [`${OPENAI}headers = { x-forwarded-for = "x" }`, 'must not hold x-forwarded-for'],

@@ -1,6 +1,6 @@
 import { ACCOUNT_RULES, accountHeadersProblem, isBuiltInName } from './account-rules.ts';
 import { AbsentSecret } from './secret-reference.ts';
-import { ValueRefusal, integer } from './setting-type.ts';
+import { ValueRefusal, boolean, integer } from './setting-type.ts';
 import type { TomlPath } from './toml-places.ts';
 import { nearestName } from './suggest.ts';
 
@@ -24,6 +24,8 @@ export interface AccountEntry {
   readonly project: string | null;
   /** Sent with every request to this account; values may be secret. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Whether it speaks WebSocket on `/responses`. */
+  readonly websocket: boolean;
   /** `file:line:column` of the entry. */
   readonly place: string;
 }
@@ -63,6 +65,12 @@ export const ACCOUNT_FIELDS = {
     required: false,
     help: 'Extra headers of every request to it, such as `api-key`; a value may be `env:NAME` or `file:PATH`. Not `authorization`, and none of those that frame a message or tell of the client.',
     schema: { type: 'object', additionalProperties: { type: 'string' } },
+  },
+  websocket: {
+    says: 'true or false',
+    required: false,
+    help: 'It speaks WebSocket on `/responses`, as the OpenAI API does; false when left out, and clients such as codex then use HTTP.',
+    schema: { type: 'boolean' },
   },
 } as const satisfies Readonly<Record<string, { says: string; required: boolean; help: string; schema: Readonly<Record<string, unknown>> }>>;
 
@@ -134,6 +142,7 @@ function readAccount(raw: Readonly<Record<string, unknown>>, n: number, { secret
   const organization = read('organization', (value) => heldTo('label', textOf(value)));
   const project = read('project', (value) => heldTo('label', textOf(value)));
   const headers = read('headers', (value) => extraHeaders(value, secret));
+  const websocket = read('websocket', (value) => boolean.fromToml(value));
   if (kind === 'openai' && raw['api_key'] === undefined) wrong('api_key', 'is missing; add api_key = "env:NAME" and set that variable');
   if (kind === 'openai-compatible' && raw['base_url'] === undefined) wrong('base_url', 'is missing; add base_url = "http://HOST:PORT/v1"');
   if (!sound || name === null || kind === null) return null;
@@ -147,6 +156,7 @@ function readAccount(raw: Readonly<Record<string, unknown>>, n: number, { secret
     organization,
     project,
     headers: headers ?? Object.freeze({}),
+    websocket: websocket ?? false,
     place: place(['accounts', n]),
   });
 }

@@ -11,6 +11,7 @@ const SECTION_TITLES: Readonly<Record<string, string>> = {
   gateway: 'Gateway',
   upstream: 'Upstreams',
   affinity: 'Conversations',
+  websocket: 'WebSocket',
   limits: 'Limits',
   requests: 'Request log',
   metrics: 'Metrics',

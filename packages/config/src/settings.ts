@@ -233,6 +233,34 @@ const SETTINGS = {
     help: 'Sessions and threads whose account is known.',
   }),
 
+  'websocket.enabled': row({
+    type: boolean,
+    default: true,
+    apply: 'restart',
+    help: 'Serve `GET /v1/responses` as a WebSocket. Off, clients such as codex are sent to HTTP.',
+  }),
+  'websocket.frame_bytes': row({
+    type: bytes({ min: 1_024, max: 2 ** 30 }),
+    default: 64 * MIB,
+    unit: 'bytes',
+    apply: 'restart',
+    help: 'Largest frame on a WebSocket, from clients and from upstreams; a larger one closes it with 1009.',
+  }),
+  'websocket.ping_ms': row({
+    type: duration({ unit: 'ms', min: 100, max: NEVER }),
+    default: 20_000,
+    unit: 'ms',
+    apply: 'restart',
+    help: 'Pings on WebSockets, to both sides; a side that has not answered after a quarter more is cut.',
+  }),
+  'websocket.retire_ms': row({
+    type: duration({ unit: 'ms', min: 1_000, max: NEVER }),
+    default: 3_300_000,
+    unit: 'ms',
+    apply: 'restart',
+    help: 'Age at which a WebSocket is closed between two turns. Upstreams close theirs at 60 minutes, wherever a turn is.',
+  }),
+
   'limits.body_bytes': row({
     type: bytes({ min: 1_024, max: 2 ** 30 }),
     default: 64 * MIB,

@@ -27,6 +27,7 @@ export function showConfig(loaded: LoadedConfig, options: { readonly json: boole
     organization: account.organization,
     project: account.project,
     headers: Object.keys(account.headers),
+    websocket: account.websocket,
     origin: account.place,
   }));
   if (options.json) {

@@ -83,6 +83,13 @@ export const FAULTS = {
     level: 'warn',
     remedy: 'The upstream refused the account or could not be reached; check the base URL and the credential, then try again.',
   },
+  origin_not_allowed: {
+    status: 403,
+    type: 'invalid_request_error',
+    retry: 'never',
+    level: 'debug',
+    remedy: 'Open the socket from a program or a page of this machine, or add the origin to `server.cors_origins`.',
+  },
   route_not_found: { status: 404, type: 'invalid_request_error', retry: 'never', level: 'debug', remedy: 'Check the path; docs/api.md lists every route.' },
   model_not_found: {
     status: 404,
@@ -102,6 +109,13 @@ export const FAULTS = {
   },
   name_taken: { status: 409, type: 'invalid_request_error', retry: 'never', level: 'debug', remedy: 'Choose another name, or remove the one that has it.' },
   held_by_file: { status: 409, type: 'invalid_request_error', retry: 'never', level: 'debug', remedy: 'This is declared in switchyard.toml; change it there.' },
+  stale_continuation: {
+    status: 409,
+    type: 'invalid_request_error',
+    retry: 'soon',
+    level: 'debug',
+    remedy: 'Send the whole conversation again, without `previous_response_id`.',
+  },
   body_too_large: { status: 413, type: 'invalid_request_error', retry: 'never', level: 'debug', remedy: 'Send a smaller body, or raise `limits.body_bytes`.' },
   unsupported_media_type: {
     status: 415,
@@ -116,6 +130,13 @@ export const FAULTS = {
     retry: 'never',
     level: 'debug',
     remedy: 'The only expectation understood is `100-continue`.',
+  },
+  upgrade_required: {
+    status: 426,
+    type: 'invalid_request_error',
+    retry: 'never',
+    level: 'debug',
+    remedy: 'Use `POST /v1/responses`; for WebSocket, leave `websocket.enabled` on and mark an account that speaks it with `websocket = true`.',
   },
   headers_too_large: { status: 431, type: 'invalid_request_error', retry: 'never', level: 'debug', remedy: 'Send at most 100 headers in at most 16 KiB.' },
   owner_exhausted: {

@@ -22,6 +22,7 @@ const Account = z
     project: z.string().nullable(),
     header_names: z.array(z.string()),
     has_credential: z.boolean(),
+    websocket: z.boolean(),
     created_at: z.string(),
   })
   .openapi('Account');
@@ -47,6 +48,7 @@ export const NewAccount = z
     organization: z.string().optional(),
     project: z.string().optional(),
     headers: z.record(z.string(), z.string()).optional(),
+    websocket: z.boolean().optional(),
   })
   .openapi('NewAccount');
 export type NewAccount = z.infer<typeof NewAccount>;

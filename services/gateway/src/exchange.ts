@@ -11,14 +11,22 @@ import type { DecisionRecord } from './settle/decision.ts';
 import type { OpenTicket } from './settle/journal.ts';
 import type { Outcome } from './settle/outcome.ts';
 
+/** Whom an exchange answers, as far as its end is concerned: an HTTP response, or a turn on a socket. */
+export interface Peer extends Pick<ServerResponse, 'writableFinished' | 'errored' | 'socket'> {
+  on(event: 'close', listener: () => void): unknown;
+  /** Breaks the answer off. `close` comes in a later turn of the event loop. */
+  destroy(): unknown;
+}
+
 /**
  * One request on its way through the stages. Each stage fills in its part and reads only what stages before it have filled:
  * edge (`key`), intake (`facts`), bindings (`affinity`), attempt (`decision`, `account`), relay (the figures), settle (`outcome`).
  */
-export interface Exchange {
+export interface Taken {
   readonly id: string;
+  /** The request itself, or the one that became the socket. */
   readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly response: Peer;
   readonly match: Match;
   readonly head: RequestHead;
   readonly key: KeyRecord;
@@ -59,9 +67,14 @@ export interface Exchange {
   stalledSinceMs: number | null;
 }
 
-export function openExchange(
-  given: Pick<Exchange, 'id' | 'request' | 'response' | 'match' | 'head' | 'key' | 'clientAddress' | 'startedAtMs' | 'startedMs'>,
-): Exchange {
+/** An exchange over HTTP. */
+export interface Exchange extends Taken {
+  readonly response: ServerResponse;
+}
+
+type Given = Pick<Taken, 'id' | 'request' | 'match' | 'head' | 'key' | 'clientAddress' | 'startedAtMs' | 'startedMs'>;
+
+export function openExchange<P extends Peer>(given: Given & { readonly response: P }): Taken & { readonly response: P } {
   return {
     // Written out, not spread: a spread object of this size loses its shape and costs three times the memory.
     id: given.id,

@@ -5,6 +5,7 @@ import { LOOK_AHEAD_ENDS } from './attempt/look-ahead.ts';
 import { KINDS } from './bindings/kinds.ts';
 import { BACKOFF_REASONS } from './choice/live-figures.ts';
 import { LANES, SURFACES } from './routes.ts';
+import { SOCKET_ENDS } from './socket-ends.ts';
 import { OUTCOMES } from './settle/outcome.ts';
 
 const surfaces = [...SURFACES.map((surface) => surface.name), 'none'];
@@ -67,6 +68,17 @@ export const GATEWAY_METRICS = {
     help: 'Requests whose ids lead to different accounts, by the kind of id that decided.',
     labels: { kind: [...KINDS] },
   },
+  switchyard_sockets: { type: 'gauge', help: 'WebSockets of clients that are open.' },
+  switchyard_sockets_closed_total: {
+    type: 'counter',
+    help: 'WebSockets of clients that have ended, by what ended them.',
+    labels: { why: [...SOCKET_ENDS] },
+  },
+  switchyard_socket_late_frames_total: {
+    type: 'counter',
+    help: 'Frames that came on an upstream socket after its turn had moved to another, and were dropped.',
+  },
+  switchyard_socket_other_frames_total: { type: 'counter', help: 'Frames of clients that ask for no turn, such as an interruption.' },
   switchyard_journal_dropped_total: { type: 'counter', help: 'Rows of the request log that were given up because the database was away too long.' },
   switchyard_accounts: { type: 'gauge', help: 'Enabled accounts.' },
   switchyard_keys: { type: 'gauge', help: 'Live keys.' },

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Duplex } from 'node:stream';
 import { SwitchyardError, newId } from '@switchyard/contracts';
 import type { AccountEntry, Config } from '@switchyard/config';
 import type { Database } from '@switchyard/database';
@@ -12,7 +13,7 @@ import { Bindings } from './bindings/bindings.ts';
 import { KINDS, kindLimits } from './bindings/kinds.ts';
 import { LiveFigures } from './choice/live-figures.ts';
 import { clientAddressReader } from './edge/client-address.ts';
-import { corsPolicy } from './edge/cors.ts';
+import { corsPolicy, originPolicy } from './edge/cors.ts';
 import { Holds } from './attempt/holds.ts';
 import { RetryBudget } from './attempt/retry-budget.ts';
 import { noteBroken } from './attempt/run-attempts.ts';
@@ -25,7 +26,8 @@ import { BodyMemory } from './intake/read-body.ts';
 import { openGatewayMetrics, tallies } from './metrics.ts';
 import { LANES } from './routes.ts';
 import { serialReload } from './serial-reload.ts';
-import { serve } from './serve.ts';
+import { Sockets } from './serve-socket.ts';
+import { serve, upgradeOf } from './serve.ts';
 import type { PipelineParts } from './serve.ts';
 import { Journal } from './settle/journal.ts';
 import { Settler } from './settle/settler.ts';
@@ -64,6 +66,10 @@ export interface GatewayParts {
 export interface Gateway extends AsyncDisposable {
   /** Serves one data-plane request to its end. Never throws. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Whether a request becomes a WebSocket; one that does not is for `handle`, which also says why. */
+  readonly mayUpgrade: (request: IncomingMessage) => boolean;
+  /** Serves a request that may be upgraded, from the bytes behind its head on. */
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   readonly adminApi: OpenAPIHono;
   /** For changes made in this process. */
   readonly control: Control;
@@ -89,6 +95,8 @@ const SWEPT_PER_TICK = 4_096;
 const LOOK_AROUND_MS = 5_000;
 /** Clocks of two processes and of the database differ, and uses are written down once a minute. */
 const GAP_MARGIN_S = 120;
+/** Longest wait for an upstream to answer the upgrade to a WebSocket (product section 2). */
+const SOCKET_CONNECT_MS = 15_000;
 const STATUS_CLASSES = ['0', '1', '2', '3', '4', '5'] as const;
 const HOUR_MS = 3_600_000;
 
@@ -227,6 +235,21 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
       idleTimeoutMs: config['upstream.idle_timeout_ms'],
     },
   };
+  const corsSettings = { permissive: config['server.cors'] === 'permissive', origins: config['server.cors_origins'] };
+  const sockets = new Sockets({
+    isOn: config['websocket.enabled'],
+    mayCall: originPolicy(corsSettings),
+    max: parts.maxActive,
+    connectMs: SOCKET_CONNECT_MS,
+    frameBytes: config['websocket.frame_bytes'],
+    pingMs: config['websocket.ping_ms'],
+    retireMs: config['websocket.retire_ms'],
+    idleMs: config['upstream.idle_timeout_ms'],
+    snapshot: () => registry.snapshot,
+    metrics,
+    nowMs,
+  });
+  opened.defer(() => sockets.close());
   const pipeline: PipelineParts = {
     keys,
     snapshot: () => registry.snapshot,
@@ -246,6 +269,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
       onBroken: (exchange, account, failure) => noteBroken(exchange, account, failure, attempts),
     },
     settler,
+    sockets: sockets.gate,
     answerOurselves: ownAnswers(
       () => registry.snapshot,
       () => ({
@@ -254,7 +278,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
       }),
       parts.docsPath,
     ),
-    cors: corsPolicy({ permissive: config['server.cors'] === 'permissive', origins: config['server.cors_origins'] }),
+    cors: corsPolicy(corsSettings),
     clientAddress: clientAddressReader(config['server.trusted_proxies']),
     protectModels: config['gateway.protect_models'],
     isStopping: () => stopping,
@@ -299,12 +323,15 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const owned = opened.move();
   return {
     handle: (request, response) => serve(request, response, pipeline),
+    mayUpgrade: (request) => upgradeOf(request, pipeline) !== null,
+    upgrade: (request, socket, head) => sockets.take(request, socket, head, pipeline),
     adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs }),
     control,
     makeFirstKey: () => makeFirstKey(control, config),
     running: () => settler.openCount,
     async drain(timeoutMs, cutNow) {
       stopping = true;
+      sockets.drain();
       const { promise: over, resolve } = Promise.withResolvers<'over'>();
       const endWaiting = (): void => resolve('over');
       const timer = setTimeout(endWaiting, cutNow?.aborted ? 0 : timeoutMs);
@@ -312,10 +339,12 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
       const ended = await Promise.race([settler.idle(), over]);
       clearTimeout(timer);
       cutNow?.removeEventListener('abort', endWaiting);
-      if (ended !== 'over') return 0;
-      const cut = settler.openCount;
-      settler.cutAll();
-      await settler.idle();
+      const cut = ended === 'over' ? settler.openCount : 0;
+      if (cut > 0) {
+        settler.cutAll();
+        await settler.idle();
+      }
+      await sockets.close();
       return cut;
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -333,11 +362,23 @@ function draftOfEntry(entry: AccountEntry): AccountDraft {
     organization: entry.organization,
     project: entry.project,
     headers: entry.headers,
+    websocket: entry.websocket,
   };
 }
 
 function sandboxDraft(baseUrl: string): AccountDraft {
-  return { name: 'sandbox', kind: 'sandbox', baseUrl, credential: null, models: null, priority: 1_000, organization: null, project: null, headers: {} };
+  return {
+    name: 'sandbox',
+    kind: 'sandbox',
+    baseUrl,
+    credential: null,
+    models: null,
+    priority: 1_000,
+    organization: null,
+    project: null,
+    headers: {},
+    websocket: true,
+  };
 }
 
 /** Makes the first key when there has never been one. @returns its text when it was made up here, and so has to be shown */

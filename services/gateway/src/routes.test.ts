@@ -21,7 +21,7 @@ test('the id of a path is decoded, path and query are kept as sent', () => {
 test('HEAD is GET for what we answer ourselves and for nothing else', () => {
   expect(surfaceOf('HEAD', '/healthz')).toBe('healthz');
   expect(surfaceOf('HEAD', '/v1/models')).toBe('models.list');
-  expect(surfaceOf('HEAD', '/v1/responses')).toEqual({ allow: 'POST' });
+  expect(surfaceOf('HEAD', '/v1/responses')).toEqual({ allow: 'POST, GET' });
 });
 
 test('a path without a row goes on below /v1 and nowhere else', () => {

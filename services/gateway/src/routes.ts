@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 /** Class of traffic; each has its share of the active requests (product sections 2 and 5). */
-export const LANES = ['responses', 'compact', 'standard'] as const;
+export const LANES = ['responses', 'compact', 'websocket', 'standard'] as const;
 export type Lane = (typeof LANES)[number];
 
 /** One surface of the data plane. Auth, limits, metrics, docs and the authorisation matrix derive from this table. */
@@ -16,8 +16,8 @@ export interface Surface {
   readonly auth: 'key' | 'key_unless_open' | 'none';
   /** `json`: read and checked, must name a model. `json_optional`: checked when there is one. `any`: bytes of any type. */
   readonly body: 'json' | 'json_optional' | 'any' | 'none';
-  /** Who answers: an account, or Switchyard itself. */
-  readonly by: 'account' | 'gateway';
+  /** Who answers: an account, or Switchyard itself; `socket` is an account too, but one message after the other on a WebSocket. */
+  readonly by: 'account' | 'gateway' | 'socket';
   /** What the answer is watched for: ids that a conversation goes on with, and where usage stands. Only what is `responses` has conversations. */
   readonly watch: 'responses' | 'chat' | 'none';
   readonly help: string;
@@ -34,6 +34,17 @@ export const SURFACES = [
     by: 'account',
     watch: 'responses',
     help: 'Creates a response; SSE with `stream: true`. Its id is bound to the account that made it.',
+  },
+  {
+    name: 'responses.socket',
+    method: 'GET',
+    path: '/v1/responses',
+    lane: 'websocket',
+    auth: 'key',
+    body: 'none',
+    by: 'socket',
+    watch: 'responses',
+    help: 'A WebSocket on which each `response.create` is a turn and a request of its own. 426 when it is switched off or no account of the key speaks it: codex then goes on over HTTP.',
   },
   {
     name: 'responses.compact',

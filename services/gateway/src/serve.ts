@@ -11,8 +11,10 @@ import { closeBeforeLongRest, sendRefusal } from './edge/answer.ts';
 import type { KeyRecord, KeyTable } from './edge/key-table.ts';
 import { bearerToken, readHead, refuseCredentialInQuery } from './edge/read-head.ts';
 import type { RequestHead } from './edge/read-head.ts';
+import { upgradeRefusal } from './edge/upgrade.ts';
+import type { SocketGate } from './edge/upgrade.ts';
 import { openExchange } from './exchange.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, Taken } from './exchange.ts';
 import type { BodyLimits } from './intake/read-body.ts';
 import { readFacts } from './intake/read-facts.ts';
 import { relayAnswer } from './relay/relay-answer.ts';
@@ -31,6 +33,7 @@ export interface PipelineParts {
   readonly attempts: AttemptParts;
   readonly relay: RelayParts;
   readonly settler: Settler;
+  readonly sockets: SocketGate;
   /** Answers of our own on the data plane: models and health. */
   readonly answerOurselves: (match: Match, key: KeyRecord | null, request: IncomingMessage, response: ServerResponse) => void;
   /** Says what a browser of another origin may do. @returns true when that was the whole answer (a preflight) */
@@ -64,6 +67,7 @@ export function serve(request: IncomingMessage, response: ServerResponse, parts:
     key = authenticate(head, match, parts);
     if (key instanceof SwitchyardError) return refuseAtEdge(response, key, id, parts);
     refuseWhileStopping(match, parts);
+    if (match.surface.by === 'socket') return refuseSocket(request, response, head, key!, id, parts);
     if (match.surface.by === 'gateway') {
       response.setHeader('x-request-id', id);
       closeBeforeLongRest(response);
@@ -146,10 +150,11 @@ function authenticate(head: RequestHead, match: Match, parts: PipelineParts): Ke
 }
 
 function refuseWhileStopping(match: Match, parts: PipelineParts): void {
-  if (match.surface.by === 'account' && parts.isStopping()) throw new SwitchyardError('shutting_down', 'The server is stopping.');
+  if (match.surface.by !== 'gateway' && parts.isStopping()) throw new SwitchyardError('shutting_down', 'The server is stopping.');
 }
 
-function refuseUnknownModel(model: string, key: KeyRecord, snapshot: Snapshot): void {
+/** @throws SwitchyardError `model_not_found` */
+export function refuseUnknownModel(model: string, key: KeyRecord, snapshot: Snapshot): void {
   if (snapshot.byModel.has(model) && (key.models === null || key.models.has(model))) return;
   throw new SwitchyardError('model_not_found', `The model \`${model}\` does not exist or this key may not use it.`, { param: 'model' });
 }
@@ -162,12 +167,43 @@ function refuseUnnamedModel({ key, match }: Exchange): void {
   });
 }
 
+/** A request for a WebSocket that comes here gets none: those that do are upgraded before. */
+function refuseSocket(request: IncomingMessage, response: ServerResponse, head: RequestHead, key: KeyRecord, id: string, parts: PipelineParts): void {
+  const refusal =
+    upgradeRefusal(request, head, key, parts.sockets) ?? new SwitchyardError('upgrade_required', 'An upgrade waits for no answer in front of it.');
+  if (refusal.code === 'upgrade_required') {
+    response.setHeader('upgrade', 'websocket');
+    response.setHeader('sec-websocket-version', '13');
+  }
+  refuseAtEdge(response, refusal, id, parts);
+}
+
+/** What a request that asks for a WebSocket is to be upgraded with; null when it is to be answered like any other. */
+export function upgradeOf(
+  request: IncomingMessage,
+  parts: PipelineParts,
+): { readonly match: Match; readonly head: RequestHead; readonly key: KeyRecord } | null {
+  const match = matchRoute(request.method!, request.url!);
+  if (!('surface' in match) || match.surface.by !== 'socket') return null;
+  try {
+    const head = readHead(request);
+    refuseCredentialInQuery(match.query);
+    const key = authenticate(head, match, parts);
+    if (key === null || key instanceof SwitchyardError || parts.isStopping() || upgradeRefusal(request, head, key, parts.sockets) !== null) return null;
+    return { match, head, key };
+  } catch (error) {
+    if (error instanceof SwitchyardError) return null;
+    throw error;
+  }
+}
+
 function refuseAtEdge(response: ServerResponse, refusal: SwitchyardError, id: string, parts: PipelineParts): void {
   parts.settler.refusedAtEdge();
   sendRefusal(response, refusal, id);
 }
 
-function asRefusal(error: unknown, id: string, log: Logger): SwitchyardError {
+/** What is no refusal is a fault of ours, which is logged here. */
+export function asRefusal(error: unknown, id: string, log: Logger): SwitchyardError {
   if (error instanceof SwitchyardError) return error;
   log.error('request_failed', 'A request ended in a fault of ours', { request_id: id, error });
   return new SwitchyardError('internal_error', 'Switchyard failed to handle this request.', { cause: error });

@@ -30,6 +30,7 @@ function draft(name: string): AccountDraft {
     models: [`model-of-${name}`],
     priority: 100,
     organization: null,
+    websocket: false,
     project: null,
     headers: { 'api-key': SECRET, 'x-team': 'blue' },
   };

@@ -72,7 +72,8 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
         maxActive: 1_000,
       }),
     );
-    const server = createServer((request, response) => gateway.handle(request, response));
+    const server = createServer({ shouldUpgradeCallback: gateway.mayUpgrade }, (request, response) => gateway.handle(request, response));
+    server.on('upgrade', gateway.upgrade);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     parts.defer(async () => {
       await gateway.drain(0);
@@ -105,6 +106,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
       organization: null,
       project: null,
       headers: {},
+      websocket: true,
     } as const;
     await addAccount(gateway.control, draft);
   }

@@ -170,6 +170,7 @@ export function scriptedWorld(clock: FakeClock, activeRequests: () => number = (
         slot: live.slotOf(`acct_${name}`),
         headers: [],
         headerNames: new Set(),
+        speaksWebSocket: false,
         basePath: '/v1',
         upstream,
       };

@@ -55,6 +55,6 @@ test('extra headers are read as lines, and their secrets from variables', async 
 
 test('what is left out is left to the gateway, and what is given is passed on', async () => {
   const env = { UPSTREAM_KEY: KEY };
-  const draft = await readDraft({ ...asked, models: ['a', 'b'], organization: 'org-1', project: 'proj-1', priority: 5 }, fakeCli({ env }));
-  expect(draft).toMatchObject({ models: ['a', 'b'], organization: 'org-1', project: 'proj-1', priority: 5 });
+  const draft = await readDraft({ ...asked, models: ['a', 'b'], organization: 'org-1', project: 'proj-1', priority: 5, websocket: true }, fakeCli({ env }));
+  expect(draft).toMatchObject({ models: ['a', 'b'], organization: 'org-1', project: 'proj-1', priority: 5, websocket: true });
 });

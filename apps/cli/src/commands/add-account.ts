@@ -16,6 +16,7 @@ export interface AddAccountOptions {
   readonly project?: string;
   /** Lines `Name: value`. */
   readonly header: readonly string[];
+  readonly websocket?: true;
   readonly json?: true;
 }
 
@@ -59,6 +60,7 @@ export async function readDraft(options: AddAccountOptions, { env, input }: Pick
     ...(organization === undefined ? {} : { organization }),
     ...(project === undefined ? {} : { project }),
     ...(Object.keys(headers).length === 0 ? {} : { headers }),
+    ...(options.websocket === undefined ? {} : { websocket: true }),
   };
 }
 

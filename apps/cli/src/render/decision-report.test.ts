@@ -109,6 +109,7 @@ test('a request that went on to another account tells each attempt', () => {
 test.each([
   [{ chosen_by: 'owner' }, 'Chosen because it owns what the request continues'],
   [{ chosen_by: 'only_one_left' }, 'Asked once more'],
+  [{ chosen_by: 'open_socket' }, 'Chosen because the socket of the turns before leads there'],
   [{ candidates: 2, skipped: { backing_off: 2 }, least_bad: true }, 'it is back soonest.\n     Passed over: 1 left alone for a while.'],
   [{ candidates: 2, skipped: { key_may_not: 1 } }, 'Passed over: 1 that this key may not use.'],
   [

@@ -153,6 +153,8 @@ function chosenBecause({ chosen_by: by, candidates, skipped, least_bad: leastBad
       return 'Chosen because the conversation is with it; another might have answered too';
     case 'only_one_left':
       return 'Asked once more, because a kept connection had just been closed and no other account is left';
+    case 'open_socket':
+      return 'Chosen because the socket of the turns before leads there, and nothing spoke against it';
     case 'choice': {
       if (leastBad) return 'Chosen because every account that could serve this is left alone for a while, and it is back soonest';
       const others = candidates - sum(skipped) - 1;

@@ -17,6 +17,7 @@ const account: ListedAccount = {
   project: null,
   header_names: [],
   has_credential: true,
+  websocket: false,
   created_at: '2026-11-21T14:03:22.123Z',
   state: 'ready',
   backoff_reason: null,

@@ -106,6 +106,7 @@ describe('turns on a socket (codex-protocol 3)', () => {
     await client.next('response.created');
     client.ws.terminate();
     await simulator.until(({ aborted, sockets }) => aborted === 1 && sockets.open === 0);
+    expect(simulator.received()[0]?.outcome).toBe('aborted_by_client');
   });
 
   test('pings are answered unless a script says no', async () => {

@@ -11,6 +11,7 @@ const SOUND: AccountDraft = {
   models: ['m'],
   priority: 100,
   organization: 'org-1',
+  websocket: true,
   project: 'proj-1',
   headers: {},
 };
@@ -34,6 +35,7 @@ api_key = ${text(draft.credential!)}
 models = [${draft.models!.map(text).join(', ')}]
 priority = ${draft.priority}
 organization = ${text(draft.organization!)}
+websocket = ${draft.websocket}
 project = ${text(draft.project!)}
 headers = { ${Object.entries(draft.headers)
     .map((entry) => entry.map(text).join(' = '))

@@ -16,6 +16,8 @@ export interface AccountDraft {
   readonly organization: string | null;
   readonly project: string | null;
   readonly headers: Readonly<Record<string, string>>;
+  /** Whether it speaks WebSocket on `/responses`. */
+  readonly websocket: boolean;
 }
 
 /** What a caller of our API asks for as a draft, with the defaults filled in. */
@@ -30,6 +32,7 @@ export function draftOf(asked: NewAccount): AccountDraft {
     organization: asked.organization ?? null,
     project: asked.project ?? null,
     headers: asked.headers ?? {},
+    websocket: asked.websocket ?? false,
   };
 }
 

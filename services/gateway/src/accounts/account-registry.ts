@@ -106,6 +106,7 @@ export class AccountRegistry {
       headers,
       headerNames: new Set(headers.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase())),
       basePath: basePathOf(own.baseUrl),
+      speaksWebSocket: row.websocket,
       upstream: this.#upstream(row.id, own.baseUrl),
     };
   }

@@ -2,12 +2,12 @@ import { SwitchyardError } from '@switchyard/contracts';
 import type { Lane } from '../routes.ts';
 
 /** Share of the active requests that one lane may take (product section 5). */
-const LANE_SHARE: Readonly<Record<Lane, number>> = { responses: 0.75, compact: 0.25, standard: 0.5 };
+const LANE_SHARE: Readonly<Record<Lane, number>> = { responses: 0.75, compact: 0.25, websocket: 0.75, standard: 0.5 };
 
 /** Counts requests in progress and refuses the ones above the limits. A slot is given back exactly once, by `release`. */
 export class Slots {
   readonly #maxActive: number;
-  readonly #inFlight: Record<Lane, number> = { responses: 0, compact: 0, standard: 0 };
+  readonly #inFlight: Record<Lane, number> = { responses: 0, compact: 0, websocket: 0, standard: 0 };
   #total = 0;
 
   /** @param maxActive  Requests in progress, over all lanes. */

@@ -244,6 +244,9 @@ interface AttemptResult {
   readonly judgement: Judgement;
 }
 
+/** What is written down of an attempt, whatever it went over. */
+type Noted = Pick<AttemptResult, 'failure' | 'judgement'> & { readonly answer: Pick<UpstreamAnswer, 'status'> | null };
+
 function upstreamRequest({ match, facts, head, request }: Exchange, account: Account, { limits }: AttemptParts): UpstreamRequest {
   return {
     method: request.method!,
@@ -256,7 +259,7 @@ function upstreamRequest({ match, facts, head, request }: Exchange, account: Acc
 }
 
 /** Writes down what an attempt showed: in the decision, in the account's health, in the metrics. */
-function note(record: AttemptRecord, result: AttemptResult, account: Account, parts: AttemptParts): void {
+export function note(record: AttemptRecord, result: Noted, account: Account, parts: AttemptParts): void {
   const { metrics } = parts;
   const { judgement, answer, failure } = result;
   record.status = answer?.status;
@@ -272,7 +275,7 @@ function note(record: AttemptRecord, result: AttemptResult, account: Account, pa
 }
 
 /** Writes down that an answer broke off after it had begun: too late for another account, but not for the next request. */
-export function noteBroken(exchange: Exchange, account: Account, failure: UpstreamFailure, parts: AttemptParts): void {
+export function noteBroken(exchange: Pick<Exchange, 'decision'>, account: Account, failure: UpstreamFailure, parts: AttemptParts): void {
   if (failure.reason === 'aborted') return;
   const record = exchange.decision?.attempts.findLast(({ verdict }) => verdict === 'relayed');
   // One that broke off in its opening, and was passed on for want of a better, has been written down.
@@ -282,11 +285,11 @@ export function noteBroken(exchange: Exchange, account: Account, failure: Upstre
     record.backoff = 'transport';
   }
   parts.metrics.switchyard_upstream_failures_total.inc({ reason: failure.reason });
-  setBackoff(account, { answer: null, collected: null, failure, judgement: judgeFailure(failure.reason) }, parts);
+  setBackoff(account, { failure, judgement: judgeFailure(failure.reason) }, parts);
 }
 
 /** Puts the account aside after a failure of its own, and takes it back after anything else. */
-function setBackoff(account: Account, { judgement, failure }: AttemptResult, { live, metrics, log, nowMs }: AttemptParts): void {
+function setBackoff(account: Account, { judgement, failure }: Pick<AttemptResult, 'failure' | 'judgement'>, { live, metrics, log, nowMs }: AttemptParts): void {
   const { backoff: reason, retryAfterS } = judgement;
   if (reason === null) {
     live.succeeded(account.slot);

@@ -1,7 +1,7 @@
 import type { AnswerHeaders } from '@switchyard/contracts';
 import { single } from '../attempt/upstream-headers.ts';
 import type { Account } from '../choice/account.ts';
-import type { Exchange } from '../exchange.ts';
+import type { Taken } from '../exchange.ts';
 import type { BindResult, Bindings, NewBinding } from './bindings.ts';
 import { digestOf } from './digest.ts';
 import type { BindingKind } from './kinds.ts';
@@ -27,15 +27,15 @@ export interface RecorderParts {
 
 /** Collects what one answer binds, and binds it at its end. Only answers that can be continued have one. */
 export class AnswerRecorder {
-  readonly #exchange: Exchange;
+  readonly #exchange: Taken;
   readonly #account: Account;
   readonly #parts: RecorderParts;
-  readonly #turnState: string | null;
+  #turnState: string | null;
   #noted: NewBinding | null = null;
   #early: Promise<BindResult> | null = null;
   #isOver = false;
 
-  constructor(exchange: Exchange, account: Account, headers: AnswerHeaders, parts: RecorderParts) {
+  constructor(exchange: Taken, account: Account, headers: AnswerHeaders, parts: RecorderParts) {
     this.#exchange = exchange;
     this.#account = account;
     this.#parts = parts;
@@ -45,13 +45,19 @@ export class AnswerRecorder {
   /** Makes the owner of the answer known as soon as its id is, for whoever reads or cancels it while it runs. */
   note(responseId: string): void {
     const { match, facts } = this.#exchange;
-    // Without `store` its id leads nowhere later, and a compaction is no response.
-    if (this.#noted !== null || !facts!.store || match.surface.name !== 'responses.create') return;
+    const { name, by } = match.surface;
+    // Without `store` its id leads nowhere later, but for the next turn on the same socket; and a compaction is no response.
+    if (this.#noted !== null || (!facts!.store && by !== 'socket') || (name !== 'responses.create' && by !== 'socket')) return;
     const binding = this.#binding('response', responseId);
     this.#noted = binding;
     // One that runs in the background goes on without this client, so it is bound for good at once.
     if (facts!.background) this.#early = this.#parts.bindings.bind([binding]);
     else this.#parts.bindings.note(binding);
+  }
+
+  /** The upstream has named the state of the turn behind its head, as it does on a socket. The first one counts. */
+  noteTurnState(state: string): void {
+    this.#turnState ??= state;
   }
 
   get hasNoted(): boolean {

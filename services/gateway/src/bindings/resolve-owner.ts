@@ -1,7 +1,7 @@
 import { SwitchyardError } from '@switchyard/contracts';
 import type { Owner } from '../attempt/owner.ts';
 import type { Snapshot } from '../choice/account.ts';
-import type { Exchange } from '../exchange.ts';
+import type { Taken } from '../exchange.ts';
 import type { Bindings } from './bindings.ts';
 import type { Claims } from './claims.ts';
 import type { Digest } from './digest.ts';
@@ -24,7 +24,7 @@ const PARAMS: Partial<Readonly<Record<BindingKind, string>>> = { response: 'prev
  * @returns null when any account may be asked
  * @throws SwitchyardError `not_found` for what belongs to another key, or to an account that this key may not use; `owner_unavailable`
  */
-export function resolveOwner(exchange: Exchange, snapshot: Snapshot, parts: OwnerParts): Owner | null | Promise<Owner | null> {
+export function resolveOwner(exchange: Taken, snapshot: Snapshot, parts: OwnerParts): Owner | null | Promise<Owner | null> {
   const { match, facts, key } = exchange;
   const inPath = match.surface.name.startsWith('responses.') ? match.id : null;
   const claims = inPath === null ? facts!.claims : { ...(facts!.claims ?? NO_CLAIMS), previousResponse: inPath };
@@ -41,7 +41,7 @@ export function resolveOwner(exchange: Exchange, snapshot: Snapshot, parts: Owne
 
 function ownerOf(
   affinity: Affinity | 'foreign' | null,
-  exchange: Exchange,
+  exchange: Taken,
   snapshot: Snapshot,
   claims: Claims,
   inPath: string | null,
@@ -61,14 +61,14 @@ function ownerOf(
 const NO_CLAIMS: Claims = { turnState: null, previousResponse: null, session: null, calls: null, encrypted: null, cacheKey: null };
 
 /** A preference for an account that is gone, that the key may not use or that does not serve the model is none. */
-function preferred({ key, facts }: Exchange, { accountId, strength }: Affinity, snapshot: Snapshot): Owner | null {
+function preferred({ key, facts }: Taken, { accountId, strength }: Affinity, snapshot: Snapshot): Owner | null {
   const account = snapshot.byId.get(accountId!);
   if (account === undefined || (key.accounts !== null && !key.accounts.has(account.id))) return null;
   const model = facts!.model;
   return model === null || account.models.includes(model) ? { account, strength } : null;
 }
 
-function required({ key }: Exchange, { accountId, kind, strength }: Affinity, snapshot: Snapshot, claims: Claims, inPath: string | null): Owner {
+function required({ key }: Taken, { accountId, kind, strength }: Affinity, snapshot: Snapshot, claims: Claims, inPath: string | null): Owner {
   if (accountId === null) throw new SwitchyardError('owner_unavailable', 'Two accounts claim this conversation, so none of them is asked.');
   if (key.accounts !== null && !key.accounts.has(accountId)) throw notFound(kind, claims, inPath);
   const account = snapshot.byId.get(accountId);

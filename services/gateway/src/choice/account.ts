@@ -26,6 +26,8 @@ export interface Account {
   readonly headerNames: ReadonlySet<string>;
   /** Path of the base URL, put before the path below /v1. */
   readonly basePath: string;
+  /** Whether turns may reach it over a WebSocket. */
+  readonly speaksWebSocket: boolean;
   readonly upstream: Upstream;
 }
 

@@ -21,6 +21,7 @@ function account(live: LiveFigures, name: string, priority: number, models: read
     slot: live.slotOf(name),
     headers: [],
     headerNames: new Set(),
+    speaksWebSocket: false,
     basePath: '/v1',
     upstream: nobody,
   };

@@ -108,11 +108,19 @@ function dataPlaneOperation({ name, method, path, auth, body, by, help }: Surfac
         : { body: { required: body === 'json', content: { 'application/json': { schema, ...(example === undefined ? {} : { example }) } } } }),
     },
     responses:
-      by === 'account'
-        ? { 200: { description: 'What the account answered, unchanged' }, default: { description: 'A refusal: of ours, or the one of the account, unchanged' } }
-        : {
-            200: { description: 'The answer', content: { 'application/json': { schema: { type: 'object' } } } },
+      by === 'socket'
+        ? {
+            101: { description: 'The socket is open' },
             default: { description: 'A refusal', content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } },
-          },
+          }
+        : by === 'account'
+          ? {
+              200: { description: 'What the account answered, unchanged' },
+              default: { description: 'A refusal: of ours, or the one of the account, unchanged' },
+            }
+          : {
+              200: { description: 'The answer', content: { 'application/json': { schema: { type: 'object' } } } },
+              default: { description: 'A refusal', content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } },
+            },
   };
 }

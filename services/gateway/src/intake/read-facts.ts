@@ -22,9 +22,12 @@ export interface RequestFacts {
   readonly background: boolean;
 }
 
+/** Top-level fields that are read. */
 const ROUTED = new Set(['model', 'stream', 'previous_response_id', 'store', 'background']);
-const CONTINUING = new Set([...ROUTED, 'prompt_cache_key', 'client_metadata', 'input']);
-const INPUT = { field: 'input', last: LAST_ITEMS };
+/** And those that are, too, where there are conversations. */
+export const CONTINUING: ReadonlySet<string> = new Set([...ROUTED, 'prompt_cache_key', 'client_metadata', 'input']);
+/** The field whose last elements say what is continued. */
+export const INPUT = { field: 'input', last: LAST_ITEMS };
 const MAX_NAME = 512;
 /** More of it is not looked at; codex sends some hundred bytes. */
 const MAX_METADATA = 16_384;
@@ -53,7 +56,8 @@ export function readFacts(
   return readBody(request, response, head, scanner, limits, (body) => factsOf(body, scanner, surface, head, readsItems));
 }
 
-function factsOf(body: Buffer, scanner: JsonScanner | null, surface: Surface, head: RequestHead, readsItems: boolean): RequestFacts {
+/** What a body says that has been scanned whole. @throws SwitchyardError for every refusal of the intake */
+export function factsOf(body: Buffer, scanner: JsonScanner | null, surface: Surface, head: RequestHead, readsItems: boolean): RequestFacts {
   if (scanner === null || (body.length === 0 && surface.body !== 'json'))
     return { body, model: null, stream: false, claims: null, store: true, background: false };
   scanner.end();

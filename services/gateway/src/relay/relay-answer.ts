@@ -14,7 +14,7 @@ export interface RelayParts extends RecorderParts {
   readonly showAccount: boolean;
   readonly onBound: (result: BindResult) => void;
   /** An answer broke off after it had begun. */
-  readonly onBroken: (exchange: Exchange, account: Account, failure: UpstreamFailure) => void;
+  readonly onBroken: (exchange: Pick<Exchange, 'decision'>, account: Account, failure: UpstreamFailure) => void;
 }
 
 /**

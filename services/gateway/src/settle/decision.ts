@@ -5,9 +5,9 @@ import type { BackoffReason } from '../choice/live-figures.ts';
 
 /**
  * Why this account: by the table of choice; as the owner of the conversation, for the first time or again; because the conversation should
- * stay where it is; or again because no other was left.
+ * stay where it is; again because no other was left; or because the socket of the turns before leads to it.
  */
-export type ChosenBy = 'choice' | 'owner' | 'owner_again' | 'kept' | 'only_one_left';
+export type ChosenBy = 'choice' | 'owner' | 'owner_again' | 'kept' | 'only_one_left' | 'open_socket';
 
 /**
  * One attempt at an account, as the decision record keeps it. What is left out has its usual value: nothing skipped, not least bad, no

@@ -2,7 +2,7 @@ import type { Database, GroupCommit } from '@switchyard/database';
 import { groupCommit } from '@switchyard/database';
 import type { Logger } from '@switchyard/observability';
 import type { BindingRow, BindingStore } from '../bindings/bindings.ts';
-import type { Exchange } from '../exchange.ts';
+import type { Taken } from '../exchange.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import { findBindings } from '../store/bindings.ts';
 import { writeJournal } from '../store/write-journal.ts';
@@ -11,7 +11,7 @@ import type { RequestRow } from './request-row.ts';
 
 /** A place in the queue of requests that may get an open row; it lets go of its request when that ends first. */
 export interface OpenTicket {
-  exchange: Exchange | null;
+  exchange: Taken | null;
   /** Monotonic milliseconds at which the row is due. */
   readonly dueMs: number;
 }
@@ -78,14 +78,14 @@ export class Journal implements BindingStore {
   }
 
   /** Notes a request that has been taken up. */
-  opened(exchange: Exchange): void {
+  opened(exchange: Taken): void {
     exchange.ticket = { exchange, dueMs: exchange.startedMs + OPEN_AFTER_MS };
     this.#tickets.push(exchange.ticket);
     this.#timer ??= setTimeout(() => this.#writeOpen(), OPEN_AFTER_MS);
   }
 
   /** Notes its end. */
-  ended(exchange: Exchange, endedMs: number): void {
+  ended(exchange: Taken, endedMs: number): void {
     if (exchange.ticket !== null) exchange.ticket.exchange = null;
     this.#commits.add(requestRow(exchange, endedMs));
   }

@@ -1,4 +1,4 @@
-import type { Exchange } from '../exchange.ts';
+import type { Taken } from '../exchange.ts';
 import type { DecisionRecord } from './decision.ts';
 
 /**
@@ -42,7 +42,7 @@ const MAX_LABEL = 200;
  * What the request log says of an exchange now: of one still running, or of one that has ended.
  * @param endedMs  Monotonic milliseconds of the end; null while it runs.
  */
-export function requestRow(exchange: Exchange, endedMs: number | null): RequestRow {
+export function requestRow(exchange: Taken, endedMs: number | null): RequestRow {
   const { match, facts, usage, decision } = exchange;
   return {
     id: exchange.id,

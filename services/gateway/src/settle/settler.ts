@@ -2,7 +2,7 @@ import { SwitchyardError } from '@switchyard/contracts';
 import type { Slots } from '../admission/slots.ts';
 import type { Account } from '../choice/account.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
-import type { Exchange } from '../exchange.ts';
+import type { Taken } from '../exchange.ts';
 import type { BodyMemory } from '../intake/read-body.ts';
 import type { RequestFacts } from '../intake/read-facts.ts';
 import { tallies } from '../metrics.ts';
@@ -30,7 +30,7 @@ export interface SettlerParts {
 export class Settler {
   readonly #parts: SettlerParts;
   // An array whose places exchanges know: taking one out makes no garbage, as a Set's tables do.
-  readonly #open: Exchange[] = [];
+  readonly #open: Taken[] = [];
   readonly #bySurface: ReadonlyMap<string, SurfaceCounters>;
   readonly #refused: (key: string) => void;
   #idle: (() => void) | null = null;
@@ -46,18 +46,18 @@ export class Settler {
   }
 
   /** Takes up an exchange. From here on its end is settled, whatever happens. */
-  open(exchange: Exchange): void {
+  open(exchange: Taken): void {
     exchange.openAt = this.#open.push(exchange) - 1;
     this.#parts.journal.opened(exchange);
     exchange.response.on('close', () => this.#settle(exchange));
   }
 
-  holdsSlot(exchange: Exchange): void {
+  holdsSlot(exchange: Taken): void {
     exchange.holdsSlot = true;
   }
 
   /** Gives the exchange what its body said. @returns false when it has ended meanwhile and nothing is left to do */
-  takeFacts(exchange: Exchange, facts: RequestFacts): boolean {
+  takeFacts(exchange: Taken, facts: RequestFacts): boolean {
     if (exchange.openAt !== -1) {
       exchange.facts = facts;
       exchange.bytesIn = facts.body.length;
@@ -68,13 +68,13 @@ export class Settler {
   }
 
   /** Lets go of the body once no other account will be asked: a stream may run for an hour after it. */
-  dropBody(exchange: Exchange): void {
+  dropBody(exchange: Taken): void {
     if (exchange.openAt === -1 || exchange.facts === null) return;
     this.#parts.memory.release(exchange.facts.body.length);
     exchange.facts = { ...exchange.facts, body: EMPTY };
   }
 
-  holdsAccount(exchange: Exchange, account: Account): void {
+  holdsAccount(exchange: Taken, account: Account): void {
     // The client may have left in the very turn in which the answer came.
     if (exchange.openAt !== -1) exchange.countedAt = account;
     else this.#parts.live.finish(account.slot);
@@ -105,7 +105,7 @@ export class Settler {
   }
 
   /** Takes an exchange out; the last one moves into its place. */
-  #close(exchange: Exchange): void {
+  #close(exchange: Taken): void {
     const last = this.#open.pop()!;
     if (last !== exchange) {
       this.#open[exchange.openAt] = last;
@@ -114,7 +114,7 @@ export class Settler {
     exchange.openAt = -1;
   }
 
-  #settle(exchange: Exchange): void {
+  #settle(exchange: Taken): void {
     const { slots, live, memory, journal, nowMs } = this.#parts;
     const endedMs = nowMs();
     this.#close(exchange);
@@ -134,7 +134,7 @@ export class Settler {
 }
 
 /** Says why an exchange has ended without its whole answer. */
-function cutShort(exchange: Exchange): void {
+function cutShort(exchange: Taken): void {
   const { errored } = exchange.response;
   // The listener has answered for it: the rest of the request came too slowly, or was none.
   if (exchange.cut === null && errored instanceof SwitchyardError) {
@@ -147,7 +147,7 @@ function cutShort(exchange: Exchange): void {
   exchange.outcome = exchange.cut;
 }
 
-function cut(exchange: Exchange, why: NonNullable<Exchange['cut']>): void {
+function cut(exchange: Taken, why: NonNullable<Taken['cut']>): void {
   exchange.cut ??= why;
   const { request, response } = exchange;
   // To a client of HTTP/1.0 a plain close is how an answer without a length ends.

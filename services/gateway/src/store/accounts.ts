@@ -34,6 +34,7 @@ export type NewAccount = Pick<
   | 'credential'
   | 'header_names'
   | 'sealed_headers'
+  | 'websocket'
 >;
 
 /** @throws SwitchyardError `name_taken` */
@@ -67,6 +68,7 @@ export async function upsertDeclaredAccount(db: Kysely<DB>, account: Omit<NewAcc
           organization: rest.organization,
           project: rest.project,
           header_names: rest.header_names,
+          websocket: rest.websocket,
           updated_at: sql`now()`,
         })
         .where('gateway.account.source', '=', rest.source),

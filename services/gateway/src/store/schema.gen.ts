@@ -18,6 +18,7 @@ export interface DB {
     updated_at: Generated<Date>;
     header_names: Generated<string[]>;
     sealed_headers: Buffer | null;
+    websocket: Generated<boolean>;
   };
   'gateway.binding': {
     digest: Buffer;

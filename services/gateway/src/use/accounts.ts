@@ -26,6 +26,7 @@ export interface AccountView {
   /** Names of its extra headers; their values may be secret. */
   readonly header_names: readonly string[];
   readonly has_credential: boolean;
+  readonly websocket: boolean;
   readonly created_at: string;
 }
 
@@ -52,6 +53,7 @@ export async function addAccount(control: Control, draft: AccountDraft): Promise
       priority: draft.priority,
       organization: draft.organization,
       project: draft.project,
+      websocket: draft.websocket,
       ...sealSecrets(control.vault, id, draft),
     });
     await announceChange(transaction);
@@ -77,6 +79,7 @@ export async function declareAccount(control: Control, draft: AccountDraft, sour
     priority: draft.priority,
     organization: draft.organization,
     project: draft.project,
+    websocket: draft.websocket,
     // Secrets come anew from the file at each start; the row keeps none.
     credential: null,
     header_names: Object.keys(draft.headers),
@@ -87,7 +90,7 @@ export async function declareAccount(control: Control, draft: AccountDraft, sour
 /** Asks an upstream for the models of an account that is being made. @throws SwitchyardError `account_refused`, also when we close meanwhile */
 export async function askModels(
   { connectTimeoutMs, closing }: Pick<Control, 'connectTimeoutMs' | 'closing'>,
-  draft: Omit<AccountDraft, 'name' | 'models' | 'priority'>,
+  draft: Omit<AccountDraft, 'name' | 'models' | 'priority' | 'websocket'>,
 ): Promise<string[]> {
   const upstream = new HttpUpstream({ origin: new URL(draft.baseUrl).origin, connectTimeoutMs });
   const close = (): Promise<void> => upstream.close();
@@ -182,6 +185,7 @@ function view(row: AccountRow): AccountView {
     project: row.project,
     header_names: row.header_names,
     has_credential: row.credential !== null,
+    websocket: row.websocket,
     created_at: row.created_at.toISOString(),
   };
 }

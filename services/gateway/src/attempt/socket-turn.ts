@@ -1,0 +1,267 @@
+import { SwitchyardError, UpstreamFailure, errorEnvelope, retryAfterSeconds } from '@switchyard/contracts';
+import type { Account, Snapshot } from '../choice/account.ts';
+import { chooseAccount } from '../choice/choose-account.ts';
+import type { Choice } from '../choice/choose-account.ts';
+import type { Taken } from '../exchange.ts';
+import { errorIn } from '../relay/frame-facts.ts';
+import type { Frame } from '../relay/relay-frames.ts';
+import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
+import type { HoldFrames } from './hold-frames.ts';
+import { judgeAnswer, judgeEvent, judgeFailure } from './judge.ts';
+import { BUDGETS, mayStart } from './budgets.ts';
+import { exhaustedOwner } from './exhausted-owner.ts';
+import type { Owner } from './owner.ts';
+import type { Judgement } from './judge.ts';
+import { note } from './run-attempts.ts';
+import type { AttemptParts } from './run-attempts.ts';
+import type { RefusedUpgrade } from './socket-upstream.ts';
+
+/** Answers of an upgrade that say: not over WebSocket. */
+const NOT_SPOKEN = new Set([404, 405, 426]);
+
+/** The sockets of one client, as its turn sees them. */
+export interface TurnRoute {
+  /** Whose socket the turns before went over, while it is open and may be used again for this turn; else null. */
+  readonly openTo: Account | null;
+  /** Sends the turn over the socket to this account: the open one if it leads there, else a new one. Rejects with UpstreamFailure only. */
+  send(account: Account): Promise<HoldFrames | RefusedUpgrade>;
+  /** Closes the socket, which has come to nothing. */
+  drop(): void;
+  /** The account does not take WebSockets, whatever was said of it. */
+  notSpokenBy(account: Account): void;
+}
+
+export interface CommittedTurn {
+  readonly account: Account;
+  /** What came of the answer so far; the socket to the account is the open one, unless the answer is an `error` frame of its own. */
+  readonly opening: HoldFrames | { readonly frames: readonly Frame[] };
+}
+
+/**
+ * Tries accounts until one takes the turn, or says what is wrong with it. Nothing has been sent to the client while this runs.
+ * @param speaking  The accounts that speak WebSocket.
+ * @param owner     The one account that may be asked, when the turn continues something.
+ * @returns null when the client left meanwhile
+ * @throws SwitchyardError `no_account_available` when no account that may be asked speaks WebSocket, `upstream_unreachable`
+ */
+export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner | null, route: TurnRoute, parts: AttemptParts): Promise<CommittedTurn | null> {
+  const { live, nowMs, retries } = parts;
+  const { model } = exchange.facts!;
+  const attempts: AttemptRecord[] = [];
+  exchange.decision = { snapshot: speaking.version, attempts };
+  const isOwned = owner !== null && owner.strength !== 'soft';
+  const refusal = !isOwned ? null : exhaustedOwner(owner, live, nowMs(), parts.wallClockMs);
+  if (refusal !== null) throw refusal;
+  const budget = owner === null ? BUDGETS.fresh : BUDGETS.continuation;
+  retries.earn();
+  const tried: Account[] = [];
+  let spentMs = 0;
+  let last: CommittedTurn | null = null;
+  let failure: UpstreamFailure | null = null;
+  let again: Account | null = null;
+  for (;;) {
+    const pick: Pick = again === null ? pickAccount(exchange, speaking, owner, route.openTo, tried, parts) : repeat(again);
+    const account: Account | null = pick.account;
+    if (account === null) break;
+    const isFirst = attempts.length === 0;
+    if (!isFirst && !mayStart(budget, attempts.length, spentMs)) {
+      exchange.decision.stopped_by = 'budget';
+      break;
+    }
+    if (!isFirst && !retries.take()) {
+      exchange.decision.stopped_by = 'retry_budget';
+      parts.metrics.switchyard_retries_refused_total.inc();
+      break;
+    }
+    const record: AttemptRecord = {
+      account_id: account.id,
+      account: account.name,
+      chosen_by: pick.by,
+      candidates: pick.candidates,
+      skipped: pick.skipped,
+      least_bad: pick.leastBad || undefined,
+      in_flight: live.inFlight(account.slot),
+      started_ms: Math.round((nowMs() - exchange.startedMs) * 1_000) / 1_000,
+      verdict: 'in_progress',
+      status: undefined,
+      failure: undefined,
+      upstream_code: undefined,
+      policy: undefined,
+      backoff: undefined,
+    };
+    attempts.push(record);
+    const wasOpen = route.openTo?.id === account.id;
+    tried.push(account);
+    live.begin(account.slot);
+    const begunMs = nowMs();
+    let result: TurnResult;
+    try {
+      result = await attempt(account, route, parts);
+    } finally {
+      if (!isFirst) retries.release();
+    }
+    if (exchange.openAt === -1) {
+      live.finish(account.slot);
+      return null;
+    }
+    if (result.judgement === null) {
+      record.status = result.status ?? undefined;
+      record.verdict = 'next_account';
+    } else
+      note(record, { answer: result.status === null ? null : { status: result.status }, failure: result.failure, judgement: result.judgement }, account, parts);
+    if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += nowMs() - begunMs;
+    if (result.answer !== null && result.judgement?.policy.free === 'relay') {
+      record.verdict = 'relayed';
+      return result.answer;
+    }
+    live.finish(account.slot);
+    if (result.answer !== null) last = result.answer;
+    else failure = result.failure;
+    // A kept socket that its upstream had just closed looks like this; once more over a new one is fair.
+    again = again === null && wasOpen && result.isUntouched ? account : null;
+  }
+  if (last !== null) {
+    live.begin(last.account.slot); // held again until its answer has been passed on
+    attempts.findLast((record) => record.account_id === last.account.id)!.verdict = 'relayed';
+    return last;
+  }
+  if (attempts.length === 0) {
+    if (isOwned) throw new SwitchyardError('no_account_available', 'The account that owns this conversation does not speak WebSocket.');
+    throw new SwitchyardError('no_account_available', `No account of this key speaks WebSocket for the model \`${model}\`.`);
+  }
+  attempts.at(-1)!.verdict = 'gave_up';
+  if (failure === null) throw new SwitchyardError('no_account_available', 'No account of this key took the turn over WebSocket.');
+  throw new SwitchyardError(
+    'upstream_unreachable',
+    `No account answered; ${attempts.length === 1 ? 'the only attempt' : `the last of ${attempts.length} attempts`} ended with: ${failure.message}.`,
+    { cause: failure },
+  );
+}
+
+interface Pick extends Choice {
+  readonly by: ChosenBy;
+}
+
+/** Who is asked next: the owner and nobody else; else the account that the open socket leads to; else by the table of choice. */
+function pickAccount(
+  exchange: Taken,
+  speaking: Snapshot,
+  owner: Owner | null,
+  openTo: Account | null,
+  tried: readonly Account[],
+  { live, nowMs }: AttemptParts,
+): Pick {
+  const { model } = exchange.facts!;
+  if (owner !== null && owner.strength !== 'soft') {
+    const may = tried.length === 0 && speaking.byId.has(owner.account.id);
+    return { account: may ? owner.account : null, candidates: 1, skipped: undefined, leastBad: false, by: 'owner' };
+  }
+  // State that was not stored lives on the socket (codex-protocol 3), and moving a conversation for nothing empties its cache.
+  const { accounts } = exchange.key;
+  const now = (account: Account | undefined): boolean =>
+    account !== undefined &&
+    !tried.includes(account) &&
+    live.backoffUntil(account.slot) <= nowMs() &&
+    account.models.includes(model!) &&
+    (accounts === null || accounts.has(account.id));
+  const open = openTo === null ? undefined : speaking.byId.get(openTo.id);
+  if (now(open)) return { account: open!, candidates: 1, skipped: undefined, leastBad: false, by: 'open_socket' };
+  const kept = owner === null ? undefined : speaking.byId.get(owner.account.id);
+  if (now(kept)) return { account: kept!, candidates: 1, skipped: undefined, leastBad: false, by: 'kept' };
+  return { ...chooseAccount(speaking, live, { model, key: exchange.key, tried, nowMs: nowMs() }), by: 'choice' };
+}
+
+function repeat(account: Account): Pick {
+  return { account, candidates: 1, skipped: undefined, leastBad: false, by: 'only_one_left' };
+}
+
+interface TurnResult {
+  /** What the client would get; null when nothing came. */
+  readonly answer: CommittedTurn | null;
+  readonly status: number | null;
+  readonly failure: UpstreamFailure | null;
+  /** Null when the account was not asked at all: it does not speak this. */
+  readonly judgement: Judgement | null;
+  /** The socket broke off before anything had come. */
+  readonly isUntouched: boolean;
+}
+
+const SERVED = { status: 200, headers: {} };
+
+async function attempt(account: Account, route: TurnRoute, { wallClockMs }: AttemptParts): Promise<TurnResult> {
+  let reached: HoldFrames | RefusedUpgrade;
+  try {
+    reached = await route.send(account);
+  } catch (error) {
+    if (!(error instanceof UpstreamFailure)) throw error;
+    return failed(error);
+  }
+  if ('status' in reached) {
+    const { status, headers, body } = reached;
+    if (NOT_SPOKEN.has(status)) {
+      route.notSpokenBy(account);
+      return { answer: null, status, failure: null, judgement: null, isUntouched: false };
+    }
+    const frame = { data: errorFrame(status, headers, body), isBinary: false };
+    return {
+      answer: { account, opening: { frames: [frame] } },
+      status,
+      failure: null,
+      judgement: judgeAnswer(reached, body, wallClockMs()),
+      isUntouched: false,
+    };
+  }
+  const opening = await reached.opening;
+  switch (opening.is) {
+    case 'committed':
+      return { answer: { account, opening: reached }, status: 200, failure: null, judgement: judgeAnswer(SERVED, null, wallClockMs()), isUntouched: false };
+    case 'failing': {
+      const { status, headers, body } = errorIn(opening.frame);
+      const judgement = judgeFrame(status, headers, body, wallClockMs());
+      if (judgement.policy.free === 'next') route.drop();
+      return { answer: { account, opening: reached }, status: status ?? 200, failure: null, judgement, isUntouched: false };
+    }
+    case 'closed':
+      route.drop();
+      return { ...failed(new UpstreamFailure('reset')), isUntouched: reached.frames.length === 0 };
+    case 'silent':
+      route.drop();
+      return failed(new UpstreamFailure('head_timeout'));
+  }
+}
+
+function failed(failure: UpstreamFailure): TurnResult {
+  return { answer: null, status: null, failure, judgement: judgeFailure(failure.reason), isUntouched: false };
+}
+
+/** A frame that fails is judged as the answer would be that says the same over HTTP. */
+function judgeFrame(status: number | null, headers: Readonly<Record<string, string>>, body: Buffer, wallClockMs: number): Judgement {
+  return status === null ? judgeEvent(body.toString(), wallClockMs) : judgeAnswer({ status, headers }, body, wallClockMs);
+}
+
+const NOT_IN_FRAMES = new Set(['connection', 'content-length', 'content-type', 'content-encoding', 'date', 'keep-alive', 'transfer-encoding']);
+
+/** The refusal of an upgrade as the frame that says the same. */
+function errorFrame(status: number, headers: RefusedUpgrade['headers'], body: Buffer): Buffer {
+  const told = Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_IN_FRAMES.has(name)));
+  return Buffer.from(JSON.stringify({ type: 'error', status, headers: told, error: errorOf(body) }));
+}
+
+function errorOf(body: Buffer): unknown {
+  const text = body.toString();
+  try {
+    const parsed = JSON.parse(text) as { error?: unknown; detail?: unknown } | null;
+    const error = parsed?.error ?? parsed?.detail;
+    if (typeof error === 'object' && error !== null) return error;
+  } catch {
+    // Not every upstream refuses in JSON.
+  }
+  return { message: text };
+}
+
+/** A refusal of ours as an `error` frame. */
+export function refusalFrame(error: SwitchyardError, requestId: string): Buffer {
+  const wait = retryAfterSeconds(error);
+  const headers = { 'x-request-id': requestId, ...(wait === null ? {} : { 'retry-after': String(wait) }) };
+  return Buffer.from(JSON.stringify({ type: 'error', status: error.fault.status, headers, ...errorEnvelope(error, requestId) }));
+}

@@ -1,0 +1,141 @@
+import { UpstreamFailure } from '@switchyard/contracts';
+import type { FrameSink } from '../attempt/socket-upstream.ts';
+import { fingerprintOf, idsOf } from '../bindings/json-members.ts';
+import { AnswerRecorder, MAX_CALLS } from '../bindings/record-answer.ts';
+import type { Account } from '../choice/account.ts';
+import type { Taken } from '../exchange.ts';
+import { ITEM_DONE, TERMINAL_FRAMES, errorIn, frameType, isOutput, responseIdIn, turnStateIn } from './frame-facts.ts';
+import type { RelayParts } from './relay-answer.ts';
+import { usageFrom } from './usage.ts';
+
+/** A frame as it came. */
+export interface Frame {
+  readonly data: Buffer;
+  readonly isBinary: boolean;
+}
+
+/** What a turn tells the socket that it runs on. */
+export interface TurnLine {
+  /** Passes a frame to the client. @param sent  Called when it has left, or never will. */
+  pass(frame: Frame, sent?: () => void): void;
+  /** The turn is over, and the sockets go on. */
+  ended(): void;
+  /** The upstream broke off in the middle; what was passed has been passed. */
+  cut(code: number): void;
+  /** The upstream has named the state of this turn. */
+  turnState(state: string): void;
+  pauseUpstream(): void;
+  resumeUpstream(): void;
+}
+
+const USAGE_BYTES = 4_096;
+/** A finished item that is larger is not looked at; encrypted reasoning is some ten thousand bytes. */
+const ITEM_BYTES = 262_144;
+
+/**
+ * Passes the frames of a committed turn to the client: each as it came, in order, as fast as the client takes them. Nothing is added and no
+ * ending is invented. The frame that ends the turn waits until the binding of its response would outlive a crash (product section 4); over
+ * a socket also that of one that is not to be stored, since the next turn goes on from it.
+ */
+export class FrameRelay implements FrameSink {
+  readonly #exchange: Taken;
+  readonly #account: Account;
+  readonly #line: TurnLine;
+  readonly #parts: RelayParts;
+  readonly #recorder: AnswerRecorder;
+  readonly #calls: string[] = [];
+  #encrypted: string | null = null;
+  #held: Frame[] | null = null;
+  #closedWith: number | null = null;
+
+  constructor(exchange: Taken, account: Account, line: TurnLine, parts: RelayParts) {
+    this.#exchange = exchange;
+    this.#account = account;
+    this.#line = line;
+    this.#parts = parts;
+    this.#recorder = new AnswerRecorder(exchange, account, {}, parts);
+    exchange.account = account;
+    exchange.status = 200;
+  }
+
+  frame(data: Buffer, isBinary: boolean): void {
+    if (this.#held !== null) {
+      this.#held.push({ data, isBinary });
+      return;
+    }
+    if (this.#exchange.firstByteMs === null) this.#exchange.firstByteMs = this.#parts.nowMs() - this.#exchange.startedMs;
+    if (!isBinary && !isOutput(data)) {
+      const type = frameType(data);
+      if (TERMINAL_FRAMES.has(type)) return this.#hold({ data, isBinary }, type);
+      this.#look(data, type);
+    }
+    this.#exchange.bytesOut += data.length;
+    this.#line.pass({ data, isBinary });
+  }
+
+  closed(code: number): void {
+    this.#closedWith = code;
+    if (this.#held !== null) return;
+    this.#recorder.drop();
+    this.#parts.onBroken(this.#exchange, this.#account, new UpstreamFailure('reset'));
+    this.#line.cut(code);
+  }
+
+  /** Learns what the next requests need to know while the turn still runs. */
+  #look(data: Buffer, type: string): void {
+    if (type === 'response.metadata') {
+      const state = turnStateIn(data);
+      if (state === null) return;
+      this.#line.turnState(state);
+      this.#recorder.noteTurnState(state);
+    } else if (type === 'response.created') {
+      const id = this.#recorder.hasNoted ? null : responseIdIn(data);
+      if (id !== null) this.#recorder.note(id);
+    } else if (type === ITEM_DONE && data.length <= ITEM_BYTES) {
+      const call = idsOf(data, '"call_id"', 1)[0];
+      if (call !== undefined && this.#calls.length < MAX_CALLS) this.#calls.push(call);
+      this.#encrypted = fingerprintOf(data) ?? this.#encrypted;
+    }
+  }
+
+  #hold(last: Frame, type: string): void {
+    const exchange = this.#exchange;
+    exchange.usage = usageFrom(last.data.toString('latin1', Math.max(0, last.data.length - USAGE_BYTES)));
+    this.#held = [];
+    if (type === 'error') {
+      exchange.status = errorIn(last.data).status ?? 200;
+      exchange.outcome = 'upstream_error';
+      // What was announced did not come to be.
+      this.#recorder.drop();
+      this.#noteDenial(last.data);
+      return this.#letGo(last);
+    }
+    exchange.outcome = 'completed';
+    exchange.responseId = responseIdIn(last.data);
+    const binding = this.#recorder.finish({ responseId: exchange.responseId, calls: this.#calls, encrypted: this.#encrypted });
+    if (binding === null) return this.#letGo(last);
+    this.#line.pauseUpstream();
+    void binding.then((result) => {
+      this.#parts.onBound(result);
+      this.#line.resumeUpstream();
+      this.#letGo(last);
+    });
+  }
+
+  /** What the owner says it does not know, after having been asked for it by name, counts against the binding. */
+  #noteDenial(frame: Buffer): void {
+    const { affinity } = this.#exchange;
+    if (affinity === null || affinity.kind !== 'response' || affinity.accountId !== this.#account.id) return;
+    if (frame.includes('"previous_response_not_found"')) this.#parts.bindings.deny(affinity.kind, affinity.digest);
+  }
+
+  #letGo(last: Frame): void {
+    const behind = this.#held ?? [];
+    this.#exchange.bytesOut += last.data.length;
+    this.#line.pass(last, () => {
+      this.#line.ended();
+      for (const frame of behind) this.#line.pass(frame);
+      if (this.#closedWith !== null) this.#line.cut(this.#closedWith);
+    });
+  }
+}

@@ -1,0 +1,164 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import { makeSnapshot } from './choice/account.ts';
+import type { Account, Snapshot } from './choice/account.ts';
+import type { SocketLimits } from './attempt/socket-upstream.ts';
+import type { KeyRecord } from './edge/key-table.ts';
+import type { RequestHead } from './edge/read-head.ts';
+import type { SocketGate } from './edge/upgrade.ts';
+import { tallies } from './metrics.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import { upgradeOf } from './serve.ts';
+import type { PipelineParts } from './serve.ts';
+import { SocketSession } from './socket-session.ts';
+
+export interface SocketsOptions extends SocketLimits {
+  readonly isOn: boolean;
+  readonly mayCall: (origin: string) => boolean;
+  /** Sockets at most: each takes two file descriptors. */
+  readonly max: number;
+  readonly retireMs: number;
+  readonly idleMs: number;
+  readonly snapshot: () => Snapshot;
+  readonly metrics: GatewayMetrics;
+  readonly nowMs: () => number;
+}
+
+/** How often the clock is looked at; deadlines may be late by as much. */
+const TICK_MS = 250;
+/** For so long an account is not asked again that has answered an upgrade with 404, 405 or 426; nor a client told again that it can have one. */
+const NOT_SPOKEN_MS = 600_000;
+const MAX_DECLINED = 1_024;
+/** How long clients have to answer the last close. */
+const LAST_WORDS_MS = 1_000;
+
+/** All WebSockets of the gateway. They share one timer, and none of them costs a request over HTTP anything. */
+export class Sockets {
+  readonly #options: SocketsOptions;
+  readonly #server: WebSocketServer;
+  readonly #open = new Set<SocketSession>();
+  readonly #ended: (why: string) => void;
+  readonly #notSpoken = new Map<string, number>();
+  readonly #declined = new Map<string, number>();
+  #speaking: { readonly of: Snapshot; readonly snapshot: Snapshot; readonly untilMs: number } | null = null;
+  #swept: Snapshot | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #onEmpty: (() => void) | null = null;
+  readonly gate: SocketGate;
+
+  constructor(options: SocketsOptions) {
+    const { isOn, mayCall, max, metrics, frameBytes, snapshot } = options;
+    this.#options = options;
+    this.#server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: frameBytes, clientTracking: false });
+    this.#ended = tallies(metrics.switchyard_sockets_closed_total, (why) => ({ why }));
+    metrics.switchyard_sockets.follow(() => this.#open.size);
+    this.gate = { isOn, mayCall, hasRoom: () => this.#open.size < max, isSpoken: (key, head) => this.#isSpoken(key, head, snapshot()) };
+  }
+
+  /** Upgrades a request that may be. @param head  What came behind it. */
+  take(request: IncomingMessage, socket: Duplex, head: Buffer, pipeline: PipelineParts): void {
+    const upgrade = upgradeOf(request, pipeline);
+    if (upgrade === null) {
+      socket.destroy();
+      return;
+    }
+    const { metrics, connectMs, frameBytes, pingMs, retireMs, idleMs } = this.#options;
+    this.#server.handleUpgrade(request, socket, head, (ws) => {
+      const session = new SocketSession(
+        { ...upgrade, ws, wire: request.socket, request },
+        {
+          pipeline,
+          connectMs,
+          frameBytes,
+          pingMs,
+          retireMs,
+          idleMs,
+          speaking: (snapshot) => this.#speakingOf(snapshot),
+          notSpokenBy: (account) => this.#noteNotSpoken(account),
+          declined: (key, at) => this.#decline(key, at),
+          onLateFrame: () => metrics.switchyard_socket_late_frames_total.inc(),
+          onOtherFrame: () => metrics.switchyard_socket_other_frames_total.inc(),
+          onEnd: (ended, why) => this.#end(ended, why),
+        },
+      );
+      this.#open.add(session);
+      this.#timer ??= setInterval(() => this.#tick(), Math.min(TICK_MS, pingMs / 4)).unref();
+    });
+  }
+
+  /** Closes the sockets on which nothing runs; the others close when their turn has ended. */
+  drain(): void {
+    for (const session of this.#open) if (session.isIdle) session.close(1001, 'stopped');
+  }
+
+  /** Closes every socket that is left, and breaks off those whose client does not answer in time. */
+  async close(): Promise<void> {
+    for (const session of this.#open) session.close(1001, 'stopped');
+    if (this.#open.size === 0) return;
+    const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    const timer = setTimeout(() => {
+      for (const session of this.#open) session.cutOff('stopped');
+    }, LAST_WORDS_MS);
+    await empty;
+    clearTimeout(timer);
+  }
+
+  #tick(): void {
+    const nowMs = this.#options.nowMs();
+    for (const session of this.#open) session.tick(nowMs);
+    const snapshot = this.#options.snapshot();
+    if (snapshot === this.#swept) return;
+    this.#swept = snapshot;
+    for (const session of this.#open) session.dropUnless((account) => snapshot.byId.get(account.id)?.baseUrl === account.baseUrl);
+  }
+
+  #end(session: SocketSession, why: string): void {
+    this.#open.delete(session);
+    this.#ended(why);
+    if (this.#open.size > 0) return;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+    this.#onEmpty?.();
+  }
+
+  /** The sandbox speaks it too, but a client that came for another account must not be kept from HTTP by that. */
+  #isSpoken(key: KeyRecord, head: RequestHead, snapshot: Snapshot): boolean {
+    if ((this.#declined.get(clientOf(key, head) ?? '') ?? 0) > this.#options.nowMs()) return false;
+    const may = ({ id }: Account): boolean => key.accounts === null || key.accounts.has(id);
+    const speaking = this.#speakingOf(snapshot);
+    return speaking.general.some(may) || (speaking.accounts.some(may) && !snapshot.general.some(may));
+  }
+
+  #speakingOf(snapshot: Snapshot): Snapshot {
+    const nowMs = this.#options.nowMs();
+    if (this.#speaking?.of === snapshot && nowMs < this.#speaking.untilMs) return this.#speaking.snapshot;
+    for (const [place, untilMs] of this.#notSpoken) if (untilMs <= nowMs) this.#notSpoken.delete(place);
+    const accounts = snapshot.accounts.filter((account) => account.speaksWebSocket && !this.#notSpoken.has(placeOf(account)));
+    this.#speaking = { of: snapshot, snapshot: makeSnapshot(snapshot.version, accounts), untilMs: Math.min(...this.#notSpoken.values()) };
+    return this.#speaking.snapshot;
+  }
+
+  #noteNotSpoken(account: Account): void {
+    this.#notSpoken.set(placeOf(account), this.#options.nowMs() + NOT_SPOKEN_MS);
+    this.#speaking = null;
+  }
+
+  #decline(key: KeyRecord, head: RequestHead): void {
+    const client = clientOf(key, head);
+    if (client === null) return;
+    if (this.#declined.size >= MAX_DECLINED) this.#declined.delete(this.#declined.keys().next().value!);
+    this.#declined.set(client, this.#options.nowMs() + NOT_SPOKEN_MS);
+  }
+}
+
+/** An account at its address: with another one it is asked anew. */
+function placeOf({ id, baseUrl }: Account): string {
+  return `${id} ${baseUrl}`;
+}
+
+/** What stays the same when a client comes again: its key, and the conversation that it names; null when it names none. */
+function clientOf(key: KeyRecord, { forward }: RequestHead): string | null {
+  for (let i = 0; i < forward.length; i += 2) if (forward[i]!.toLowerCase() === 'thread-id') return `${key.id} ${forward[i + 1]}`;
+  return null;
+}
