@@ -29,6 +29,8 @@ export interface TestGateway extends AsyncDisposable {
   ask(path: string, body?: unknown, init?: RequestInit): Promise<Response>;
   /** A figure of the metrics, such as `switchyard_upstream_in_flight`. */
   metric(name: string): Promise<number>;
+  /** Lets so many milliseconds of the monotonic clock go by at once. */
+  skip(ms: number): void;
   /** Opens another gateway on the same database, as another process would, with a switchyard.toml of its own if it is given. */
   reopen(toml?: string): Promise<OtherGateway>;
 }
@@ -46,6 +48,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
   const home = opened.use(await temporaryHome());
   const { connection, pool } = opened.use(await testDatabase({ sets: [GATEWAY_MIGRATIONS] }));
   const log = recordingLogger();
+  let skippedMs = 0;
   const metrics = createMetrics({ process: false });
   const configOf = (more: Readonly<Record<string, string>>): Config =>
     loadConfig({ env: { SWITCHYARD_HOME: home.path, SWITCHYARD_BOOTSTRAP_KEY: KEY, ...settings, ...more } }).config;
@@ -66,7 +69,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
         log,
         metrics: registry,
         wallClockMs: Date.now,
-        nowMs: () => performance.now(),
+        nowMs: () => performance.now() + skippedMs,
         sandboxUrl: null,
         docsPath: null,
         maxActive: 1_000,
@@ -129,6 +132,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       }),
     metric,
+    skip: (ms) => void (skippedMs += ms),
     reopen: (toml) => open(createMetrics({ process: false }), toml === undefined ? configOf({}) : reconfigured(toml)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -215,6 +215,26 @@ describe('who serves a turn', () => {
     expect(socketsOf()).toEqual([1, 1, 2, 2]);
   });
 
+  test('a conversation that rested for over a minute gets a fresh upstream socket, or is told to begin anew', async () => {
+    await open(2);
+    const client = await connect();
+    client.create({ input: 'a', store: true });
+    const first = idOf(await client.next('response.completed'));
+    gateway.skip(59_000);
+    client.create({ input: 'b', store: true, previous_response_id: first });
+    const second = idOf(await client.next('response.completed'));
+    gateway.skip(61_000);
+    client.create({ input: 'c', store: true, previous_response_id: second });
+    const third = idOf(await client.next('response.completed'));
+    expect(socketsOf()).toEqual([1, 1, 2]);
+    gateway.skip(61_000);
+    upstream().script({ rules: [{ match: { method: 'GET' }, answer: { cut: { at: 'before_head' } } }] });
+    client.create({ input: 'd', previous_response_id: third });
+    expect(await client.next('error')).toMatchObject({ status: 409, error: { code: 'stale_continuation' } });
+    expect(upstream(1).counters().received).toBe(0);
+    expect((await rows(4))[3]).toMatchObject({ outcome: 'refused', fault: 'stale_continuation', status: 409 });
+  });
+
   test('turns stay with the socket that is open, though another account has less to do', async () => {
     await open(2);
     const client = await connect();
