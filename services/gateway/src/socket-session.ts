@@ -180,7 +180,7 @@ export class SocketSession implements TurnLine, TurnRoute, FrameSink {
       if (nowMs - this.#closingMs > CLOSE_MS) this.#upgraded.ws.terminate();
       return;
     }
-    this.#holding?.tick(nowMs);
+    this.#holding?.tick(nowMs, this.#link !== null && this.#link.socket.backlog > 0);
     if (!this.#heartbeat.beat(nowMs, !this.#clientIsPaused && wire.writableLength === 0)) return this.cutOff('client_vanished');
     const link = this.#link;
     if (link !== null) {

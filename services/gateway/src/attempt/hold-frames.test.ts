@@ -53,6 +53,10 @@ test('eight seconds without a frame are given up, and a close ends it', async ()
   expect(await silent.is()).toBe('open');
   silent.at(8_001);
   expect(await silent.is()).toBe('silent');
+  const sending = opened();
+  sending.held.tick(20_000, true);
+  sending.at(28_000);
+  expect(await sending.is()).toBe('open');
   const closed = opened();
   closed.held.closed(1006);
   expect(await closed.held.opening).toEqual({ is: 'closed', code: 1006 });

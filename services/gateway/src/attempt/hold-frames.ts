@@ -19,7 +19,7 @@ export class HoldFrames implements FrameSink {
   /** In the order in which they came; it grows until another sink takes over. */
   readonly frames: Frame[] = [];
   readonly opening: Promise<Opening>;
-  readonly #sentMs: number;
+  #sentMs: number;
   #resolve!: (opening: Opening) => void;
   #bytes = 0;
   #firstMs: number | null = null;
@@ -44,8 +44,12 @@ export class HoldFrames implements FrameSink {
     this.#resolve({ is: 'closed', code });
   }
 
-  /** Looks at the clock; called now and then. */
-  tick(nowMs: number): void {
+  /**
+   * Looks at the clock; called now and then.
+   * @param isSending  The turn itself is still on its way up: until it is there, nobody is silent.
+   */
+  tick(nowMs: number, isSending = false): void {
+    if (isSending) this.#sentMs = nowMs;
     if (this.#firstMs === null ? nowMs - this.#sentMs <= PROGRESS_MS : nowMs - this.#firstMs <= LOOK_AHEAD_MS) return;
     this.#resolve(this.#firstMs === null ? { is: 'silent' } : { is: 'committed' });
   }
