@@ -14,7 +14,7 @@ import type { RequestHead } from './edge/read-head.ts';
 import { upgradeRefusal } from './edge/upgrade.ts';
 import type { SocketGate } from './edge/upgrade.ts';
 import { openExchange } from './exchange.ts';
-import type { Exchange, Taken } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import type { BodyLimits } from './intake/read-body.ts';
 import { readFacts } from './intake/read-facts.ts';
 import { relayAnswer } from './relay/relay-answer.ts';
