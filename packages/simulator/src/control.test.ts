@@ -51,7 +51,15 @@ test('counters leave control requests out, and reset brings them to nothing', as
   await chat();
   expect(await control('GET', 'counters')).toMatchObject({ json: { received: 1, open: 0, completed: 1, aborted: 0, cut: 0 } });
   await control('POST', 'reset');
-  expect((await control('GET', 'counters')).json).toEqual({ received: 0, open: 0, completed: 0, aborted: 0, cut: 0, byPath: {} });
+  expect((await control('GET', 'counters')).json).toEqual({
+    received: 0,
+    open: 0,
+    completed: 0,
+    aborted: 0,
+    cut: 0,
+    byPath: {},
+    sockets: { opened: 0, open: 0 },
+  });
   expect((await control('GET', 'received')).json).toEqual({ data: [] });
 });
 
