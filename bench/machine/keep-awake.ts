@@ -4,8 +4,8 @@ import { programVersion } from './program-version.ts';
 
 /**
  * Keeps a core from falling asleep, with a program that the kernel runs only when nothing else wants the core (`SCHED_IDLE`). Without it
- * whoever wakes a sleeping core of a virtual machine pays for it: a slow subject leaves the driver's core asleep more often, and each of its
- * writes then cost it up to twice the time.
+ * whoever wakes a sleeping core of a virtual machine pays for it, more often the slower the subject: the figures of bare Node varied less with
+ * it.
  * @returns null where there is no `chrt`
  */
 export async function keepAwake(core: number, logFile: string): Promise<Child | null> {

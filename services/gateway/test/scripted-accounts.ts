@@ -10,10 +10,9 @@ import type { AttemptParts } from '../src/attempt/run-attempts.ts';
 import { makeSnapshot } from '../src/choice/account.ts';
 import type { Account, Snapshot } from '../src/choice/account.ts';
 import { LiveFigures } from '../src/choice/live-figures.ts';
-import { openExchange } from '../src/exchange.ts';
 import type { Exchange } from '../src/exchange.ts';
 import { openGatewayMetrics } from '../src/metrics.ts';
-import { SURFACES } from '../src/routes.ts';
+import { testExchange } from './test-exchange.ts';
 
 /** What a scripted account does with one request. */
 export type Scripted =
@@ -182,32 +181,7 @@ export function scriptedWorld(clock: FakeClock, activeRequests: () => number = (
         accounts.map(({ account }) => account),
       ),
     exchange(surfaceName = 'responses.create', peers) {
-      const surface = SURFACES.find(({ name }) => name === surfaceName)!;
-      const exchange = openExchange({
-        id: 'req_test',
-        request: peers?.request ?? ({ method: 'POST' } as IncomingMessage),
-        response: peers?.response ?? ({} as ServerResponse),
-        match: { surface, id: null, path: surface.path, query: '' },
-        head: {
-          authorization: null,
-          contentType: null,
-          contentLength: null,
-          isChunked: false,
-          expectsContinue: false,
-          origin: null,
-          forwardedFor: null,
-          forward: [],
-          clientRequestId: null,
-          turnState: null,
-          session: null,
-        },
-        key: { id: 'key_test', name: 'test', models: null, accounts: null },
-        clientAddress: null,
-        startedAtMs: 0,
-        startedMs: 0,
-      });
-      exchange.facts = { body: Buffer.alloc(0), model: 'm', stream: true, claims: null, store: true, background: false };
-      return exchange;
+      return testExchange(surfaceName, peers?.request ?? ({ method: 'POST' } as IncomingMessage), peers?.response ?? ({} as ServerResponse));
     },
   };
 }

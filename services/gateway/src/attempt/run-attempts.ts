@@ -8,6 +8,7 @@ import type { LiveFigures } from '../choice/live-figures.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
+import { nobodyAnswered, openRecord, roundMs } from './attempt-record.ts';
 import { BUDGETS, mayStart } from './budgets.ts';
 import { collectBody } from './collect-body.ts';
 import type { Collected } from './collect-body.ts';
@@ -111,25 +112,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       }
     }
 
-    const record: AttemptRecord = {
-      account_id: account.id,
-      account: account.name,
-      chosen_by: chosenBy,
-      candidates: choice.candidates,
-      skipped: choice.skipped,
-      least_bad: choice.leastBad || undefined,
-      in_flight: live.inFlight(account.slot),
-      started_ms: round(nowMs() - exchange.startedMs),
-      waited_ms: waitedMs || undefined,
-      verdict: 'in_progress',
-      // All fields at once: one added later moves the record to a larger place in memory.
-      status: undefined,
-      failure: undefined,
-      failure_detail: undefined,
-      upstream_code: undefined,
-      policy: undefined,
-      backoff: undefined,
-    };
+    const record = openRecord(account, choice, chosenBy, live.inFlight(account.slot), nowMs() - exchange.startedMs, waitedMs);
     if (attempts === NO_ATTEMPTS) {
       // Written as literals, which hold one; an array that grows by `push` begins with room for seventeen.
       attempts = [record];
@@ -198,7 +181,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       last?.call.abort();
       return null;
     }
-    waitedMs = round(nowMs() - pausedMs);
+    waitedMs = roundMs(nowMs() - pausedMs);
   }
   exchange.call = null;
   if (last !== null) {
@@ -209,11 +192,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
   }
   if (attempts.length > 0) {
     attempts.at(-1)!.verdict = 'gave_up';
-    throw new SwitchyardError(
-      'upstream_unreachable',
-      `No account answered; ${attempts.length === 1 ? 'the only attempt' : `the last of ${attempts.length} attempts`} ended with: ${failure!.message}.`,
-      { cause: failure },
-    );
+    throw nobodyAnswered(attempts.length, failure!);
   }
   exchange.decision = { snapshot: snapshot.version, attempts: [] };
   if (model !== null) throw new SwitchyardError('model_not_found', `No account of this key serves the model \`${model}\`.`, { param: 'model' });
@@ -305,8 +284,4 @@ function setBackoff(account: Account, { judgement, failure }: Pick<AttemptResult
   }
   live.failed(account.slot, reason, nowMs(), retryAfterS === null ? null : nowMs() + retryAfterS * 1_000);
   metrics.switchyard_backoffs_total.inc({ reason });
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 1_000) / 1_000;
 }

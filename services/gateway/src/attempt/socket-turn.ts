@@ -8,6 +8,7 @@ import type { Frame } from '../relay/relay-frames.ts';
 import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
 import type { HoldFrames } from './hold-frames.ts';
 import { judgeAnswer, judgeEvent, judgeFailure } from './judge.ts';
+import { nobodyAnswered, openRecord } from './attempt-record.ts';
 import { BUDGETS, mayStart } from './budgets.ts';
 import { exhaustedOwner } from './exhausted-owner.ts';
 import type { Owner } from './owner.ts';
@@ -73,22 +74,7 @@ export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner 
       parts.metrics.switchyard_retries_refused_total.inc();
       break;
     }
-    const record: AttemptRecord = {
-      account_id: account.id,
-      account: account.name,
-      chosen_by: pick.by,
-      candidates: pick.candidates,
-      skipped: pick.skipped,
-      least_bad: pick.leastBad || undefined,
-      in_flight: live.inFlight(account.slot),
-      started_ms: Math.round((nowMs() - exchange.startedMs) * 1_000) / 1_000,
-      verdict: 'in_progress',
-      status: undefined,
-      failure: undefined,
-      upstream_code: undefined,
-      policy: undefined,
-      backoff: undefined,
-    };
+    const record = openRecord(account, pick, pick.by, live.inFlight(account.slot), nowMs() - exchange.startedMs, 0);
     attempts.push(record);
     const wasOpen = route.openTo?.id === account.id;
     tried.push(account);
@@ -131,11 +117,7 @@ export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner 
   }
   attempts.at(-1)!.verdict = 'gave_up';
   if (failure === null) throw new SwitchyardError('no_account_available', 'No account of this key took the turn over WebSocket.');
-  throw new SwitchyardError(
-    'upstream_unreachable',
-    `No account answered; ${attempts.length === 1 ? 'the only attempt' : `the last of ${attempts.length} attempts`} ended with: ${failure.message}.`,
-    { cause: failure },
-  );
+  throw nobodyAnswered(attempts.length, failure);
 }
 
 interface Pick extends Choice {

@@ -16,9 +16,6 @@ export interface AnswerFacts {
   readonly encrypted: string | null;
 }
 
-/** A call is known by its id for this many of one answer; no more are looked for. */
-export const MAX_CALLS = 16;
-
 export interface RecorderParts {
   readonly bindings: Bindings;
   /** Whether a session may leave this account: it is gone or out of quota, not only busy for once. */

@@ -11,9 +11,6 @@ const ID_NEAR = 2_048;
 const PARSED_BYTES = 1_048_576;
 const RESPONSE_ID = new RegExp(`"response": ?\\{ ?"id": ?${PLAIN_ID}`);
 
-/** The frame that tells a whole item of the output. */
-export const ITEM_DONE = 'response.output_item.done';
-
 /**
  * Whether a frame is one of the many that only add to an output (`response.output_text.delta`, …), by a look at its first bytes: nothing
  * that begins so ends a turn or tells of it. `response.output_item.…` is not among them: a whole item says what the next turn may bring back.

@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto';
 import { Agent, createServer, request as httpRequest } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UpstreamFailure } from '@switchyard/contracts';
 import type { BodySink, UpstreamBody } from '@switchyard/contracts';
+import { testExchange } from '../../test/test-exchange.ts';
 import { Bindings } from '../bindings/bindings.ts';
 import { digestOf } from '../bindings/digest.ts';
 import { kindLimits } from '../bindings/kinds.ts';
 import type { Account } from '../choice/account.ts';
-import { openExchange } from '../exchange.ts';
 import type { Exchange } from '../exchange.ts';
-import { SURFACES } from '../routes.ts';
 import { relayAnswer } from './relay-answer.ts';
 
 /** How often the property is tried; `npm run prove` sets a hundred thousand. */
@@ -89,39 +88,10 @@ let agent: Agent;
 let plan: Plan;
 let last: Exchange;
 
-function exchangeOf(request: IncomingMessage, response: ServerResponse): Exchange {
-  const surface = SURFACES.find((candidate) => candidate.name === plan.surface)!;
-  const exchange = openExchange({
-    id: 'req_test',
-    request,
-    response,
-    match: { surface, id: null, path: surface.path, query: '' },
-    head: {
-      authorization: null,
-      contentType: null,
-      contentLength: null,
-      isChunked: false,
-      expectsContinue: false,
-      origin: null,
-      forwardedFor: null,
-      forward: [],
-      clientRequestId: null,
-      turnState: null,
-      session: null,
-    },
-    key: { id: 'key_test', name: 'test', models: null, accounts: null },
-    clientAddress: null,
-    startedAtMs: 0,
-    startedMs: 0,
-  });
-  exchange.facts = { body: Buffer.alloc(0), model: 'm', stream: true, claims: null, store: true, background: false };
-  return exchange;
-}
-
 beforeAll(async () => {
   agent = new Agent({ keepAlive: true, maxSockets: 1 });
   server = createServer((request, response) => {
-    last = exchangeOf(request, response);
+    last = testExchange(plan.surface, request, response);
     last.openAt = 0;
     relayAnswer(
       last,

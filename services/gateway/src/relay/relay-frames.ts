@@ -1,10 +1,10 @@
 import { UpstreamFailure } from '@switchyard/contracts';
 import type { FrameSink } from '../attempt/socket-upstream.ts';
-import { fingerprintOf, idsOf } from '../bindings/json-members.ts';
-import { AnswerRecorder, MAX_CALLS } from '../bindings/record-answer.ts';
+import { ITEM_BYTES, ITEM_DONE, ItemFacts } from '../bindings/item-facts.ts';
+import { AnswerRecorder } from '../bindings/record-answer.ts';
 import type { Account } from '../choice/account.ts';
 import type { Taken } from '../exchange.ts';
-import { ITEM_DONE, TERMINAL_FRAMES, errorIn, frameType, isOutput, responseIdIn, turnStateIn } from './frame-facts.ts';
+import { TERMINAL_FRAMES, errorIn, frameType, isOutput, responseIdIn, turnStateIn } from './frame-facts.ts';
 import type { RelayParts } from './relay-answer.ts';
 import { usageFrom } from './usage.ts';
 
@@ -29,8 +29,6 @@ export interface TurnLine {
 }
 
 const USAGE_BYTES = 4_096;
-/** A finished item that is larger is not looked at; encrypted reasoning is some ten thousand bytes. */
-const ITEM_BYTES = 262_144;
 
 /**
  * Passes the frames of a committed turn to the client: each as it came, in order, as fast as the client takes them. Nothing is added and no
@@ -43,8 +41,7 @@ export class FrameRelay implements FrameSink {
   readonly #line: TurnLine;
   readonly #parts: RelayParts;
   readonly #recorder: AnswerRecorder;
-  readonly #calls: string[] = [];
-  #encrypted: string | null = null;
+  readonly #items = new ItemFacts();
   #held: Frame[] | null = null;
   #closedWith: number | null = null;
 
@@ -91,11 +88,7 @@ export class FrameRelay implements FrameSink {
     } else if (type === 'response.created') {
       const id = this.#recorder.hasNoted ? null : responseIdIn(data);
       if (id !== null) this.#recorder.note(id);
-    } else if (type === ITEM_DONE && data.length <= ITEM_BYTES) {
-      const call = idsOf(data, '"call_id"', 1)[0];
-      if (call !== undefined && this.#calls.length < MAX_CALLS) this.#calls.push(call);
-      this.#encrypted = fingerprintOf(data) ?? this.#encrypted;
-    }
+    } else if (type === ITEM_DONE && data.length <= ITEM_BYTES) this.#items.look(data);
   }
 
   #hold(last: Frame, type: string): void {
@@ -112,7 +105,7 @@ export class FrameRelay implements FrameSink {
     }
     exchange.outcome = 'completed';
     exchange.responseId = responseIdIn(last.data);
-    const binding = this.#recorder.finish({ responseId: exchange.responseId, calls: this.#calls, encrypted: this.#encrypted });
+    const binding = this.#recorder.finish({ responseId: exchange.responseId, calls: this.#items.calls, encrypted: this.#items.encrypted });
     if (binding === null) return this.#letGo(last);
     this.#line.pauseUpstream();
     void binding.then((result) => {

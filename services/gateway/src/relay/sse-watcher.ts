@@ -1,5 +1,4 @@
-import { fingerprintOf, idsOf } from '../bindings/json-members.ts';
-import { MAX_CALLS } from '../bindings/record-answer.ts';
+import { ITEM_BYTES, ITEM_DONE, ItemFacts } from '../bindings/item-facts.ts';
 import type { AnswerFacts } from '../bindings/record-answer.ts';
 import { PLAIN_ID, responseIdOf } from './response-id.ts';
 import { usageFrom } from './usage.ts';
@@ -18,10 +17,6 @@ const CR = 0x0d;
 const LF = 0x0a;
 const ID_NEAR = 2_048;
 const FIRST_EVENT_MAX = 1_048_576;
-/** A finished item that is larger is not looked at; encrypted reasoning is some ten thousand bytes. */
-const ITEM_MAX = 262_144;
-/** Begins the events that tell a whole item of the output. */
-const ITEM_DONE = 'response.output_item.done';
 
 export type WatchKind = 'responses' | 'chat' | 'none';
 
@@ -43,8 +38,7 @@ export class SseWatcher {
   #itemNext = false; // the data line that comes next is a finished item
   #item: Buffer[] | null = null;
   #itemLength = 0;
-  #calls: string[] | null = null;
-  #encrypted: string | null = null;
+  #items: ItemFacts | null = null; // null before the first
 
   /** @param wantsId  Whether the response id is to be found in the first event. */
   constructor(kind: WatchKind, wantsId: boolean) {
@@ -58,7 +52,7 @@ export class SseWatcher {
   }
 
   facts(): AnswerFacts {
-    return { responseId: this.#responseId, calls: this.#calls ?? [], encrypted: this.#encrypted };
+    return { responseId: this.#responseId, calls: this.#items?.calls ?? [], encrypted: this.#items?.encrypted ?? null };
   }
 
   /** A stream has no error answer; what went wrong in one is an event of it. */
@@ -180,16 +174,13 @@ export class SseWatcher {
 
   #keepItem(part: Buffer): void {
     this.#itemLength += part.length;
-    if (this.#itemLength > ITEM_MAX) this.#item = null;
+    if (this.#itemLength > ITEM_BYTES) this.#item = null;
     else this.#item!.push(part);
   }
 
   #endItem(parts: readonly Buffer[]): void {
     this.#item = null;
-    const item = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-    const call = idsOf(item, '"call_id"', 1)[0];
-    if (call !== undefined && (this.#calls ??= []).length < MAX_CALLS) this.#calls.push(call);
-    this.#encrypted = fingerprintOf(item) ?? this.#encrypted;
+    (this.#items ??= new ItemFacts()).look(parts.length === 1 ? parts[0]! : Buffer.concat(parts));
   }
 
   #lookForId(chunk: Buffer): void {

@@ -1,4 +1,4 @@
-import { MAX_CALLS } from '../bindings/record-answer.ts';
+import { MAX_CALLS } from '../bindings/item-facts.ts';
 import type { AnswerFacts } from '../bindings/record-answer.ts';
 import { fingerprintOf, idsOf } from '../bindings/json-members.ts';
 import { PLAIN_ID, responseIdOf } from './response-id.ts';

@@ -25,11 +25,8 @@ type JournalDatabase = Pick<Database, 'pool' | 'isAvailable'>;
  * nothing in a queue keeps their sockets and buffers alive (that cost 30 µs of garbage collection a request).
  */
 const OPEN_AFTER_MS = 50;
-/**
- * Longest that a row waits for company while no answer waits for it; a binding is written at once, and takes along what is there. Each commit
- * wakes the database, which costs the hot path its caches: 25 ms instead of 5 took 6 to 15 % off a request.
- */
-const DELAY_MS = 25;
+/** Longest that a row waits for company while no answer waits for it; a binding is written at once, and takes along what is there. */
+const DELAY_MS = 5;
 const MAX_BATCH = 2_000;
 /** About 100 MB of rows; beyond that the newest are dropped and counted. */
 const MAX_QUEUED = 100_000;

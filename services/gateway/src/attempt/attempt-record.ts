@@ -1,0 +1,46 @@
+import { SwitchyardError } from '@switchyard/contracts';
+import type { UpstreamFailure } from '@switchyard/contracts';
+import type { Account } from '../choice/account.ts';
+import type { Choice } from '../choice/choose-account.ts';
+import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
+
+/**
+ * The line of an attempt that begins now.
+ * @param startedMs  Milliseconds after the start of the request.
+ * @param waitedMs   Milliseconds that were waited before it.
+ */
+export function openRecord(account: Account, choice: Choice, chosenBy: ChosenBy, inFlight: number, startedMs: number, waitedMs: number): AttemptRecord {
+  return {
+    account_id: account.id,
+    account: account.name,
+    chosen_by: chosenBy,
+    candidates: choice.candidates,
+    skipped: choice.skipped,
+    least_bad: choice.leastBad || undefined,
+    in_flight: inFlight,
+    started_ms: roundMs(startedMs),
+    waited_ms: waitedMs || undefined,
+    verdict: 'in_progress',
+    // All fields at once: one added later moves the record to a larger place in memory.
+    status: undefined,
+    failure: undefined,
+    failure_detail: undefined,
+    upstream_code: undefined,
+    policy: undefined,
+    backoff: undefined,
+  };
+}
+
+/** Milliseconds to the microsecond, as records keep them. */
+export function roundMs(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
+}
+
+/** What the client is told when every attempt has ended without an answer. */
+export function nobodyAnswered(attempts: number, failure: UpstreamFailure): SwitchyardError {
+  return new SwitchyardError(
+    'upstream_unreachable',
+    `No account answered; ${attempts === 1 ? 'the only attempt' : `the last of ${attempts} attempts`} ended with: ${failure.message}.`,
+    { cause: failure },
+  );
+}
