@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { fetchCodex } from '../../../tools/fetch-codex.mjs';
+import { unsignedJwt } from './chatgpt/unsigned-jwt.ts';
 import type { CodexResult, CodexRun } from './codex-exec.ts';
 import { runCodex } from './codex-exec.ts';
 import type { Simulator } from './open-simulator.ts';
@@ -127,6 +128,25 @@ describe('the real codex exec', () => {
     expect([result.code, result.messages]).toEqual([0, ['You said: hello']]);
     expect(simulator.received().map(({ method, status }) => `${method} ${status}`)).toEqual(['GET 426', 'POST 200']);
     expect(JSON.stringify(result.events)).not.toContain('WebSocket');
+  }, 60_000);
+
+  test('with a ChatGPT login it compresses what it sends, asks for its account, and renews a token that is refused, once', async () => {
+    const login = { accessToken: unsignedJwt({ exp: 4_000_000_000 }), refreshToken: 'rt-test-not-a-secret', accountId: 'acct-1' };
+    simulator.script({ logins: { c1: login } });
+    const run = { login: { ...login, backendUrl: `${simulator.url}/backend-api`, tokenUrl: `${simulator.url}/oauth/token` } };
+    const first = await exec('hello', run);
+    expect([first.code, first.messages]).toEqual([0, ['You said: hello']]);
+    const paths = simulator.received().map(({ path }) => path);
+    expect(paths).toContain('/backend-api/wham/accounts/check');
+    expect(paths).not.toContain('/oauth/token');
+    const turn = simulator.received().find(({ path }) => path === '/v1/responses');
+    expect(turn).toMatchObject({ key: 'c1', headers: { 'content-encoding': 'zstd', 'chatgpt-account-id': 'acct-1' }, body: { model: 'gpt-5.5' } });
+
+    // Twice, for before it renews a token codex sees whether somebody else has. Not by `expire`: the questions with which it begins would be refused, too, and codex takes that for a network that it may not use.
+    simulator.script({ rules: [{ match: { path: '/v1/responses' }, times: 2, answer: { status: 401, body: { error: { code: 'token_expired' } } } }] });
+    const second = await exec('again', run);
+    expect([second.code, second.messages]).toEqual([0, ['You said: again']]);
+    expect(simulator.received().filter(({ path, status }) => path === '/oauth/token' && status === 200)).toHaveLength(1);
   }, 60_000);
 
   test('killing it in the middle of an answer counts as one abort', async () => {

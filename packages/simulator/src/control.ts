@@ -5,7 +5,7 @@ import { isObject } from './json.ts';
 import { readBody } from './read-body.ts';
 import type { Simulator } from './open-simulator.ts';
 
-type Steering = Pick<Simulator, 'script' | 'clearScript' | 'received' | 'counters' | 'release' | 'reset'>;
+type Steering = Pick<Simulator, 'script' | 'clearScript' | 'received' | 'counters' | 'release' | 'expire' | 'reset'>;
 
 /** The HTTP side of a scriptable simulator; every path is under `/_control/`. */
 export const CONTROL_PREFIX = '/_control/';
@@ -24,6 +24,11 @@ const ROUTES: Readonly<Record<string, (simulator: Steering, body: unknown, query
   'POST /_control/release': (simulator, body) => {
     if (!isObject(body) || typeof body['gate'] !== 'string') throw new SwitchyardError('invalid_value', 'Send {"gate": "NAME"}.', { param: 'gate' });
     simulator.release(body['gate']);
+    return { ok: true };
+  },
+  'POST /_control/expire': (simulator, body) => {
+    if (!isObject(body) || typeof body['login'] !== 'string') throw new SwitchyardError('invalid_value', 'Send {"login": "LABEL"}.', { param: 'login' });
+    simulator.expire(body['login']);
     return { ok: true };
   },
   'POST /_control/reset': (simulator) => {

@@ -1,4 +1,6 @@
 export type { Behaviour, Quota, QuotaWindow } from './behaviour.ts';
+export type { Login } from './chatgpt/logins.ts';
+export { unsignedJwt } from './chatgpt/unsigned-jwt.ts';
 export type { Clock } from './clock.ts';
 export type { Direction, End, Filler, Say } from './direction.ts';
 export type { Json } from './json.ts';

@@ -24,7 +24,7 @@ import { parseScript } from './script.ts';
 import { asksForSocket, openSockets } from './socket/open-sockets.ts';
 import { playFrames } from './socket/play-frames.ts';
 import type { Connection } from './socket/serve-turns.ts';
-import { surfaceOf } from './surfaces.ts';
+import { TOKEN_PATH, plainPath, surfaceOf } from './surfaces.ts';
 import type { Target } from './target.ts';
 import { targetOf } from './target.ts';
 import type { Mode } from './world.ts';
@@ -49,12 +49,14 @@ export interface Simulator {
   /** `http://HOST:PORT`, without `/v1`. */
   readonly url: string;
   readonly port: number;
-  /** Adds rules behind those that are there; sets models and keys when they are given. @throws SwitchyardError `invalid_value` with the place. */
+  /** Adds rules behind those that are there; sets models, keys, logins and usage when they are given. @throws SwitchyardError `invalid_value` with the place. */
   script(script: unknown): void;
-  /** Forgets rules, models and keys, and shuts gates. */
+  /** Forgets what scripts have said, and shuts gates. */
   clearScript(): void;
   /** Lets go of every answer held at this gate, now and later. */
   release(gate: string): void;
+  /** Ends the access tokens that a login has: its next request is answered 401, and a renewal brings new ones. */
+  expire(login: string): void;
   /** The newest requests, oldest first. `full` shows credentials. */
   received(options?: { readonly full?: boolean }): readonly Received[];
   counters(): Counters;
@@ -103,7 +105,7 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
     keepBody(entry, body.raw, body.decoded);
     const chosen = rules.active ? rules.take(asked(method, path, 'http', key, () => modelIn(body.decoded))) : undefined;
     entry.rule = chosen?.name ?? null;
-    const reply = replyTo(chosen, key, () =>
+    const reply = replyTo(chosen, path, key, () =>
       answer({ method, path, search, headers: req.headers, body: body.decoded }, world, chosen?.behaviour ?? NO_DIRECTION),
     );
     entry.status = reply.status;
@@ -120,7 +122,7 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
   function mayUpgrade(req: IncomingMessage): boolean {
     const { path } = targetOf(req.url ?? '/');
     const key = keyOf(req);
-    if (path !== '/v1/responses' || !asksForSocket(req) || (labels.size > 0 && !labels.has(key))) return false;
+    if (plainPath(path) !== '/v1/responses' || !asksForSocket(req) || isRefused(key)) return false;
     return !rules.hasFor(asked('GET', path, 'http', key, () => ''));
   }
 
@@ -135,7 +137,9 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
     const chosen = rules.active ? rules.take(asked('POST', path, 'socket', key, () => stringOr(create['model'], ''))) : undefined;
     entry.rule = chosen?.name ?? null;
     const body = { ...create, stream: true };
-    const reply = replyTo(chosen, key, () => answer({ method: 'POST', path, search, headers: request.headers, body, kept }, world, chosen?.behaviour ?? {}));
+    const reply = replyTo(chosen, path, key, () =>
+      answer({ method: 'POST', path, search, headers: request.headers, body, kept }, world, chosen?.behaviour ?? {}),
+    );
     entry.status = reply.status;
     await playFrames({ ws, wire }, reply, chosen?.behaviour, {
       clock,
@@ -159,7 +163,7 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
     entry.route = surfaceOf(method, path)?.surface.path ?? path;
     entry.socket = socket;
     const key = keyOf(req);
-    if (ledger.records) entry.key = labels.get(key) ?? printOf(key);
+    if (ledger.records) entry.key = labelOf(key) ?? printOf(key);
     ledger.open(entry);
     return entry;
   }
@@ -172,11 +176,22 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
   }
 
   function asked(method: string, path: string, transport: Transport, key: string, model: () => string): Asked {
-    return { method, path, transport, keyLabel: labels.get(key) ?? '', keyPrint: () => printOf(key), model };
+    return { method, path, transport, keyLabel: labelOf(key) ?? '', keyPrint: () => printOf(key), model };
   }
 
-  function replyTo(chosen: Chosen | undefined, key: string, speak: () => Reply): Reply {
-    if (labels.size > 0 && !labels.has(key)) return refuse(401, { message: 'Incorrect API key provided.', code: 'invalid_api_key' });
+  function labelOf(key: string): string | undefined {
+    return labels.get(key) ?? world.logins.find(key)?.label;
+  }
+
+  function isRefused(key: string): boolean {
+    return (labels.size > 0 || world.logins.areKnown) && labelOf(key) === undefined;
+  }
+
+  function replyTo(chosen: Chosen | undefined, path: string, key: string, speak: () => Reply): Reply {
+    if (path !== TOKEN_PATH && isRefused(key)) {
+      if (world.logins.areKnown) return refuse(401, { message: 'Provided authentication token is expired.', code: 'token_expired' });
+      return refuse(401, { message: 'Incorrect API key provided.', code: 'invalid_api_key' });
+    }
     if (chosen?.ready !== undefined) return chosen.ready;
     const reply = speak();
     const withId: Reply = { ...reply, headers: { 'x-request-id': world.newId('req'), ...reply.headers } };
@@ -193,6 +208,8 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
         world.models = script.models;
         world.strict = true;
       }
+      for (const [label, login] of Object.entries(script.logins ?? {})) world.logins.add(label, login);
+      if (script.usage !== undefined) world.usage = script.usage;
       if (script.pongs !== undefined) sockets.answersPings = script.pongs;
       if (script.keys !== undefined) labels = new Map(Object.entries(script.keys).map(([label, secret]) => [secret, label]));
     },
@@ -200,11 +217,14 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
       rules.clear();
       gates.close();
       labels = new Map();
+      world.logins.clear();
+      world.usage = null;
       sockets.answersPings = true;
       world.models = ownModels;
       world.strict = false;
     },
     release: (gate) => gates.release(gate),
+    expire: (login) => world.logins.expire(login),
     received: ({ full = false } = {}) => ledger.received(full),
     counters: () => ({ ...ledger.counters(), sockets: { opened: sockets.opened, open: sockets.open } }),
     until: (reached) => ledger.until(() => reached(simulator.counters())),

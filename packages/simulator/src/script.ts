@@ -1,6 +1,8 @@
 import type { Behaviour } from './behaviour.ts';
 import type { Check } from './check.ts';
 import { amount, base64, either, flag, json, list, oneOf, record, shape, text, whole } from './check.ts';
+import type { Login } from './chatgpt/logins.ts';
+import type { Json } from './json.ts';
 import { MALFORMATIONS } from './malform.ts';
 import { PRESETS } from './presets.ts';
 import { TRANSPORTS } from './received.ts';
@@ -38,6 +40,10 @@ export interface Script {
   readonly models?: readonly string[];
   /** Accepted keys by label; any other is refused with 401. */
   readonly keys?: Readonly<Record<string, string>>;
+  /** ChatGPT logins by label, whose access tokens are accepted as keys and whose refresh tokens can be used once; others are refused with 401. */
+  readonly logins?: Readonly<Record<string, Login>>;
+  /** The body of `GET /backend-api/wham/usage`. */
+  readonly usage?: Json;
   /** False: pings on sockets are not answered, as by a peer that has vanished. */
   readonly pongs?: boolean;
 }
@@ -109,10 +115,13 @@ const behaviour = shape({
 } satisfies Record<keyof Behaviour, Check>);
 
 const match = shape({ method: text, path: text, model: text, key: text, transport: oneOf(TRANSPORTS), nth: whole(1) });
+const login = shape({ accountId: text, refreshToken: text, accessToken: text, lastsS: whole(1) }, ['accountId', 'refreshToken']);
 const script = shape({
   rules: list(shape({ match, times: either('"always" or a whole number of at least 1', oneOf(['always']), whole(1)), answer: behaviour }, ['answer'])),
   models: list(text),
   keys: record(text),
+  logins: record(login),
+  usage: record(json),
   pongs: flag,
 });
 

@@ -1,3 +1,5 @@
+import { renewLogin } from './chatgpt/renew-login.ts';
+import { checkAccounts, nothingToTell, showUsage } from './chatgpt/wham.ts';
 import { chatCompletions } from './chat-completions.ts';
 import { completions } from './completions.ts';
 import type { Direction } from './direction.ts';
@@ -16,6 +18,11 @@ export interface Surface {
   readonly answer: (call: Call, world: World, direction: Direction) => Reply;
 }
 
+/** Where logins are renewed: the one path that asks for no credential. */
+export const TOKEN_PATH = '/oauth/token';
+/** Where the ChatGPT backend has what the API has below /v1 (codex-protocol 8.5). */
+const CODEX_PREFIX = '/backend-api/codex/';
+
 /** Everything that a simulator serves, in one table (openai-api sections 2 to 6). */
 export const SURFACES: readonly Surface[] = [
   { method: 'POST', path: '/v1/chat/completions', model: true, answer: chatCompletions },
@@ -30,6 +37,12 @@ export const SURFACES: readonly Surface[] = [
   { method: 'POST', path: '/v1/embeddings', model: true, answer: embeddings },
   { method: 'GET', path: '/v1/models', model: false, answer: listModels },
   { method: 'GET', path: '/v1/models/{id}', model: false, answer: getModel },
+  { method: 'GET', path: '/backend-api/wham/accounts/check', model: false, answer: checkAccounts },
+  { method: 'GET', path: '/backend-api/wham/usage', model: false, answer: showUsage },
+  { method: 'GET', path: '/backend-api/wham/rate-limit-reset-credits', model: false, answer: nothingToTell },
+  { method: 'GET', path: '/backend-api/wham/settings/user', model: false, answer: nothingToTell },
+  { method: 'GET', path: '/backend-api/wham/profiles/me', model: false, answer: nothingToTell },
+  { method: 'POST', path: TOKEN_PATH, model: false, answer: renewLogin },
 ];
 
 const EXACT = new Map(SURFACES.filter(({ path }) => !path.includes('{id}')).map((surface) => [`${surface.method} ${surface.path}`, surface]));
@@ -38,8 +51,14 @@ const WITH_ID = SURFACES.filter(({ path }) => path.includes('{id}')).map((surfac
   return { surface, before, after };
 });
 
+/** The path below /v1 that a path of the ChatGPT backend stands for; any other as it is. */
+export function plainPath(path: string): string {
+  return path.startsWith(CODEX_PREFIX) ? `/v1/${path.slice(CODEX_PREFIX.length)}` : path;
+}
+
 /** Finds the surface of a request and the id in its path. */
-export function surfaceOf(method: string, path: string): { surface: Surface; id: string } | undefined {
+export function surfaceOf(method: string, asked: string): { surface: Surface; id: string } | undefined {
+  const path = plainPath(asked);
   const exact = EXACT.get(`${method} ${path}`);
   if (exact !== undefined) return { surface: exact, id: '' };
   for (const { surface, before, after } of WITH_ID) {

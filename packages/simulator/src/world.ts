@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Loose } from './json.ts';
+import { Logins } from './chatgpt/logins.ts';
+import type { Json, Loose } from './json.ts';
 import { ResponseStore } from './response-store.ts';
 
 /** `scriptable`: any model, scripts and `/_control`. `sandbox`: only names that begin `sandbox`, nothing else to steer. */
@@ -29,12 +30,19 @@ export class World {
   models: readonly string[];
   /** Whether a name that is not in `models` is refused. */
   strict = false;
+  readonly logins: Logins;
+  /** The body of `wham/usage`; null for the usual one. */
+  usage: Json = null;
   #ids = 0;
 
   constructor(mode: Mode, now: () => number, nonce: string = randomBytes(6).toString('hex')) {
     this.mode = mode;
     this.now = now;
     this.nonce = nonce;
+    this.logins = new Logins(
+      (prefix) => this.newId(prefix),
+      () => this.seconds(),
+    );
     this.greeting = mode === 'sandbox' ? 'Hello from the Switchyard sandbox, where no real model answers. ' : '';
     this.models = mode === 'sandbox' ? ['sandbox'] : ['gpt-5.5', 'gpt-5.5-mini', 'text-embedding-3-small', 'sandbox'];
   }
