@@ -13,6 +13,7 @@ import type { Listener, ListenerOptions } from './listen.ts';
 import { openStorage } from './open-storage.ts';
 import { writeServerFile } from './server-file.ts';
 import { VERSION } from './version.ts';
+import { watchLoop } from './watch-loop.ts';
 
 /** A server that serves. Disposing it stops accepting, drains, and closes everything in reverse order. */
 export interface Server extends AsyncDisposable {
@@ -47,6 +48,7 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
       sandboxUrl: sandbox === null ? null : `${sandbox.url}/v1`,
       docsPath: together ? '/api/docs' : null,
       maxActive: config['limits.active_requests'] || defaultMaxActive(),
+      loopDelayMs: opened.use(watchLoop()).p99Ms,
     }),
   );
   const admin = adminHandler({

@@ -73,6 +73,8 @@ test.each(SETTING_KEYS)('%s is read from its variable, from the command line and
     'server.cors': ['permissive', '"permissive"'],
     'server.cors_origins': ['https://a.example', '["https://a.example"]'],
     'admin.listen': ['127.0.0.1:9', '"127.0.0.1:9"'],
+    'admission.responses_percent': ['60', '60'],
+    'admission.websocket_percent': ['60', '60'],
     'database.url': ['postgres://h/d', '"postgres://h/d"'],
     'log.level': ['error', '"error"'],
     config: [FILE, ''],

@@ -283,6 +283,13 @@ const SETTINGS = {
     apply: 'restart',
     help: 'Requests in work at once; beyond it they are refused with 503 and `Retry-After`.',
   }),
+  'limits.requests_per_key': row({
+    type: integer({ min: 0, max: 1_000_000 }),
+    default: 0,
+    defaultMeans: 'half of `limits.active_requests`, and no limit while there is only one key',
+    apply: 'restart',
+    help: 'Requests that one key may have in work at once; beyond it they are refused with 429 and `Retry-After`, and other keys are not.',
+  }),
   'limits.connections_per_address': row({
     type: integer({ min: 0, max: 1_000_000 }),
     default: 0,
@@ -317,6 +324,56 @@ const SETTINGS = {
     unit: 'ms',
     apply: 'restart',
     help: 'A client that takes nothing of a waiting answer for this long is cut.',
+  }),
+
+  'admission.responses_percent': row({
+    type: integer({ min: 1, max: 100 }),
+    default: 75,
+    unit: '%',
+    apply: 'restart',
+    help: 'Share of `limits.active_requests` that responses, chat and completions may take.',
+  }),
+  'admission.compact_percent': row({
+    type: integer({ min: 1, max: 100 }),
+    default: 25,
+    unit: '%',
+    apply: 'restart',
+    help: 'The same for `/v1/responses/compact`.',
+  }),
+  'admission.websocket_percent': row({
+    type: integer({ min: 1, max: 100 }),
+    default: 75,
+    unit: '%',
+    apply: 'restart',
+    help: 'The same for turns on WebSockets.',
+  }),
+  'admission.standard_percent': row({
+    type: integer({ min: 1, max: 100 }),
+    default: 50,
+    unit: '%',
+    apply: 'restart',
+    help: 'The same for everything else.',
+  }),
+  'admission.queue': row({
+    type: integer({ min: 0, max: 100_000 }),
+    default: 0,
+    defaultMeans: 'a twelfth of `limits.active_requests`, from 128 to 1024',
+    apply: 'restart',
+    help: 'Requests that may wait for a place at once. When it is full, what was begun least gives way.',
+  }),
+  'admission.wait_ms': row({
+    type: duration({ unit: 'ms', min: 0, max: 60_000 }),
+    default: 750,
+    unit: 'ms',
+    apply: 'restart',
+    help: 'Longest wait for a place, before the request is refused with 503 and `Retry-After`.',
+  }),
+  'admission.pressed_wait_ms': row({
+    type: duration({ unit: 'ms', min: 0, max: 60_000 }),
+    default: 200,
+    unit: 'ms',
+    apply: 'restart',
+    help: 'The same under pressure: after refusals, with a long queue, or with a slow event loop.',
   }),
 
   'requests.keep_days': row({

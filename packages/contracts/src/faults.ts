@@ -147,6 +147,13 @@ export const FAULTS = {
     remedy: 'The account that owns this conversation has used up its quota; wait until `resets_at`, or start a new conversation.',
     sentAs: 'owner_unavailable',
   },
+  rate_limit_exceeded: {
+    status: 429,
+    type: 'rate_limit_error',
+    retry: 'after',
+    level: 'debug',
+    remedy: 'Wait for `Retry-After` seconds and send fewer requests at once; `limits.requests_per_key` says how many a key may have in progress.',
+  },
   internal_error: {
     status: 500,
     type: 'server_error',
@@ -166,7 +173,7 @@ export const FAULTS = {
     type: 'service_unavailable_error',
     retry: 'after',
     level: 'warn',
-    remedy: 'Wait for `Retry-After` seconds; raise `limits.active_requests` if the machine has room.',
+    remedy: 'Wait for `Retry-After` seconds; `switchyard_requests_shed_total` says what was full. Raise `limits.active_requests` if the machine has room.',
   },
   owner_unavailable: {
     status: 503,

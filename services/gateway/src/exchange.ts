@@ -11,6 +11,9 @@ import type { DecisionRecord } from './settle/decision.ts';
 import type { OpenTicket } from './settle/journal.ts';
 import type { Outcome } from './settle/outcome.ts';
 
+/** What an exchange holds of the server's room: nothing, a place among the active requests, or one of its lane too. */
+export type Place = 'none' | 'active' | 'lane';
+
 /** Whom an exchange answers, as far as its end is concerned: an HTTP response, or a turn on a socket. */
 export interface Peer extends Pick<ServerResponse, 'writableFinished' | 'errored' | 'socket'> {
   on(event: 'close', listener: () => void): unknown;
@@ -56,9 +59,11 @@ export interface Taken {
   /** Why the answer was cut short by us, when it was. */
   cut: Extract<Outcome, 'client_left' | 'client_stalled' | 'shut_down'> | null;
   outcome: Outcome;
-  /** What `settle` gives back: a slot of the lane, and the account whose figures count this request. */
-  holdsSlot: boolean;
+  /** What `settle` gives back: its place here, and at the account whose figures count this request. */
+  place: Place;
   countedAt: Account | null;
+  /** Whole milliseconds that it has waited for places. */
+  waitedMs: number;
   /** Its place among the requests that may get an open row; null once it has one. */
   ticket: OpenTicket | null;
   /** Its place among the open exchanges; -1 once it has been settled. */
@@ -101,8 +106,9 @@ export function openExchange<P extends Peer>(given: Given & { readonly response:
     upstreamRequestId: null,
     cut: null,
     outcome: 'open',
-    holdsSlot: false,
+    place: 'none',
     countedAt: null,
+    waitedMs: 0,
     ticket: null,
     openAt: -1,
     stalledSinceMs: null,

@@ -1,6 +1,9 @@
 import { UPSTREAM_FAILURES } from '@switchyard/contracts';
 import { defineMetrics } from '@switchyard/observability';
 import type { MetricDef, Metrics } from '@switchyard/observability';
+import { SHED_REASONS } from './admission/gate.ts';
+import { PRESSURE_SIGNS } from './admission/pressure.ts';
+import { WAIT_ENDS } from './admission/waiting-room.ts';
 import { LOOK_AHEAD_ENDS } from './attempt/look-ahead.ts';
 import { KINDS } from './bindings/kinds.ts';
 import { BACKOFF_REASONS } from './choice/live-figures.ts';
@@ -31,7 +34,28 @@ export const GATEWAY_METRICS = {
     labels: { surface: surfaces },
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
   },
-  switchyard_requests_in_flight: { type: 'gauge', help: 'Requests in progress, by lane.', labels: { lane: lanes } },
+  switchyard_requests_in_flight: { type: 'gauge', help: 'Requests that have been admitted and are in progress, by lane.', labels: { lane: lanes } },
+  switchyard_requests_active: { type: 'gauge', help: 'Requests in progress, with those whose body is being read and those that wait to be admitted.' },
+  switchyard_requests_waiting: { type: 'gauge', help: 'Requests that wait for a place of their lane.', labels: { lane: lanes } },
+  switchyard_admission_waits_total: {
+    type: 'counter',
+    help: 'Waits for a place that have ended, by how. Requests that found one at once are not among them.',
+    labels: { lane: lanes, result: [...WAIT_ENDS] },
+  },
+  switchyard_requests_shed_total: {
+    type: 'counter',
+    help: 'Requests turned away for want of room: no active place (`active_full`), none left of its key (`key_full`), giving way under pressure or to others (`pressure`, `gave_way`), nowhere to wait (`queue_full`), or waited in vain (`timed_out`).',
+    labels: { lane: lanes, why: [...SHED_REASONS] },
+  },
+  switchyard_pressure: {
+    type: 'gauge',
+    help: 'How many ranks of the shedding order are turned away at once, by what presses: recent refusals, a long queue, a slow event loop, or a database that is behind. 0 is no pressure.',
+    labels: { sign: [...PRESSURE_SIGNS] },
+  },
+  switchyard_leases_reclaimed_total: {
+    type: 'counter',
+    help: 'Requests whose places had to be taken back though their connection was gone. Anything but 0 is a fault of Switchyard.',
+  },
   switchyard_upstream_in_flight: { type: 'gauge', help: 'Attempts in progress at upstreams.' },
   switchyard_upstream_attempts_total: {
     type: 'counter',

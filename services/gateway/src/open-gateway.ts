@@ -8,7 +8,10 @@ import type { Logger, Metrics } from '@switchyard/observability';
 import type { Vault } from '@switchyard/security';
 import type { AccountDraft } from './accounts/account-draft.ts';
 import { AccountRegistry } from './accounts/account-registry.ts';
-import { Slots } from './admission/slots.ts';
+import { Gate } from './admission/gate.ts';
+import { laneLimits, usualKeyLimit, usualQueue } from './admission/lanes.ts';
+import { PRESSURE_SIGNS, Pressure } from './admission/pressure.ts';
+import { WaitingRoom } from './admission/waiting-room.ts';
 import { Bindings } from './bindings/bindings.ts';
 import { KINDS, kindLimits } from './bindings/kinds.ts';
 import { LiveFigures } from './choice/live-figures.ts';
@@ -25,6 +28,7 @@ import { ownAnswers } from './http/own-answers.ts';
 import { BodyMemory } from './intake/read-body.ts';
 import { openGatewayMetrics, tallies } from './metrics.ts';
 import { LANES } from './routes.ts';
+import type { Lane } from './routes.ts';
 import { serialReload } from './serial-reload.ts';
 import { Sockets } from './serve-socket.ts';
 import { serve, upgradeOf } from './serve.ts';
@@ -60,6 +64,8 @@ export interface GatewayParts {
   readonly docsPath: string | null;
   /** Requests in progress at most, already worked out from the setting and the file descriptors. */
   readonly maxActive: number;
+  /** 99th percentile of the delay of the event loop since the last call, in milliseconds. */
+  readonly loopDelayMs: () => number;
 }
 
 /** The data plane and its control plane, without a listener: the server hands requests in. */
@@ -111,7 +117,6 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const db = database.kysely;
   const live = new LiveFigures();
   const keys = new KeyTable();
-  const slots = new Slots(parts.maxActive);
   const memory = new BodyMemory(config['limits.body_memory_bytes']);
   const registry = new AccountRegistry({ db, vault, live, connectTimeoutMs: config['upstream.connect_timeout_ms'], log });
   opened.defer(() => registry.close());
@@ -128,7 +133,36 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
 
   const readBindings = (sinceS: number): Promise<void> => loadBindings(database.pool, limits, sinceS, (rows) => bindings.take(rows));
 
-  const reloadKeys = async (): Promise<void> =>
+  const after: After = (ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  };
+  const pressure = new Pressure(nowMs);
+  const countWait = laneTallies((lane) => tallies(metrics.switchyard_admission_waits_total, (result) => ({ lane, result })));
+  const countShed = laneTallies((lane) => tallies(metrics.switchyard_requests_shed_total, (why) => ({ lane, why })));
+  const room = new WaitingRoom({
+    max: config['admission.queue'] || usualQueue(parts.maxActive),
+    waitMs: config['admission.wait_ms'],
+    pressedWaitMs: Math.min(config['admission.wait_ms'], config['admission.pressed_wait_ms']),
+    pressure,
+    nowMs,
+    after,
+    onEnd: ({ match }, end) => countWait[match.surface.lane](end),
+  });
+  const gate = new Gate({
+    maxActive: parts.maxActive,
+    laneLimits: laneLimits(parts.maxActive, {
+      responses: config['admission.responses_percent'],
+      compact: config['admission.compact_percent'],
+      websocket: config['admission.websocket_percent'],
+      standard: config['admission.standard_percent'],
+    }),
+    room,
+    pressure,
+    onShed: (lane, why) => countShed[lane](why),
+  });
+
+  const reloadKeys = async (): Promise<void> => {
     keys.replace(
       (await listKeys(db, 'live')).map(({ id, name, digest, models, accounts }) => ({
         id,
@@ -138,6 +172,8 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
         accounts: accounts && new Set(accounts),
       })),
     );
+    gate.limitKeys(config['limits.requests_per_key'] || usualKeyLimit(parts.maxActive, keys.size));
+  };
   const reload = serialReload({
     async load() {
       const before = registry.known;
@@ -212,18 +248,15 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const countAnswer = tallies(metrics.switchyard_upstream_attempts_total, (digit) => ({ class: `${digit}xx` }));
   const countDisagreement = tallies(metrics.switchyard_affinity_disagreements_total, (kind) => ({ kind }));
   const countBound = tallies(metrics.switchyard_binding_waits_total, (result) => ({ result }));
-  const settler = new Settler({ slots, live, memory, journal, metrics, nowMs });
-  const retries = new RetryBudget(() => slots.total, nowMs);
-  const after: After = (ms, run) => {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
-  };
+  const settler = new Settler({ gate, live, memory, journal, metrics, log, nowMs });
+  const retries = new RetryBudget(() => gate.active, nowMs);
   const attempts: AttemptParts = {
     live,
     metrics,
     retries,
     holds: new Holds(nowMs, after),
     after,
+    pressure,
     lookedAhead: tallies(metrics.switchyard_look_aheads_total, (ended) => ({ ended })),
     answered: (status) => countAnswer(STATUS_CLASSES[Math.floor(status / 100)] ?? '5'),
     log,
@@ -253,7 +286,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const pipeline: PipelineParts = {
     keys,
     snapshot: () => registry.snapshot,
-    slots,
+    gate,
     bodyLimits: { maxBytes: config['limits.body_bytes'], memory },
     owners: { bindings, onDisagreement: countDisagreement },
     attempts,
@@ -287,7 +320,12 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     log,
   };
 
-  for (const lane of LANES) metrics.switchyard_requests_in_flight.follow({ lane }, () => slots.inFlight(lane));
+  for (const lane of LANES) {
+    metrics.switchyard_requests_in_flight.follow({ lane }, () => gate.inLane(lane));
+    metrics.switchyard_requests_waiting.follow({ lane }, () => gate.waitingFor(lane));
+  }
+  metrics.switchyard_requests_active.follow(() => gate.active);
+  for (const sign of PRESSURE_SIGNS) metrics.switchyard_pressure.follow({ sign }, () => pressure.of(sign));
   metrics.switchyard_upstream_in_flight.follow(() => live.totalInFlight);
   metrics.switchyard_retries_in_progress.follow(() => retries.taken);
   metrics.switchyard_request_body_bytes.follow(() => memory.held);
@@ -301,6 +339,8 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const stallLimitMs = config['limits.stalled_client_ms'];
   const sweep = setInterval(() => {
     settler.cutStalled(nowMs() - stallLimitMs);
+    settler.reclaim();
+    pressure.tick({ loopDelayMs: parts.loopDelayMs(), journalRows: journal.backlog });
     bindings.sweep(SWEPT_PER_TICK);
   }, 1_000);
   sweep.unref();
@@ -349,6 +389,10 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function laneTallies<T>(open: (lane: Lane) => T): Readonly<Record<Lane, T>> {
+  return { responses: open('responses'), compact: open('compact'), websocket: open('websocket'), standard: open('standard') };
 }
 
 function draftOfEntry(entry: AccountEntry): AccountDraft {

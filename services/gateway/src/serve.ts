@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchyardError, newId } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/observability';
-import type { Slots } from './admission/slots.ts';
+import type { Gate } from './admission/gate.ts';
 import { runAttempts } from './attempt/run-attempts.ts';
 import type { AttemptParts } from './attempt/run-attempts.ts';
 import { resolveOwner } from './bindings/resolve-owner.ts';
@@ -27,7 +27,7 @@ import type { Settler } from './settle/settler.ts';
 export interface PipelineParts {
   readonly keys: KeyTable;
   readonly snapshot: () => Snapshot;
-  readonly slots: Slots;
+  readonly gate: Gate;
   readonly bodyLimits: BodyLimits;
   readonly owners: OwnerParts;
   readonly attempts: AttemptParts;
@@ -49,8 +49,8 @@ export interface PipelineParts {
 }
 
 /**
- * The life of a request: edge → intake → admission → choice and attempt → relay → settle. One direction; every stage may refuse, and
- * a refusal is a row of the fault table.
+ * The life of a request: edge → an active place → intake → a place of its lane → choice and attempt → relay → settle. One direction; every
+ * stage may refuse, and a refusal is a row of the fault table.
  * @see product section 2
  */
 export function serve(request: IncomingMessage, response: ServerResponse, parts: PipelineParts): void {
@@ -93,12 +93,12 @@ export function serve(request: IncomingMessage, response: ServerResponse, parts:
   void pass(exchange, parts);
 }
 
-/** Takes an exchange from admission to the relay, which goes on by itself. Never rejects. */
+/** Takes an exchange through the stages to the relay, which goes on by itself. Never rejects. */
 async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
   const { request, response, match, head } = exchange;
   try {
-    parts.slots.take(match.surface.lane);
-    parts.settler.holdsSlot(exchange);
+    const full = parts.gate.enter(exchange);
+    if (full !== null) return refuse(exchange, full, parts.log);
     const facts = await readFacts(request, response, match.surface, head, parts.bodyLimits, parts.snapshot().accounts.length > 1);
     if (facts === null || !parts.settler.takeFacts(exchange, facts)) return;
     const snapshot = parts.snapshot();
@@ -107,6 +107,12 @@ async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
     const found = resolveOwner(exchange, snapshot, parts.owners);
     const owner = found instanceof Promise ? await found : found;
     if (exchange.openAt === -1) return; // the client left meanwhile
+    const shut = parts.gate.admit(exchange, owner);
+    if (shut !== null) {
+      const refusal = shut instanceof Promise ? await shut : shut;
+      if (exchange.openAt === -1) return;
+      if (refusal !== null) return refuse(exchange, refusal, parts.log);
+    }
     const committed = await runAttempts(exchange, snapshot, owner, parts.attempts);
     if (committed === null) return;
     parts.settler.holdsAccount(exchange, committed.account);

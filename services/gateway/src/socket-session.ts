@@ -290,7 +290,7 @@ export class SocketSession implements TurnLine, TurnRoute, FrameSink {
 
   async #run(exchange: Turn, { data, read }: Waiting, isKnown: boolean): Promise<void> {
     const { pipeline, speaking, declined } = this.#parts;
-    const { settler, slots, log } = pipeline;
+    const { settler, gate, log } = pipeline;
     let isStale = false;
     try {
       if (read instanceof SwitchyardError) {
@@ -301,8 +301,8 @@ export class SocketSession implements TurnLine, TurnRoute, FrameSink {
       settler.takeFacts(exchange, read.turn!);
       if (!isKnown) throw new SwitchyardError('invalid_api_key', 'This API key has been revoked.');
       if (pipeline.isStopping()) throw new SwitchyardError('shutting_down', 'The server is stopping.');
-      slots.take(exchange.match.surface.lane);
-      settler.holdsSlot(exchange);
+      const full = gate.enter(exchange);
+      if (full !== null) throw full;
       const snapshot = pipeline.snapshot();
       refuseUnknownModel(read.turn!.model!, exchange.key, snapshot);
       this.#facts = read;
@@ -313,6 +313,12 @@ export class SocketSession implements TurnLine, TurnRoute, FrameSink {
       const held = before === null ? undefined : snapshot.byId.get(before.id);
       const isLoose = bound === null || (bound.strength === 'soft' && exchange.affinity?.kind !== 'response');
       const owner: Owner | null = isLoose && held !== undefined ? { account: held, strength: 'hard' } : bound;
+      const shut = gate.admit(exchange, owner);
+      if (shut !== null) {
+        const refusal = await shut;
+        if (exchange.openAt === -1) return;
+        if (refusal !== null) throw refusal;
+      }
       isStale = this.#settleLink(owner === null || owner.strength === 'soft' ? null : owner.account, read);
       const committed = await runTurn(exchange, speaking(snapshot), owner, this, pipeline.attempts);
       if (committed === null) return;

@@ -43,7 +43,7 @@ interface OtherGateway extends AsyncDisposable {
 }
 
 /** @param accounts  How many simulators, each an account named a, b, … that serves the model `m`. */
-export async function openTestGateway(accounts = 1, settings: Readonly<Record<string, string>> = {}): Promise<TestGateway> {
+export async function openTestGateway(accounts = 1, settings: Readonly<Record<string, string>> = {}, maxActive = 1_000): Promise<TestGateway> {
   await using opened = new AsyncDisposableStack();
   const home = opened.use(await temporaryHome());
   const { connection, pool } = opened.use(await testDatabase({ sets: [GATEWAY_MIGRATIONS] }));
@@ -72,7 +72,8 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
         nowMs: () => performance.now() + skippedMs,
         sandboxUrl: null,
         docsPath: null,
-        maxActive: 1_000,
+        maxActive,
+        loopDelayMs: () => 0,
       }),
     );
     const server = createServer({ shouldUpgradeCallback: gateway.mayUpgrade }, (request, response) => gateway.handle(request, response));

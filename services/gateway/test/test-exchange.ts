@@ -24,7 +24,7 @@ export function testExchange(surfaceName: string, request: IncomingMessage, resp
       turnState: null,
       session: null,
     },
-    key: { id: 'key_test', name: 'test', models: null, accounts: null },
+    key: { id: 'key_test', name: 'test', models: null, accounts: null, load: { active: 0 } },
     clientAddress: null,
     startedAtMs: 0,
     startedMs: 0,

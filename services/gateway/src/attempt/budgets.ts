@@ -4,10 +4,11 @@ export interface Budget {
   readonly ms: number;
 }
 
-/** Of a new conversation, and of one that goes on (product section 2). */
+/** Of a new conversation, of one that goes on, and of either while the server is pressed (product section 2). */
 export const BUDGETS = {
   fresh: { attempts: 12, ms: 3_000 },
   continuation: { attempts: 24, ms: 12_000 },
+  pressed: { attempts: 6, ms: 800 },
 } as const satisfies Readonly<Record<string, Budget>>;
 
 /**

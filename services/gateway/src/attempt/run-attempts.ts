@@ -1,6 +1,7 @@
 import { SwitchyardError, UpstreamFailure } from '@switchyard/contracts';
 import type { UpstreamAnswer, UpstreamCall, UpstreamRequest } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/observability';
+import type { Pressure } from '../admission/pressure.ts';
 import type { Account, Snapshot } from '../choice/account.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
 import type { Choice } from '../choice/choose-account.ts';
@@ -41,6 +42,7 @@ export interface AttemptParts {
   /** Counts a look at the opening of a stream by how it ended. */
   readonly lookedAhead: (ended: LookAheadEnd) => void;
   readonly retries: RetryBudget;
+  readonly pressure: Pick<Pressure, 'isOn'>;
   readonly holds: Holds;
   readonly log: Logger;
   readonly nowMs: () => number;
@@ -69,7 +71,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
   const { live, nowMs, retries } = parts;
   const model = exchange.facts!.model;
   const isOwned = owner !== null && owner.strength !== 'soft';
-  const budget = owner === null ? BUDGETS.fresh : BUDGETS.continuation;
+  const budget = parts.pressure.isOn ? BUDGETS.pressed : owner === null ? BUDGETS.fresh : BUDGETS.continuation;
   if (isOwned) {
     const refusal = exhaustedOwner(owner, live, nowMs(), parts.wallClockMs);
     if (refusal !== null) {
@@ -81,7 +83,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
   let attempts: AttemptRecord[] = NO_ATTEMPTS;
   let tried: readonly Account[] = NOBODY;
   let spentMs = 0;
-  let waitedMs = 0;
+  let waitedMs = exchange.waitedMs;
   let last: Refused | null = null;
   let failure: UpstreamFailure | null = null;
   for (;;) {
@@ -113,6 +115,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     }
 
     const record = openRecord(account, choice, chosenBy, live.inFlight(account.slot), nowMs() - exchange.startedMs, waitedMs);
+    waitedMs = 0;
     if (attempts === NO_ATTEMPTS) {
       // Written as literals, which hold one; an array that grows by `push` begins with room for seventeen.
       attempts = [record];

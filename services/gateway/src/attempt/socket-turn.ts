@@ -53,7 +53,7 @@ export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner 
   const isOwned = owner !== null && owner.strength !== 'soft';
   const refusal = !isOwned ? null : exhaustedOwner(owner, live, nowMs(), parts.wallClockMs);
   if (refusal !== null) throw refusal;
-  const budget = owner === null ? BUDGETS.fresh : BUDGETS.continuation;
+  const budget = parts.pressure.isOn ? BUDGETS.pressed : owner === null ? BUDGETS.fresh : BUDGETS.continuation;
   retries.earn();
   const tried: Account[] = [];
   let spentMs = 0;
@@ -74,7 +74,7 @@ export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner 
       parts.metrics.switchyard_retries_refused_total.inc();
       break;
     }
-    const record = openRecord(account, pick, pick.by, live.inFlight(account.slot), nowMs() - exchange.startedMs, 0);
+    const record = openRecord(account, pick, pick.by, live.inFlight(account.slot), nowMs() - exchange.startedMs, isFirst ? exchange.waitedMs : 0);
     attempts.push(record);
     const wasOpen = route.openTo?.id === account.id;
     tried.push(account);

@@ -8,10 +8,17 @@ export interface KeyRecord {
   readonly models: ReadonlySet<string> | null;
   /** Ids of the accounts it may use; null is all. */
   readonly accounts: ReadonlySet<string> | null;
+  /** What it has going on; one and the same for as long as the key lives. */
+  readonly load: KeyLoad;
+}
+
+/** Requests of a key that are in progress. */
+export interface KeyLoad {
+  active: number;
 }
 
 /** A key with the digest that stands for it. */
-export interface StoredKey extends KeyRecord {
+export interface StoredKey extends Omit<KeyRecord, 'load'> {
   readonly digest: Buffer;
 }
 
@@ -28,7 +35,9 @@ export class KeyTable {
   #recognised = new Map<string, KeyRecord>();
 
   replace(keys: readonly StoredKey[]): void {
-    this.#byDigest = new Map(keys.map(({ digest, ...record }) => [digest.toString('latin1'), record]));
+    const loads = new Map<string, KeyLoad>();
+    for (const { id, load } of this.#byDigest.values()) loads.set(id, load);
+    this.#byDigest = new Map(keys.map(({ digest, ...record }) => [digest.toString('latin1'), { ...record, load: loads.get(record.id) ?? { active: 0 } }]));
     this.#recognised = new Map();
   }
 

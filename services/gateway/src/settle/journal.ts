@@ -70,6 +70,11 @@ export class Journal implements BindingStore {
     });
   }
 
+  /** Rows that the database has not taken yet. */
+  get backlog(): number {
+    return this.#commits.queued;
+  }
+
   get isAvailable(): boolean {
     return this.#database.isAvailable();
   }

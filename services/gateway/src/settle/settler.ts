@@ -1,5 +1,6 @@
 import { SwitchyardError } from '@switchyard/contracts';
-import type { Slots } from '../admission/slots.ts';
+import type { Logger } from '@switchyard/observability';
+import type { Gate } from '../admission/gate.ts';
 import type { Account } from '../choice/account.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import type { Taken } from '../exchange.ts';
@@ -13,18 +14,21 @@ import type { Journal } from './journal.ts';
 import type { Outcome } from './outcome.ts';
 
 const EMPTY = Buffer.alloc(0);
+/** How long a request may outlive its connection before it counts as forgotten. */
+const RECLAIM_MS = 5_000;
 
 export interface SettlerParts {
-  readonly slots: Slots;
+  readonly gate: Pick<Gate, 'leave'>;
   readonly live: LiveFigures;
   readonly memory: BodyMemory;
-  readonly journal: Journal;
+  readonly journal: Pick<Journal, 'opened' | 'ended'>;
   readonly metrics: GatewayMetrics;
+  readonly log: Logger;
   readonly nowMs: () => number;
 }
 
 /**
- * Keeps every exchange that is open and ends each exactly once, when its response closes: slots and memory are given back, the
+ * Keeps every exchange that is open and ends each exactly once, when its response closes: places and memory are given back, the
  * journal and the metrics are told. Whatever a stage took, this gives back; no stage does it on its own.
  */
 export class Settler {
@@ -33,6 +37,8 @@ export class Settler {
   readonly #open: Taken[] = [];
   readonly #bySurface: ReadonlyMap<string, SurfaceCounters>;
   readonly #refused: (key: string) => void;
+  /** Since when connections of requests that are open have been gone. */
+  readonly #gone = new WeakMap<Taken, number>();
   #idle: (() => void) | null = null;
 
   constructor(parts: SettlerParts) {
@@ -50,10 +56,6 @@ export class Settler {
     exchange.openAt = this.#open.push(exchange) - 1;
     this.#parts.journal.opened(exchange);
     exchange.response.on('close', () => this.#settle(exchange));
-  }
-
-  holdsSlot(exchange: Taken): void {
-    exchange.holdsSlot = true;
   }
 
   /** Gives the exchange what its body said. @returns false when it has ended meanwhile and nothing is left to do */
@@ -99,6 +101,25 @@ export class Settler {
     for (const exchange of this.#open) cut(exchange, 'shut_down');
   }
 
+  /**
+   * Ends what was not ended though its connection is gone, and counts it. It never happens; if it does, it is a fault of ours, and must not
+   * cost a place for ever.
+   */
+  reclaim(): void {
+    const { metrics, log, nowMs } = this.#parts;
+    for (let i = this.#open.length - 1; i >= 0; i--) {
+      const exchange = this.#open[i]!;
+      if (!exchange.request.socket.destroyed) continue;
+      const sinceMs = this.#gone.get(exchange);
+      if (sinceMs === undefined) this.#gone.set(exchange, nowMs());
+      else if (nowMs() - sinceMs > RECLAIM_MS) {
+        metrics.switchyard_leases_reclaimed_total.inc();
+        log.error('lease_reclaimed', 'A request had not ended though its connection was gone; its places were taken back', { request_id: exchange.id });
+        this.#settle(exchange);
+      }
+    }
+  }
+
   /** Resolves when nothing is open. */
   async idle(): Promise<void> {
     if (this.#open.length > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
@@ -115,13 +136,14 @@ export class Settler {
   }
 
   #settle(exchange: Taken): void {
-    const { slots, live, memory, journal, nowMs } = this.#parts;
+    if (exchange.openAt === -1) return;
+    const { gate, live, memory, journal, nowMs } = this.#parts;
     const endedMs = nowMs();
     this.#close(exchange);
     if (!exchange.response.writableFinished && exchange.outcome !== 'upstream_cut') cutShort(exchange);
     // Also after a whole answer: a request body may still be on its way up. Aborting an attempt that has ended does nothing.
     exchange.call?.abort();
-    if (exchange.holdsSlot) slots.release(exchange.match.surface.lane);
+    gate.leave(exchange);
     if (exchange.countedAt !== null) live.finish(exchange.countedAt.slot);
     if (exchange.facts !== null) memory.release(exchange.facts.body.length);
     journal.ended(exchange, endedMs);
