@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { isLoopback } from '@switchyard/config';
+import { SETTING_KEYS, isLoopback } from '@switchyard/config';
 import type { Config } from '@switchyard/config';
-import { newId } from '@switchyard/contracts';
+import { FaultBudget, newId } from '@switchyard/contracts';
 import { createMetrics } from '@switchyard/observability';
 import type { Logger } from '@switchyard/observability';
 import { readAdminToken } from '@switchyard/security';
@@ -30,7 +30,8 @@ export interface Server extends AsyncDisposable {
 /** Builds the whole server, in order: storage, services, listeners. A failure half-way closes what was opened. */
 export async function openServer(config: Config, log: Logger): Promise<Server> {
   await using opened = new AsyncDisposableStack();
-  const storage = opened.use(await openStorage(config, log));
+  const faults = faultBudget(config, log);
+  const storage = opened.use(await openStorage(config, log, 'server', faults));
   const sandbox = config['gateway.sandbox'] ? opened.use(await openSimulator({ mode: 'sandbox', keep: 0 })) : null;
   const metrics = createMetrics();
   const token = readAdminToken({ home: config.home, fromSetting: config['admin.token'] });
@@ -43,12 +44,13 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
       vault: storage.vault,
       log: log.child({ component: 'gateway' }),
       metrics,
-      wallClockMs: Date.now,
+      wallClockMs: faults === null || config['faults.clock_offset_ms'] === 0 ? Date.now : () => Date.now() + config['faults.clock_offset_ms'],
       nowMs: () => performance.now(),
       sandboxUrl: sandbox === null ? null : `${sandbox.url}/v1`,
       docsPath: together ? '/api/docs' : null,
       maxActive: config['limits.active_requests'] || defaultMaxActive(),
       loopDelayMs: opened.use(watchLoop()).p99Ms,
+      faults,
     }),
   );
   const admin = adminHandler({
@@ -105,6 +107,19 @@ export async function openServer(config: Config, log: Logger): Promise<Server> {
     cutOff: () => cutting.abort(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** What is to fail on purpose, said in the log; null when nothing is. */
+function faultBudget(config: Config, log: Logger): FaultBudget | null {
+  if (!config['faults.enabled']) return null;
+  const names = SETTING_KEYS.filter((key) => key.startsWith('faults.') && key !== 'faults.enabled' && config[key] !== 0);
+  log.warn('faults_enabled', 'Failures are being made on purpose; outside of a test, switch faults.enabled off', { names });
+  return new FaultBudget({
+    upstream_connect: config['faults.upstream_connect_errors'],
+    upstream_read: config['faults.stream_read_errors'],
+    state_save: config['faults.state_save_errors'],
+    migration: config['faults.migration_errors'],
+  });
 }
 
 /** Half of the file descriptors that are free, at most 12 000: each request takes one here and one upstream (product section 5). */

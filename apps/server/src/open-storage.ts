@@ -1,5 +1,6 @@
 import { isLoopback } from '@switchyard/config';
 import type { Config } from '@switchyard/config';
+import type { FaultBudget } from '@switchyard/contracts';
 import { migrate, openDatabase, startEmbeddedPostgres } from '@switchyard/database';
 import type { Database } from '@switchyard/database';
 import type { Logger } from '@switchyard/observability';
@@ -18,7 +19,7 @@ export interface Storage extends AsyncDisposable {
  * Opens the database (our own PostgreSQL, or the one that `database.url` names), brings it up to date, and opens the vault.
  * @throws DatabaseRefusal, SecurityRefusal
  */
-export async function openStorage(config: Config, log: Logger, use: 'server' | 'command' = 'server'): Promise<Storage> {
+export async function openStorage(config: Config, log: Logger, use: 'server' | 'command' = 'server', faults: FaultBudget | null = null): Promise<Storage> {
   await using opened = new AsyncDisposableStack();
   const { home } = config;
   ensurePrivateHome(home);
@@ -33,10 +34,14 @@ export async function openStorage(config: Config, log: Logger, use: 'server' | '
   const url = config['database.url'];
   const connection = url ? { url } : opened.use(await startEmbeddedPostgres({ home, log: databaseLog, use })).connection;
   const poolSize = use === 'command' ? 2 : config['database.pool_size'];
-  await migrate({ connection, sets: [GATEWAY_MIGRATIONS], log: databaseLog });
+  await migrate({ connection, sets: [GATEWAY_MIGRATIONS], log: databaseLog, ...(faults === null ? {} : { beforeCommit: () => failMigration(faults) }) });
   const database = opened.use(await openDatabase<GatewayTables>({ connection, poolSize, log: databaseLog }));
   const owned = opened.move();
   return { database, vault, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function failMigration(faults: FaultBudget): void {
+  if (faults.take('migration')) throw new Error('a fault that was made on purpose (faults.enabled)');
 }
 
 /**

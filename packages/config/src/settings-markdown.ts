@@ -13,7 +13,9 @@ const SECTION_TITLES: Readonly<Record<string, string>> = {
   affinity: 'Conversations',
   websocket: 'WebSocket',
   limits: 'Limits',
+  admission: 'Admission',
   requests: 'Request log',
+  faults: 'Failures on purpose',
   metrics: 'Metrics',
   log: 'Logs',
 };

@@ -1,5 +1,6 @@
 export { FAULTS, SwitchyardError, errorEnvelope, retryAfterSeconds } from './faults.ts';
 export type { ErrorEnvelope, Fault, FaultCode, RetryAdvice } from './faults.ts';
+export { FaultBudget } from './fault-budget.ts';
 export { ID_PREFIXES, isId, newId } from './ids.ts';
 export type { IdKind } from './ids.ts';
 export { UPSTREAM_FAILURES, UpstreamFailure } from './upstream.ts';

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Duplex } from 'node:stream';
 import { SwitchyardError, newId } from '@switchyard/contracts';
+import type { FaultBudget } from '@switchyard/contracts';
 import type { AccountEntry, Config } from '@switchyard/config';
 import type { Database } from '@switchyard/database';
 import type { Logger, Metrics } from '@switchyard/observability';
@@ -19,8 +20,10 @@ import { clientAddressReader } from './edge/client-address.ts';
 import { corsPolicy, originPolicy } from './edge/cors.ts';
 import { Holds } from './attempt/holds.ts';
 import { RetryBudget } from './attempt/retry-budget.ts';
+import { faultySocket } from './attempt/faulty-upstream.ts';
 import { noteBroken } from './attempt/run-attempts.ts';
 import type { AttemptParts } from './attempt/run-attempts.ts';
+import { openUpstreamSocket } from './attempt/socket-upstream.ts';
 import type { After } from './attempt/pause.ts';
 import { KeyTable } from './edge/key-table.ts';
 import { adminApi } from './http/admin-api.ts';
@@ -40,6 +43,7 @@ import { loadBindings, pruneBindings } from './store/bindings.ts';
 import { BINDINGS_CHANNEL, unpackNotice } from './store/binding-notices.ts';
 import { claimInstance, hasCompany } from './store/instance.ts';
 import { listKeys } from './store/keys.ts';
+import { writeJournal } from './store/write-journal.ts';
 import { dropOldPartitions, makePartitions } from './store/partitions.ts';
 import type { DB } from './store/schema.gen.ts';
 import { askModels, declareAccount } from './use/accounts.ts';
@@ -66,6 +70,8 @@ export interface GatewayParts {
   readonly maxActive: number;
   /** 99th percentile of the delay of the event loop since the last call, in milliseconds. */
   readonly loopDelayMs: () => number;
+  /** Failures to be made on purpose; null when there are to be none. */
+  readonly faults: FaultBudget | null;
 }
 
 /** The data plane and its control plane, without a listener: the server hands requests in. */
@@ -110,7 +116,7 @@ const HOUR_MS = 3_600_000;
  * Opens the gateway on a migrated database. Disposing it writes what is left and closes every upstream connection; call `drain` first.
  */
 export async function openGateway(parts: GatewayParts): Promise<Gateway> {
-  const { config, database, vault, log, wallClockMs, nowMs } = parts;
+  const { config, database, vault, log, wallClockMs, nowMs, faults } = parts;
   await using opened = new AsyncDisposableStack();
   const metrics = openGatewayMetrics(parts.metrics);
   const instanceId = newId('instance', wallClockMs());
@@ -118,7 +124,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const live = new LiveFigures();
   const keys = new KeyTable();
   const memory = new BodyMemory(config['limits.body_memory_bytes']);
-  const registry = new AccountRegistry({ db, vault, live, connectTimeoutMs: config['upstream.connect_timeout_ms'], log });
+  const registry = new AccountRegistry({ db, vault, live, connectTimeoutMs: config['upstream.connect_timeout_ms'], faults, log });
   opened.defer(() => registry.close());
 
   await makePartitions(database.pool, wallClockMs(), 3);
@@ -127,7 +133,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     turn_state: config['affinity.max_turn_states'],
     session: config['affinity.max_sessions'],
   });
-  const journal: Journal = new Journal(database, instanceId, metrics, log, nowMs, (rows) => bindings.take(rows));
+  const journal: Journal = new Journal(database, instanceId, metrics, log, nowMs, (rows) => bindings.take(rows), faults === null ? writeJournal : faultyWrite(faults));
   const clockAheadMs = wallClockMs() - nowMs();
   const bindings = new Bindings({ store: journal, limits, nowS: () => Math.floor((nowMs() + clockAheadMs) / 1_000) });
 
@@ -271,6 +277,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const corsSettings = { permissive: config['server.cors'] === 'permissive', origins: config['server.cors_origins'] };
   const sockets = new Sockets({
     isOn: config['websocket.enabled'],
+    openUpstream: faults === null ? openUpstreamSocket : faultySocket(faults),
     mayCall: originPolicy(corsSettings),
     max: parts.maxActive,
     connectMs: SOCKET_CONNECT_MS,
@@ -389,6 +396,11 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Writing the journal, failing as often as the budget says. */
+function faultyWrite(faults: FaultBudget): typeof writeJournal {
+  return (...args) => (faults.take('state_save') ? Promise.reject(new Error('a fault that was made on purpose (faults.enabled)')) : writeJournal(...args));
 }
 
 function laneTallies<T>(open: (lane: Lane) => T): Readonly<Record<Lane, T>> {

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { makeSnapshot } from './choice/account.ts';
 import type { Account, Snapshot } from './choice/account.ts';
-import type { SocketLimits } from './attempt/socket-upstream.ts';
+import type { openUpstreamSocket, SocketLimits } from './attempt/socket-upstream.ts';
 import type { KeyRecord } from './edge/key-table.ts';
 import type { RequestHead } from './edge/read-head.ts';
 import type { SocketGate } from './edge/upgrade.ts';
@@ -15,6 +15,7 @@ import { SocketSession } from './socket-session.ts';
 
 export interface SocketsOptions extends SocketLimits {
   readonly isOn: boolean;
+  readonly openUpstream: typeof openUpstreamSocket;
   readonly mayCall: (origin: string) => boolean;
   /** Sockets at most: each takes two file descriptors. */
   readonly max: number;
@@ -63,12 +64,13 @@ export class Sockets {
       socket.destroy();
       return;
     }
-    const { metrics, connectMs, frameBytes, pingMs, retireMs, idleMs } = this.#options;
+    const { metrics, openUpstream, connectMs, frameBytes, pingMs, retireMs, idleMs } = this.#options;
     this.#server.handleUpgrade(request, socket, head, (ws) => {
       const session = new SocketSession(
         { ...upgrade, ws, wire: request.socket, request },
         {
           pipeline,
+          openUpstream,
           connectMs,
           frameBytes,
           pingMs,

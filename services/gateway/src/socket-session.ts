@@ -6,8 +6,7 @@ import type { WebSocket } from 'ws';
 import { HoldFrames } from './attempt/hold-frames.ts';
 import { refusalFrame, runTurn } from './attempt/socket-turn.ts';
 import type { CommittedTurn, TurnRoute } from './attempt/socket-turn.ts';
-import { openUpstreamSocket } from './attempt/socket-upstream.ts';
-import type { FrameSink, RefusedUpgrade, SocketCall, SocketLimits, UpstreamSocket } from './attempt/socket-upstream.ts';
+import type { openUpstreamSocket, FrameSink, RefusedUpgrade, SocketCall, SocketLimits, UpstreamSocket } from './attempt/socket-upstream.ts';
 import type { Owner } from './attempt/owner.ts';
 import { resolveOwner } from './bindings/resolve-owner.ts';
 import type { Account, Snapshot } from './choice/account.ts';
@@ -38,6 +37,7 @@ export interface Upgraded {
 
 export interface SessionParts extends SocketLimits {
   readonly pipeline: PipelineParts;
+  readonly openUpstream: typeof openUpstreamSocket;
   /** Age at which a socket is closed between two turns. */
   readonly retireMs: number;
   /** Longest silence of an upstream within a turn. */
@@ -386,7 +386,7 @@ export class SocketSession implements TurnLine, TurnRoute, FrameSink {
     if (this.#link !== null && !isSame(this.#link.account, account)) this.drop();
     if (this.#link === null) {
       const { head, match } = this.#upgraded;
-      this.#opening = openUpstreamSocket(account, match.query, head.forward, this.#parts, nowMs);
+      this.#opening = this.#parts.openUpstream(account, match.query, head.forward, this.#parts, nowMs);
       let opened: UpstreamSocket | RefusedUpgrade;
       try {
         opened = await this.#opening.opened;

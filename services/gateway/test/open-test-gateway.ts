@@ -74,6 +74,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
         docsPath: null,
         maxActive,
         loopDelayMs: () => 0,
+        faults: null,
       }),
     );
     const server = createServer({ shouldUpgradeCallback: gateway.mayUpgrade }, (request, response) => gateway.handle(request, response));

@@ -14,6 +14,8 @@ export interface MigrateOptions {
   readonly log: Logger;
   /** How long to wait for a server that does not answer yet. */
   readonly connectTimeoutMs?: number;
+  /** Called when a migration has run and is not yet kept; what it throws makes it fail. */
+  readonly beforeCommit?: () => void;
 }
 
 // One number for all that migrate this database: the ASCII of "swyd".
@@ -51,7 +53,7 @@ export async function migrate(options: MigrateOptions): Promise<number> {
     const pending = files.flatMap(({ service, files }) => pendingOf(service, files, applied.get(service) ?? []).map((file) => ({ service, file })));
     for (const { service, file } of pending) {
       const began = performance.now();
-      await apply(client, service, file);
+      await apply(client, service, file, options.beforeCommit);
       log.info('migration_applied', 'the database was brought one step further', {
         service,
         migration: file.name,
@@ -102,7 +104,7 @@ function pendingOf(service: string, files: readonly MigrationFile[], applied: re
   return files.slice(applied.length);
 }
 
-async function apply(client: pg.Client, service: string, file: MigrationFile): Promise<void> {
+async function apply(client: pg.Client, service: string, file: MigrationFile, beforeCommit: (() => void) | undefined): Promise<void> {
   try {
     await client.query('BEGIN');
     await client.query(`SET LOCAL search_path TO "${service}"`);
@@ -119,6 +121,7 @@ async function apply(client: pg.Client, service: string, file: MigrationFile): P
       file.name,
       file.checksum,
     ]);
+    beforeCommit?.();
     await client.query('COMMIT');
   } catch (cause) {
     await client.query('ROLLBACK').catch(() => {}); // the connection may be what failed

@@ -1,6 +1,8 @@
+import type { FaultBudget, Upstream } from '@switchyard/contracts';
 import type { Kysely } from 'kysely';
 import type { Logger } from '@switchyard/observability';
 import type { Vault } from '@switchyard/security';
+import { faultyUpstream } from '../attempt/faulty-upstream.ts';
 import { HttpUpstream } from '../attempt/http-upstream.ts';
 import { makeSnapshot } from '../choice/account.ts';
 import type { Account, AccountKind, AccountSource, Snapshot } from '../choice/account.ts';
@@ -17,6 +19,7 @@ export interface RegistryParts {
   readonly vault: Vault;
   readonly live: LiveFigures;
   readonly connectTimeoutMs: number;
+  readonly faults: FaultBudget | null;
   readonly log: Logger;
 }
 
@@ -34,7 +37,7 @@ export interface DeclaredAccount extends AccountSecrets {
  */
 export class AccountRegistry {
   readonly #parts: RegistryParts;
-  readonly #upstreams = new Map<string, { readonly origin: string; readonly upstream: HttpUpstream }>();
+  readonly #upstreams = new Map<string, { readonly origin: string; readonly upstream: Upstream }>();
   #declared: ReadonlyMap<string, DeclaredAccount> = new Map();
   #snapshot: Snapshot = makeSnapshot(0, []);
   #known: ReadonlySet<string> = new Set();
@@ -124,12 +127,14 @@ export class AccountRegistry {
     }
   }
 
-  #upstream(accountId: string, baseUrl: string): HttpUpstream {
+  #upstream(accountId: string, baseUrl: string): Upstream {
     const { origin } = new URL(baseUrl);
     const known = this.#upstreams.get(accountId);
     if (known?.origin === origin) return known.upstream;
     void known?.upstream.close();
-    const upstream = new HttpUpstream({ origin, connectTimeoutMs: this.#parts.connectTimeoutMs });
+    const { connectTimeoutMs, faults } = this.#parts;
+    const reached = new HttpUpstream({ origin, connectTimeoutMs });
+    const upstream = faults === null ? reached : faultyUpstream(reached, faults);
     this.#upstreams.set(accountId, { origin, upstream });
     return upstream;
   }

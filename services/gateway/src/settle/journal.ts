@@ -39,11 +39,15 @@ export class Journal implements BindingStore {
   readonly #nowMs: () => number;
   readonly #tickets: OpenTicket[] = [];
   readonly #onBound: (rows: readonly BindingRow[]) => void;
+  readonly #writeBatch: typeof writeJournal;
   #timer: NodeJS.Timeout | null = null;
   /** Whether other processes on the database are to be told what is bound. */
   tellsOthers = false;
 
-  /** @param onBound  Told of bindings that the database has otherwise than they were written. */
+  /**
+   * @param onBound  Told of bindings that the database has otherwise than they were written.
+   * @param write    How a batch is written; `writeJournal` but where it is to fail on purpose.
+   */
   constructor(
     database: JournalDatabase,
     instanceId: string,
@@ -51,7 +55,9 @@ export class Journal implements BindingStore {
     log: Logger,
     nowMs: () => number,
     onBound: (rows: readonly BindingRow[]) => void,
+    write: typeof writeJournal = writeJournal,
   ) {
+    this.#writeBatch = write;
     this.#onBound = onBound;
     this.#database = database;
     this.#instanceId = instanceId;
@@ -133,7 +139,7 @@ export class Journal implements BindingStore {
       if ('digest' in item) bindings.push(item);
       else rows.set(item.id, item);
     }
-    const bound = await writeJournal(this.#database.pool, this.#instanceId, [...rows.values()], bindings, this.tellsOthers);
+    const bound = await this.#writeBatch(this.#database.pool, this.#instanceId, [...rows.values()], bindings, this.tellsOthers);
     if (bound.length > 0) this.#onBound(bound);
   }
 }
