@@ -29,6 +29,8 @@ export interface TestGateway extends AsyncDisposable {
   ask(path: string, body?: unknown, init?: RequestInit): Promise<Response>;
   /** A figure of the metrics, such as `switchyard_upstream_in_flight`. */
   metric(name: string): Promise<number>;
+  /** All metrics, as they are scraped. */
+  scrape(): Promise<string>;
   /** Lets so many milliseconds of the monotonic clock go by at once. */
   skip(ms: number): void;
   /** Opens another gateway on the same database, as another process would, with a switchyard.toml of its own if it is given. */
@@ -134,6 +136,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       }),
     metric,
+    scrape: () => metrics.render(),
     skip: (ms) => void (skippedMs += ms),
     reopen: (toml) => open(createMetrics({ process: false }), toml === undefined ? configOf({}) : reconfigured(toml)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
