@@ -133,7 +133,15 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     turn_state: config['affinity.max_turn_states'],
     session: config['affinity.max_sessions'],
   });
-  const journal: Journal = new Journal(database, instanceId, metrics, log, nowMs, (rows) => bindings.take(rows), faults === null ? writeJournal : faultyWrite(faults));
+  const journal: Journal = new Journal(
+    database,
+    instanceId,
+    metrics,
+    log,
+    nowMs,
+    (rows) => bindings.take(rows),
+    faults === null ? writeJournal : faultyWrite(faults),
+  );
   const clockAheadMs = wallClockMs() - nowMs();
   const bindings = new Bindings({ store: journal, limits, nowS: () => Math.floor((nowMs() + clockAheadMs) / 1_000) });
 

@@ -1,28 +1,26 @@
-import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { SwitchyardError, UpstreamFailure, newId } from '@switchyard/contracts';
+import { SwitchyardError, newId } from '@switchyard/contracts';
 import type { WebSocket } from 'ws';
-import { HoldFrames } from './attempt/hold-frames.ts';
-import { refusalFrame, runTurn } from './attempt/socket-turn.ts';
-import type { CommittedTurn, TurnRoute } from './attempt/socket-turn.ts';
-import type { openUpstreamSocket, FrameSink, RefusedUpgrade, SocketCall, SocketLimits, UpstreamSocket } from './attempt/socket-upstream.ts';
-import type { Owner } from './attempt/owner.ts';
-import { resolveOwner } from './bindings/resolve-owner.ts';
+import { refusalFrame } from './attempt/socket-turn.ts';
+import type { FrameSink, openUpstreamSocket, SocketLimits } from './attempt/socket-upstream.ts';
+import { UpstreamRoute } from './attempt/upstream-route.ts';
 import type { Account, Snapshot } from './choice/account.ts';
 import { Heartbeat } from './edge/heartbeat.ts';
 import type { KeyRecord } from './edge/key-table.ts';
 import { bearerToken } from './edge/read-head.ts';
 import type { RequestHead } from './edge/read-head.ts';
+import { TurnPeer } from './edge/turn-peer.ts';
 import { openExchange } from './exchange.ts';
-import type { Peer, Taken } from './exchange.ts';
-import { CREATE, readFrame } from './intake/read-frame.ts';
-import type { FrameFacts } from './intake/read-frame.ts';
+import type { Taken } from './exchange.ts';
+import { TurnQueue } from './intake/turn-queue.ts';
+import type { WaitingTurn } from './intake/turn-queue.ts';
 import { FrameRelay } from './relay/relay-frames.ts';
 import type { Frame, TurnLine } from './relay/relay-frames.ts';
 import type { Match } from './routes.ts';
-import { asRefusal, refuseUnknownModel } from './serve.ts';
+import { asRefusal } from './serve.ts';
 import type { PipelineParts } from './serve.ts';
+import { serveTurn } from './serve-turn.ts';
 import type { SocketEnd } from './socket-ends.ts';
 
 /** The upgrade that a session began with. */
@@ -53,100 +51,85 @@ export interface SessionParts extends SocketLimits {
   readonly onEnd: (session: SocketSession, why: SocketEnd) => void;
 }
 
-/** So much may wait on one side before the other is not read any more. */
+/** So much may wait for the client before its upstream is not read any more. */
 const HIGH_WATER = 1_048_576;
-/** Turns that a client may ask for before the one in progress has ended. */
-const MAX_WAITING = 16;
-/** A kept socket that was silent for this long is not trusted with a conversation (product section 4). */
-const STALE_MS = 60_000;
 /** How long a client has to answer a close before it is cut off. */
 const CLOSE_MS = 2_000;
-
-/** The socket to an account, and what the turns before left on it. */
-interface Link {
-  readonly account: Account;
-  readonly socket: UpstreamSocket;
-  turnState: string | null;
-  usedMs: number;
-}
+/** Frames that say something of the turn in progress and can ask for nothing new. */
+const KNOWN_FRAMES: ReadonlySet<string> = new Set(['response.interrupt', 'response.cancel']);
 
 type Turn = Taken & { readonly response: TurnPeer };
 
-/** A turn, as its exchange knows whom it answers. */
-class TurnPeer extends EventEmitter implements Peer {
-  writableFinished = false;
-  readonly errored = null;
-  readonly socket = null;
-  readonly #cutOff: () => void;
-
-  constructor(cutOff: () => void) {
-    super();
-    this.#cutOff = cutOff;
-  }
-
-  destroy(): void {
-    this.#cutOff();
-  }
-}
-
-interface Waiting {
-  readonly data: Buffer;
-  readonly read: FrameFacts | SwitchyardError;
-}
-
 /**
- * One client's socket with the one to its upstream. Turns run one after the other, each an exchange of its own: admitted, chosen for,
+ * One client's socket with its way to an upstream. Turns run one after the other, each an exchange of its own: admitted, chosen for,
  * logged and bound as over HTTP. What the client sends beside turns goes to the upstream that is there; what the upstream sends between
  * turns goes to the client. The two live and die together, but for the moves that a turn may make before it is committed.
  * @see product sections 2 and 4
  */
-export class SocketSession implements TurnLine, TurnRoute, FrameSink {
+export class SocketSession implements TurnLine, FrameSink {
   readonly #upgraded: Upgraded;
   #key: KeyRecord;
   readonly #parts: SessionParts;
   readonly #heartbeat: Heartbeat;
   readonly #openedMs: number;
-  #reading: Promise<void> = Promise.resolve();
-  readonly #waiting: Waiting[] = [];
+  readonly #queue: TurnQueue;
+  readonly #upstream: UpstreamRoute;
   #turn: Turn | null = null;
-  #facts: FrameFacts | null = null;
-  #link: Link | null = null;
-  #opening: SocketCall | null = null;
-  #holding: HoldFrames | null = null;
-  #isRelaying = false;
-  // Frames of the upstream that had come at the last look, and when there was a new one.
-  #heard = 0;
-  #heardMs = 0;
   #isStalled = false;
   #isBinding = false;
-  #clientIsPaused = false;
   #why: SocketEnd = 'client';
   #closingMs: number | null = null;
   #isGone = false;
 
   constructor(upgraded: Upgraded, parts: SessionParts) {
-    const { ws } = upgraded;
+    const { ws, head, match } = upgraded;
+    const { pipeline, openUpstream, connectMs, frameBytes, pingMs, idleMs, notSpokenBy, onLateFrame } = parts;
     this.#upgraded = upgraded;
     this.#key = upgraded.key;
     this.#parts = parts;
-    const nowMs = parts.pipeline.nowMs();
+    const nowMs = pipeline.nowMs();
     this.#openedMs = nowMs;
-    this.#heartbeat = new Heartbeat(ws, parts.pingMs, nowMs);
+    this.#heartbeat = new Heartbeat(ws, pingMs, nowMs);
+    this.#queue = new TurnQueue({
+      memory: pipeline.bodyLimits.memory,
+      surface: match.surface,
+      head,
+      readsItems: () => pipeline.snapshot().accounts.length > 1,
+      refusalOf: (error) => asRefusal(error, '', pipeline.log),
+      onTurn: () => {
+        if (this.#turn === null) this.#begin();
+      },
+      onOther: (frame, type) => this.#passUp(frame, type),
+      onRefused: (refusal) => this.#answer(refusal),
+    });
+    this.#upstream = new UpstreamRoute({
+      openUpstream,
+      connectMs,
+      frameBytes,
+      pingMs,
+      query: match.query,
+      forwarded: head.forward,
+      idleMs,
+      nowMs: pipeline.nowMs,
+      notSpokenBy,
+      onLateFrame,
+      onBacklog: (isBackedUp) => (isBackedUp ? ws.pause() : ws.resume()),
+    });
     ws.on('message', (data: Buffer, isBinary) => {
       if (isBinary) return this.close(1003, 'refused');
-      this.#take(data);
+      this.#queue.take(data);
     });
     // A frame that is wrong is answered by `ws` with its close code (fault row B19); the close follows.
     ws.on('error', () => {
       this.#why = 'refused';
-      this.#closingMs ??= parts.pipeline.nowMs();
+      this.#closingMs ??= pipeline.nowMs();
     });
     ws.once('close', () => this.#gone());
   }
 
   /** Whether no turn runs or waits. */
   get isIdle(): boolean {
-    return this.#turn === null && this.#waiting.length === 0;
+    return this.#turn === null && this.#queue.isEmpty;
   }
 
   /** Ends the socket with a code, between turns or not; a client that does not answer is cut off. */
@@ -170,103 +153,39 @@ export class SocketSession implements TurnLine, TurnRoute, FrameSink {
 
   /** Ends the upstream's side when its account has been taken away; what runs on it ends with it. */
   dropUnless(isThere: (account: Account) => boolean): void {
-    if (this.#link !== null && !isThere(this.#link.account)) this.#link.socket.end();
+    this.#upstream.dropUnless(isThere);
   }
 
   /** Looks at the clock: pings, deadlines of the turn, and the age of the sockets. */
   tick(nowMs: number): void {
-    const { wire } = this.#upgraded;
+    const { ws, wire } = this.#upgraded;
     if (this.#closingMs !== null) {
-      if (nowMs - this.#closingMs > CLOSE_MS) this.#upgraded.ws.terminate();
+      if (nowMs - this.#closingMs > CLOSE_MS) ws.terminate();
       return;
     }
-    this.#holding?.tick(nowMs, this.#link !== null && this.#link.socket.backlog > 0);
-    if (!this.#heartbeat.beat(nowMs, !this.#clientIsPaused && wire.writableLength === 0)) return this.cutOff('client_vanished');
-    const link = this.#link;
-    if (link !== null) {
-      if (link.socket.received !== this.#heard || this.#isStalled) {
-        this.#heard = link.socket.received;
-        this.#heardMs = nowMs;
-      }
-      const isSilent = this.#isRelaying && nowMs - this.#heardMs > this.#parts.idleMs;
-      if (!link.socket.beat(nowMs) || isSilent) {
-        this.#why = 'upstream_vanished';
-        link.socket.end(); // its sink is told, and does what is to be done at this point of the turn
-      }
-    }
+    if (!this.#heartbeat.beat(nowMs, !this.#upstream.isBackedUp && wire.writableLength === 0)) return this.cutOff('client_vanished');
+    this.#upstream.tick(nowMs, this.#isStalled);
     if (this.isIdle && nowMs - this.#openedMs > this.#parts.retireMs) this.close(1001, 'retired');
-  }
-
-  // What a client sends.
-
-  #take(data: Buffer): void {
-    try {
-      this.#parts.pipeline.bodyLimits.memory.take(data.length);
-    } catch (error) {
-      // Nothing of it is kept, so there is no turn that could be logged.
-      return this.#answer(asRefusal(error, '', this.#parts.pipeline.log), newId('request', this.#parts.pipeline.wallClockMs()));
-    }
-    this.#reading = this.#reading.then(() => this.#read(data));
-  }
-
-  async #read(data: Buffer): Promise<void> {
-    const { pipeline, onOtherFrame } = this.#parts;
-    let read: Waiting['read'];
-    try {
-      const { match, head } = this.#upgraded;
-      read = await readFrame(data, match.surface, head, pipeline.snapshot().accounts.length > 1);
-    } catch (error) {
-      read = asRefusal(error, '', pipeline.log);
-    }
-    if (this.#isGone) return pipeline.bodyLimits.memory.release(data.length);
-    if (!(read instanceof SwitchyardError) && read.type !== CREATE) {
-      pipeline.bodyLimits.memory.release(data.length);
-      onOtherFrame();
-      return this.#passUp(data, read.type);
-    }
-    const isFull = this.#waiting.length >= MAX_WAITING;
-    this.#waiting.push({ data, read: isFull ? new SwitchyardError('server_is_overloaded', `More than ${MAX_WAITING} turns wait on this socket.`) : read });
-    if (this.#turn === null) this.#begin();
   }
 
   /** A frame that asks for no turn belongs to what runs, so it goes where that is. */
   #passUp(data: Buffer, type: string): void {
-    const link = this.#link;
-    const key = this.#key;
+    this.#parts.onOtherFrame();
     // A key that is held to models may not reach, without naming one, whatever else an account can do.
-    const refusal =
-      key.models !== null && !KNOWN_FRAMES.has(type)
-        ? new SwitchyardError('model_not_found', `This key is held to certain models, and a frame \`${type}\` names none.`, { param: 'type' })
-        : link === null || !link.socket.isOpen
-          ? new SwitchyardError('invalid_value', `There is no turn that a frame \`${type}\` could be for.`, { param: 'type' })
-          : null;
-    if (refusal !== null) return this.#answer(refusal, newId('request', this.#parts.pipeline.wallClockMs()));
-    this.#sendUp(link!, data);
-  }
-
-  #sendUp({ socket }: Link, data: Buffer): void {
-    socket.send(data);
-    if (socket.backlog <= HIGH_WATER || this.#clientIsPaused) return;
-    this.#clientIsPaused = true;
-    this.#upgraded.ws.pause();
-    socket.onDrain(() => this.#readClient());
-  }
-
-  #readClient(): void {
-    if (!this.#clientIsPaused) return;
-    this.#clientIsPaused = false;
-    this.#upgraded.ws.resume();
+    if (this.#key.models !== null && !KNOWN_FRAMES.has(type))
+      return this.#answer(new SwitchyardError('model_not_found', `This key is held to certain models, and a frame \`${type}\` names none.`, { param: 'type' }));
+    if (!this.#upstream.isOpen)
+      return this.#answer(new SwitchyardError('invalid_value', `There is no turn that a frame \`${type}\` could be for.`, { param: 'type' }));
+    this.#upstream.passUp(data);
   }
 
   // Turns.
 
   #begin(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined || this.#closingMs !== null) {
-      if (next !== undefined) this.#parts.pipeline.bodyLimits.memory.release(next.data.length);
-      return;
-    }
-    const { keys, wallClockMs, nowMs, clientAddress, settler } = this.#parts.pipeline;
+    const next = this.#queue.next();
+    const { keys, wallClockMs, nowMs, clientAddress, settler, bodyLimits } = this.#parts.pipeline;
+    if (next === undefined) return;
+    if (this.#closingMs !== null) return bodyLimits.memory.release(next.data.length);
     const { request, match, head } = this.#upgraded;
     const startedAtMs = wallClockMs();
     // The key may have been revoked, or held to other models, since the socket was opened.
@@ -288,143 +207,28 @@ export class SocketSession implements TurnLine, TurnRoute, FrameSink {
     void this.#run(exchange, next, known !== undefined);
   }
 
-  async #run(exchange: Turn, { data, read }: Waiting, isKnown: boolean): Promise<void> {
-    const { pipeline, speaking, declined } = this.#parts;
-    const { settler, gate, log } = pipeline;
-    let isStale = false;
-    try {
-      if (read instanceof SwitchyardError) {
-        pipeline.bodyLimits.memory.release(data.length);
-        exchange.bytesIn = data.length;
-        throw read;
-      }
-      settler.takeFacts(exchange, read.turn!);
-      if (!isKnown) throw new SwitchyardError('invalid_api_key', 'This API key has been revoked.');
-      if (pipeline.isStopping()) throw new SwitchyardError('shutting_down', 'The server is stopping.');
-      const full = gate.enter(exchange);
-      if (full !== null) throw full;
-      const snapshot = pipeline.snapshot();
-      refuseUnknownModel(read.turn!.model!, exchange.key, snapshot);
-      this.#facts = read;
-      // What is bound to nobody but continues something continues what this socket holds.
-      const before = (read.turn!.claims?.previousResponse ?? null) === null ? null : (this.#link?.account ?? null);
-      const bound = await resolveOwner(exchange, snapshot, pipeline.owners);
-      if (exchange.openAt === -1) return; // the client left meanwhile
-      const held = before === null ? undefined : snapshot.byId.get(before.id);
-      const isLoose = bound === null || (bound.strength === 'soft' && exchange.affinity?.kind !== 'response');
-      const owner: Owner | null = isLoose && held !== undefined ? { account: held, strength: 'hard' } : bound;
-      const shut = gate.admit(exchange, owner);
-      if (shut !== null) {
-        const refusal = await shut;
-        if (exchange.openAt === -1) return;
-        if (refusal !== null) throw refusal;
-      }
-      isStale = this.#settleLink(owner === null || owner.strength === 'soft' ? null : owner.account, read);
-      const committed = await runTurn(exchange, speaking(snapshot), owner, this, pipeline.attempts);
-      if (committed === null) return;
-      settler.holdsAccount(exchange, committed.account);
-      settler.dropBody(exchange);
-      this.#relay(exchange, committed);
-    } catch (error) {
-      const told = asRefusal(error, exchange.id, log);
-      const refusal =
-        isStale && told.code === 'upstream_unreachable'
-          ? new SwitchyardError('stale_continuation', 'The socket that this continues was silent for too long, and its account took no new one.', {
-              cause: told,
-            })
-          : told;
-      if (exchange.openAt === -1) return;
-      exchange.fault = refusal.code;
-      exchange.outcome = 'refused';
-      exchange.status = refusal.fault.status;
-      log.debug('turn_refused', refusal.message, { request_id: exchange.id, key_id: exchange.key.id, code: refusal.code });
-      this.#answer(refusal, exchange.id);
-      this.ended();
-      if (refusal.code === 'invalid_api_key') this.close(1008, 'refused');
-      if (refusal.code === 'no_account_available') {
-        declined(exchange.key, exchange.head);
-        this.close(1013, 'no_account');
-      }
-    }
-  }
-
-  /**
-   * Gives up the open socket when the turn may not go over it: it leads to another account than the owner's, holds another turn's state,
-   * or has been silent for so long that its upstream may have forgotten it (product section 4).
-   * @returns whether it was that last thing
-   */
-  #settleLink(owner: Account | null, { turnState, turn }: FrameFacts): boolean {
-    const link = this.#link;
-    if (link === null) return false;
-    const isStale = (turn!.claims?.previousResponse ?? null) !== null && this.#parts.pipeline.nowMs() - link.usedMs > STALE_MS;
-    const isOther = (owner !== null && !isSame(owner, link.account)) || (turnState !== null && link.turnState !== null && turnState !== link.turnState);
-    if (isOther || isStale || !link.socket.isOpen) this.drop();
-    return isStale;
-  }
-
-  #relay(exchange: Taken, { account, opening }: CommittedTurn): void {
+  async #run(exchange: Turn, waiting: WaitingTurn, isKnown: boolean): Promise<void> {
+    const { pipeline, speaking } = this.#parts;
+    const met = await serveTurn(exchange, waiting, isKnown, this.#upstream, speaking, pipeline);
     // The client may have left in the very turn in which the answer came.
-    if (exchange.openAt === -1) return;
-    const relay = new FrameRelay(exchange, account, this, this.#parts.pipeline.relay);
-    const { frames } = opening;
-    this.#holding = null;
-    this.#isRelaying = true;
-    this.#heardMs = this.#parts.pipeline.nowMs();
-    const link = opening instanceof HoldFrames ? this.#link : null;
-    for (const { data, isBinary } of frames) relay.frame(data, isBinary);
-    if (link !== null && link === this.#link) link.socket.start(relay);
+    if (met === null || exchange.openAt === -1) return;
+    if (met instanceof SwitchyardError) return this.#refuse(exchange, met);
+    this.#upstream.relayTo(new FrameRelay(exchange, met.account, this, pipeline.relay), met);
   }
 
-  // What the attempts of a turn ask for.
-
-  get openTo(): Account | null {
-    return this.#link?.account ?? null;
-  }
-
-  async send(account: Account): Promise<HoldFrames | RefusedUpgrade> {
-    const { nowMs } = this.#parts.pipeline;
-    if (this.#link !== null && !isSame(this.#link.account, account)) this.drop();
-    if (this.#link === null) {
-      const { head, match } = this.#upgraded;
-      this.#opening = this.#parts.openUpstream(account, match.query, head.forward, this.#parts, nowMs);
-      let opened: UpstreamSocket | RefusedUpgrade;
-      try {
-        opened = await this.#opening.opened;
-      } finally {
-        this.#opening = null;
-      }
-      if ('status' in opened) return opened;
-      if (this.#isGone) {
-        opened.end();
-        throw new UpstreamFailure('aborted');
-      }
-      this.#link = { account, socket: opened, turnState: null, usedMs: nowMs() };
+  #refuse(exchange: Turn, refusal: SwitchyardError): void {
+    const { pipeline, declined } = this.#parts;
+    exchange.fault = refusal.code;
+    exchange.outcome = 'refused';
+    exchange.status = refusal.fault.status;
+    pipeline.log.debug('turn_refused', refusal.message, { request_id: exchange.id, key_id: exchange.key.id, code: refusal.code });
+    this.#answer(refusal, exchange.id);
+    this.ended();
+    if (refusal.code === 'invalid_api_key') this.close(1008, 'refused');
+    if (refusal.code === 'no_account_available') {
+      declined(exchange.key, exchange.head);
+      this.close(1013, 'no_account');
     }
-    const held = new HoldFrames(nowMs);
-    this.#holding = held;
-    this.#link.usedMs = nowMs();
-    this.#link.turnState = this.#facts?.turnState ?? null;
-    this.#link.socket.start(held);
-    this.#sendUp(this.#link, this.#turn!.facts!.body);
-    return held;
-  }
-
-  drop(): void {
-    const link = this.#link;
-    this.#link = null;
-    // Whoever waits for an opening learns that there will be none.
-    this.#holding?.closed(1006);
-    this.#holding = null;
-    if (link === null) return;
-    if (this.#why === 'upstream_vanished') this.#why = 'client';
-    // What still comes on it belongs to nothing any more.
-    link.socket.start({ frame: this.#parts.onLateFrame, closed: () => {} });
-    link.socket.end();
-    this.#readClient();
-  }
-
-  notSpokenBy(account: Account): void {
-    this.#parts.notSpokenBy(account);
   }
 
   // What the relay of a turn asks for.
@@ -433,61 +237,54 @@ export class SocketSession implements TurnLine, TurnRoute, FrameSink {
     const { ws, wire } = this.#upgraded;
     ws.send(data, { binary: isBinary }, sent);
     if (wire.writableLength <= HIGH_WATER) return;
-    this.#link?.socket.pause();
+    this.#upstream.pause();
     if (this.#turn !== null) this.#turn.stalledSinceMs ??= this.#parts.pipeline.nowMs();
     if (this.#isStalled) return;
     this.#isStalled = true;
     wire.once('drain', () => {
       this.#isStalled = false;
       if (this.#turn !== null) this.#turn.stalledSinceMs = null;
-      if (!this.#isBinding) this.#link?.socket.resume();
+      if (!this.#isBinding) this.#upstream.resume();
     });
   }
 
   pauseUpstream(): void {
     this.#isBinding = true;
-    this.#link?.socket.pause();
+    this.#upstream.pause();
   }
 
   resumeUpstream(): void {
     this.#isBinding = false;
-    if (!this.#isStalled) this.#link?.socket.resume();
+    if (!this.#isStalled) this.#upstream.resume();
   }
 
   turnState(state: string): void {
-    if (this.#link !== null) this.#link.turnState ??= state;
+    this.#upstream.noteTurnState(state);
   }
 
   ended(): void {
     const exchange = this.#turn;
     if (exchange === null || this.#isGone) return;
     this.#endTurn(exchange, true);
-    const link = this.#link;
-    if (link !== null) {
-      link.usedMs = this.#parts.pipeline.nowMs();
-      link.socket.start(this);
-    }
-    if (this.#waiting.length > 0) return this.#begin();
+    this.#upstream.rest(this);
+    if (!this.#queue.isEmpty) return this.#begin();
     if (this.#parts.pipeline.isStopping()) this.close(1001, 'stopped');
   }
 
   cut(code: number): void {
     const exchange = this.#turn;
-    this.#link = null;
+    this.#upstream.forget();
     if (exchange !== null) {
       if (exchange.cut === null) exchange.outcome = 'upstream_cut';
       this.#endTurn(exchange, false);
     }
-    this.close(code, this.#why === 'upstream_vanished' ? 'upstream_vanished' : 'upstream');
+    this.close(code, this.#upstream.hasVanished ? 'upstream_vanished' : 'upstream');
   }
 
   #endTurn(exchange: Turn, isWhole: boolean): void {
     this.#turn = null;
-    this.#facts = null;
-    this.#holding = null;
-    this.#isRelaying = false;
-    exchange.response.writableFinished = isWhole;
-    exchange.response.emit('close');
+    this.#upstream.end();
+    exchange.response.end(isWhole);
   }
 
   // Between turns.
@@ -500,25 +297,16 @@ export class SocketSession implements TurnLine, TurnRoute, FrameSink {
     this.cut(code);
   }
 
-  #answer(refusal: SwitchyardError, requestId: string): void {
+  #answer(refusal: SwitchyardError, requestId = newId('request', this.#parts.pipeline.wallClockMs())): void {
     this.pass({ data: refusalFrame(refusal, requestId), isBinary: false });
   }
 
   /** The client has left, or has been made to. */
   #gone(): void {
     this.#isGone = true;
-    this.#opening?.abort();
-    this.drop();
+    this.#upstream.close();
     if (this.#turn !== null) this.#endTurn(this.#turn, false);
-    for (const { data } of this.#waiting.splice(0)) this.#parts.pipeline.bodyLimits.memory.release(data.length);
+    this.#queue.close();
     this.#parts.onEnd(this, this.#why);
   }
 }
-
-/** Whether two versions of an account mean one place: a change of the accounts makes new ones of all. */
-function isSame(a: Account, b: Account): boolean {
-  return a.id === b.id && a.baseUrl === b.baseUrl;
-}
-
-/** Frames that say something of the turn in progress and can ask for nothing new. */
-const KNOWN_FRAMES: ReadonlySet<string> = new Set(['response.interrupt', 'response.cancel']);

@@ -1,0 +1,71 @@
+import { SwitchyardError } from '@switchyard/contracts';
+import type { Owner } from './attempt/owner.ts';
+import { runTurn } from './attempt/socket-turn.ts';
+import type { CommittedTurn } from './attempt/socket-turn.ts';
+import type { UpstreamRoute } from './attempt/upstream-route.ts';
+import { resolveOwner } from './bindings/resolve-owner.ts';
+import type { Snapshot } from './choice/account.ts';
+import type { Taken } from './exchange.ts';
+import type { WaitingTurn } from './intake/turn-queue.ts';
+import { asRefusal, refuseUnknownModel } from './serve.ts';
+import type { PipelineParts } from './serve.ts';
+
+/**
+ * Takes a turn through the stages up to its commit, as a request over HTTP: an active place, its owner, a place of its lane, an account. Its
+ * frame has been read. Never rejects.
+ * @param isKnown   Whether its key is still one.
+ * @param route     The client's way to its upstream.
+ * @param speaking  The accounts of a snapshot that speak WebSocket.
+ * @returns what its client gets, or null when that has left meanwhile
+ */
+export async function serveTurn(
+  exchange: Taken,
+  { data, read }: WaitingTurn,
+  isKnown: boolean,
+  route: UpstreamRoute,
+  speaking: (snapshot: Snapshot) => Snapshot,
+  pipeline: PipelineParts,
+): Promise<CommittedTurn | SwitchyardError | null> {
+  const { settler, gate } = pipeline;
+  if (read instanceof SwitchyardError) {
+    pipeline.bodyLimits.memory.release(data.length);
+    exchange.bytesIn = data.length;
+    return read;
+  }
+  const facts = read.turn!;
+  settler.takeFacts(exchange, facts);
+  if (!isKnown) return new SwitchyardError('invalid_api_key', 'This API key has been revoked.');
+  if (pipeline.isStopping()) return new SwitchyardError('shutting_down', 'The server is stopping.');
+  let isStale = false;
+  try {
+    const full = gate.enter(exchange);
+    if (full !== null) return full;
+    const snapshot = pipeline.snapshot();
+    refuseUnknownModel(facts.model!, exchange.key, snapshot);
+    // What is bound to nobody but continues something continues what this socket holds.
+    const before = (facts.claims?.previousResponse ?? null) === null ? null : route.openTo;
+    const bound = await resolveOwner(exchange, snapshot, pipeline.owners);
+    if (exchange.openAt === -1) return null;
+    const held = before === null ? undefined : snapshot.byId.get(before.id);
+    const isLoose = bound === null || (bound.strength === 'soft' && exchange.affinity?.kind !== 'response');
+    const owner: Owner | null = isLoose && held !== undefined ? { account: held, strength: 'hard' } : bound;
+    const shut = gate.admit(exchange, owner);
+    if (shut !== null) {
+      const refusal = await shut;
+      if (exchange.openAt === -1) return null;
+      if (refusal !== null) return refusal;
+    }
+    isStale = route.begin(facts.body, read, owner === null || owner.strength === 'soft' ? null : owner.account);
+    const committed = await runTurn(exchange, speaking(snapshot), owner, route, pipeline.attempts);
+    if (committed === null) return null;
+    settler.holdsAccount(exchange, committed.account);
+    settler.dropBody(exchange);
+    return committed;
+  } catch (error) {
+    const refusal = asRefusal(error, exchange.id, pipeline.log);
+    if (!isStale || refusal.code !== 'upstream_unreachable') return refusal;
+    return new SwitchyardError('stale_continuation', 'The socket that this continues was silent for too long, and its account took no new one.', {
+      cause: refusal,
+    });
+  }
+}
