@@ -36,6 +36,7 @@ const AREAS: readonly { readonly commands: RegExp; readonly list: string; readon
   { commands: / accounts /, list: 'switchyard accounts list', end: 'switchyard accounts remove' },
   { commands: / keys /, list: 'switchyard keys list', end: 'switchyard keys revoke' },
   { commands: / (why|logs)$/, list: 'switchyard logs' },
+  { commands: / sessions( |$)/, list: 'switchyard sessions' },
 ];
 
 /** The option behind a field of our API. */

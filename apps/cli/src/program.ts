@@ -65,6 +65,8 @@ export function makeProgram(cli: Cli, ended: (code: number) => void): Command {
     .option(...JSON_OPTION)
     .action(async (options) => ended(await (await import('./commands/logs.ts')).logs(options, cli)));
 
+  addSessions(program.command('sessions').description('what conversations are recognised by, and which account each belongs to'), cli, ended);
+
   addConfig(program.command('config').description('the settings, and where each comes from'), cli, ended);
 
   program
@@ -149,6 +151,25 @@ function addKeys(keys: Command, cli: Cli, ended: (code: number) => void): void {
     .argument('<name>', 'name of a live key, or id')
     .option(...JSON_OPTION)
     .action(async (name: string, options) => ended(await (await import('./commands/keys.ts')).revokeKey(name, options, cli)));
+}
+
+function addSessions(sessions: Command, cli: Cli, ended: (code: number) => void): void {
+  sessions
+    .option('--id <id>', 'what one id is bound to: of a response, a session, a turn, a call, or a digest as shown here')
+    .option('--session <id>', 'the session that a call was made in')
+    .option(...JSON_OPTION)
+    .addHelpText('after', '\nIds are kept only as digests; `--id` makes the digest of one and looks that up.')
+    .action(async (options) => ended(await (await import('./commands/sessions.ts')).showSessions(options, cli)));
+  sessions
+    .command('forget')
+    .description('end what an id is bound to, or the conflict over it; what continues it may then go to any account')
+    .argument('<id>', 'of a response, a session, a turn, a call, or a digest as `switchyard sessions` shows it')
+    .option('--session <id>', 'the session that a call was made in')
+    .option(...JSON_OPTION)
+    // Options that the command above has too are read there.
+    .action(async (id: string, _options, command: Command) =>
+      ended(await (await import('./commands/sessions.ts')).forgetSession(id, command.optsWithGlobals(), cli)),
+    );
 }
 
 function addConfig(config: Command, cli: Cli, ended: (code: number) => void): void {

@@ -121,10 +121,55 @@ const Attempt = z
     backoff: z.string().nullable(),
   })
   .openapi('Attempt');
+/** By what a request belonged to an account (docs/continuity.md). */
+const RecordedAffinity = z
+  .object({
+    kind: z.string(),
+    strength: z.enum(['hard', 'firm', 'soft', 'none']),
+    state: z.string(),
+    account_id: z.string().nullable(),
+    found_in: z.enum(['memory', 'database']),
+    disagrees: z.boolean(),
+    moved: z.boolean(),
+  })
+  .openapi('RecordedAffinity');
 const ExplainedRequest = LoggedRequest.extend({
   /** Null for a request that ended before an account was looked for. */
-  decision: z.object({ snapshot: z.number().int(), attempts: z.array(Attempt), stopped_by: z.string().nullable() }).nullable(),
+  decision: z
+    .object({ snapshot: z.number().int(), attempts: z.array(Attempt), affinity: RecordedAffinity.nullable(), stopped_by: z.string().nullable() })
+    .nullable(),
 }).openapi('ExplainedRequest');
+
+/** What an id is bound to. Of the id itself only a digest is kept. */
+const Binding = z
+  .object({
+    digest: z.string(),
+    kind: z.string(),
+    state: z.enum(['warm', 'verified', 'suspect', 'dead', 'conflict']),
+    /** Null when two accounts claim the id. */
+    account_id: z.string().nullable(),
+    account: z.string().nullable(),
+    /** The key that may use it. */
+    key_id: z.string().nullable(),
+    key: z.string().nullable(),
+    misses: z.number().int(),
+    moves: z.number().int(),
+    bound_at: z.string(),
+    used_at: z.string(),
+  })
+  .openapi('Binding');
+const BindingCounts = z
+  .object({
+    kind: z.string(),
+    limit: z.number().int(),
+    warm: z.number().int(),
+    verified: z.number().int(),
+    suspect: z.number().int(),
+    dead: z.number().int(),
+    conflict: z.number().int(),
+  })
+  .openapi('BindingCounts');
+const SessionBindings = z.object({ kinds: z.array(BindingCounts), conflicts: z.array(Binding), found: z.array(Binding).nullable() }).openapi('SessionBindings');
 
 const byId = z.object({ id: z.string() });
 const refusals = { default: { description: 'A refusal', content: { 'application/json': { schema: ErrorBody } } } };
@@ -195,6 +240,20 @@ export const GATEWAY_API = {
     summary: 'The request log, newest first',
     request: { query: z.strictObject({ limit: z.coerce.number().int().min(1).max(500).default(50), after: z.string().optional() }) },
     responses: { 200: json('A page', z.object({ data: z.array(LoggedRequest), has_more: z.boolean(), last_id: z.string().nullable() })), ...refusals },
+  }),
+  listSessionBindings: createRoute({
+    method: 'get',
+    path: '/api/proxy/session-bindings',
+    summary: 'What conversations are recognised by: counts, conflicts, and what one id is bound to',
+    request: { query: z.strictObject({ id: z.string().optional(), session: z.string().optional() }) },
+    responses: { 200: json('Bindings by kind; `found` when an id is asked for', SessionBindings), ...refusals },
+  }),
+  forgetSessionBindings: createRoute({
+    method: 'delete',
+    path: '/api/proxy/session-bindings',
+    summary: 'End what an id, or the digest of one, is bound to, or the conflict over it',
+    request: { query: z.strictObject({ id: z.string(), session: z.string().optional() }) },
+    responses: { 200: json('What was ended', list(Binding)), ...refusals },
   }),
 } as const;
 

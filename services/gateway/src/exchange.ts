@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FaultCode, UpstreamCall } from '@switchyard/contracts';
-import type { Affinity } from './bindings/resolve-affinity.ts';
+import type { Continued } from './bindings/resolve-owner.ts';
 import type { Account } from './choice/account.ts';
 import type { KeyRecord } from './edge/key-table.ts';
 import type { RequestHead } from './edge/read-head.ts';
@@ -39,7 +39,7 @@ export interface Taken {
   readonly startedMs: number;
   facts: RequestFacts | null;
   /** What it continues; null when that is nothing that we know. */
-  affinity: Affinity | null;
+  affinity: Continued | null;
   decision: DecisionRecord | null;
   /** The account whose answer is being relayed. */
   account: Account | null;

@@ -92,6 +92,10 @@ export const GATEWAY_METRICS = {
     help: 'Requests whose ids lead to different accounts, by the kind of id that decided.',
     labels: { kind: [...KINDS] },
   },
+  switchyard_negative_cache_hits_total: {
+    type: 'counter',
+    help: 'Requests that go on from a response which its account said a moment ago it does not know: it is asked once, not twice.',
+  },
   switchyard_sockets: { type: 'gauge', help: 'WebSockets of clients that are open.' },
   switchyard_sockets_closed_total: {
     type: 'counter',

@@ -14,7 +14,8 @@ import { laneLimits, usualKeyLimit, usualQueue } from './admission/lanes.ts';
 import { PRESSURE_SIGNS, Pressure } from './admission/pressure.ts';
 import { WaitingRoom } from './admission/waiting-room.ts';
 import { Bindings } from './bindings/bindings.ts';
-import { KINDS, kindLimits } from './bindings/kinds.ts';
+import { KINDS } from './bindings/kinds.ts';
+import { TurnStates } from './bindings/turn-states.ts';
 import { LiveFigures } from './choice/live-figures.ts';
 import { clientAddressReader } from './edge/client-address.ts';
 import { corsPolicy, originPolicy } from './edge/cors.ts';
@@ -51,6 +52,7 @@ import type { Control } from './use/control.ts';
 import { createKey } from './use/keys.ts';
 import { keepAsking, learnModels } from './use/learn-models.ts';
 import type { LearnModelsOptions } from './use/learn-models.ts';
+import { bindingLimits } from './use/session-bindings.ts';
 
 export interface GatewayParts {
   readonly config: Config;
@@ -128,11 +130,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   opened.defer(() => registry.close());
 
   await makePartitions(database.pool, wallClockMs(), 3);
-  const limits = kindLimits({
-    response: config['affinity.max_responses'],
-    turn_state: config['affinity.max_turn_states'],
-    session: config['affinity.max_sessions'],
-  });
+  const limits = bindingLimits(config);
   const journal: Journal = new Journal(
     database,
     instanceId,
@@ -145,6 +143,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const clockAheadMs = wallClockMs() - nowMs();
   const bindings = new Bindings({ store: journal, limits, nowS: () => Math.floor((nowMs() + clockAheadMs) / 1_000) });
 
+  const turnStates = new TurnStates();
   const readBindings = (sinceS: number): Promise<void> => loadBindings(database.pool, limits, sinceS, (rows) => bindings.take(rows));
 
   const after: After = (ms, run) => {
@@ -303,10 +302,11 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     snapshot: () => registry.snapshot,
     gate,
     bodyLimits: { maxBytes: config['limits.body_bytes'], memory },
-    owners: { bindings, onDisagreement: countDisagreement },
+    owners: { bindings, turnStates, onDisagreement: countDisagreement, onDeniedLately: () => metrics.switchyard_negative_cache_hits_total.inc() },
     attempts,
     relay: {
       bindings,
+      turnStates,
       mayLeave(accountId) {
         const account = registry.snapshot.byId.get(accountId);
         return account === undefined || (live.backoffReason(account.slot) === 'quota' && live.backoffUntil(account.slot) > nowMs());
@@ -380,7 +380,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     handle: (request, response) => serve(request, response, pipeline),
     mayUpgrade: (request) => upgradeOf(request, pipeline) !== null,
     upgrade: (request, socket, head) => sockets.take(request, socket, head, pipeline),
-    adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs }),
+    adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs, bindings, limits }),
     control,
     makeFirstKey: () => makeFirstKey(control, config),
     running: () => settler.openCount,

@@ -7,7 +7,7 @@ const surfaceOf = (method: string, target: string): unknown => {
   return 'surface' in found ? found.surface.name : found;
 };
 
-test.each(SURFACES.filter(({ path }) => !path.endsWith('*')))('$method $path finds $name', ({ method, path, name }) => {
+test.each(SURFACES.filter(({ path, method }) => !path.endsWith('*') && method !== 'any'))('$method $path finds $name', ({ method, path, name }) => {
   const target = path.replace('{id}', 'resp_1');
   expect(surfaceOf(method, target)).toBe(name);
   expect(surfaceOf(method, `${target}?a=b`)).toBe(name);
@@ -25,14 +25,26 @@ test('HEAD is GET for what we answer ourselves and for nothing else', () => {
 });
 
 test('a path without a row goes on below /v1 and nowhere else', () => {
-  for (const path of ['/v1/files', '/v1/audio/transcriptions', '/v1/responses/a/b', '/v1/files/a%20b', '/v1/x/a:b@c'])
+  for (const path of ['/v1/uploads', '/v1/audio/transcriptions', '/v1/responses/a/b', '/v1/uploads/a%20b', '/v1/x/a:b@c'])
     expect(surfaceOf('POST', path)).toBe('other');
   for (const path of ['/v1', '/v2/files', '/V1/chat/completions', '/v1x/files']) expect(surfaceOf('POST', path)).toEqual({ unroutable: 'no_route' });
 });
 
 test('methods that would send our own headers back, or open a tunnel, are not passed on', () => {
   for (const method of ['TRACE', 'CONNECT', 'OPTIONS', 'PROPFIND'])
-    expect(surfaceOf(method, '/v1/files')).toEqual({ allow: 'GET, HEAD, POST, PUT, PATCH, DELETE' });
+    for (const path of ['/v1/uploads', '/v1/files', '/v1/files/file-1'])
+      expect(surfaceOf(method, path)).toEqual({ allow: 'GET, HEAD, POST, PUT, PATCH, DELETE' });
+});
+
+test.each([
+  ['GET', '/v1/files', 'files', null],
+  ['POST', '/v1/files', 'files', null],
+  ['DELETE', '/v1/files/file-1', 'files.one', 'file-1'],
+  ['GET', '/v1/files/file-1/content?x=y', 'files.one', 'file-1'],
+  ['POST', '/v1/conversations', 'conversations', null],
+  ['GET', '/v1/conversations/conv_1/items/msg_1', 'conversations.one', 'conv_1'],
+])('%s %s names what it is for', (method, target, name, id) => {
+  expect(matchRoute(method, target)).toMatchObject({ surface: { name }, id });
 });
 
 describe('one spelling for each path (fault row B17)', () => {

@@ -10,7 +10,7 @@ export interface Surface {
   readonly name: string;
   /** `any` takes every method. */
   readonly method: string;
-  /** Exact path, or a pattern with one `{id}`, or a prefix ending in `*`. */
+  /** Exact path, or a pattern with one `{id}`, whose `/*` behind it means also all below, or a prefix ending in `*`. */
   readonly path: string;
   readonly lane: Lane;
   readonly auth: 'key' | 'key_unless_open' | 'none';
@@ -20,6 +20,10 @@ export interface Surface {
   readonly by: 'account' | 'gateway' | 'socket';
   /** What the answer is watched for: ids that a conversation goes on with, and where usage stands. Only what is `responses` has conversations. */
   readonly watch: 'responses' | 'chat' | 'none';
+  /** What the `{id}` of the path names: it leads to the account that has it. */
+  readonly names?: 'response' | 'file' | 'conversation';
+  /** What a POST makes: the id in its answer is bound to the account. */
+  readonly makes?: 'file' | 'conversation';
   readonly help: string;
 }
 
@@ -77,6 +81,7 @@ export const SURFACES = [
     body: 'none',
     by: 'account',
     watch: 'none',
+    names: 'response',
     help: 'Reads a stored response, from the account that owns it.',
   },
   {
@@ -88,6 +93,7 @@ export const SURFACES = [
     body: 'none',
     by: 'account',
     watch: 'none',
+    names: 'response',
     help: 'Deletes a stored response at its owner.',
   },
   {
@@ -99,6 +105,7 @@ export const SURFACES = [
     body: 'json_optional',
     by: 'account',
     watch: 'none',
+    names: 'response',
     help: 'Cancels a background response at its owner.',
   },
   {
@@ -110,6 +117,7 @@ export const SURFACES = [
     body: 'none',
     by: 'account',
     watch: 'none',
+    names: 'response',
     help: 'Lists the input of a stored response.',
   },
   {
@@ -168,6 +176,54 @@ export const SURFACES = [
     help: 'One model.',
   },
   {
+    name: 'files',
+    method: 'any',
+    path: '/v1/files',
+    lane: 'standard',
+    auth: 'key',
+    body: 'any',
+    by: 'account',
+    watch: 'none',
+    makes: 'file',
+    help: 'Uploads a file; it is bound to the account that took it. A list is that of one account.',
+  },
+  {
+    name: 'files.one',
+    method: 'any',
+    path: '/v1/files/{id}/*',
+    lane: 'standard',
+    auth: 'key',
+    body: 'any',
+    by: 'account',
+    watch: 'none',
+    names: 'file',
+    help: 'A file and its content, at the account that has it.',
+  },
+  {
+    name: 'conversations',
+    method: 'any',
+    path: '/v1/conversations',
+    lane: 'standard',
+    auth: 'key',
+    body: 'any',
+    by: 'account',
+    watch: 'none',
+    makes: 'conversation',
+    help: 'Makes a conversation; it is bound to the account that made it.',
+  },
+  {
+    name: 'conversations.one',
+    method: 'any',
+    path: '/v1/conversations/{id}/*',
+    lane: 'standard',
+    auth: 'key',
+    body: 'any',
+    by: 'account',
+    watch: 'none',
+    names: 'conversation',
+    help: 'A conversation and its items, at the account that has it.',
+  },
+  {
     name: 'other',
     method: 'any',
     path: '/v1/*',
@@ -176,7 +232,7 @@ export const SURFACES = [
     body: 'any',
     by: 'account',
     watch: 'none',
-    help: 'Every other path below /v1 (files, images, audio, …) goes to an account unchanged.',
+    help: 'Every other path below /v1 (images, audio, …) goes to an account unchanged.',
   },
   {
     name: 'root',
@@ -222,7 +278,7 @@ const patterns: { readonly surface: Surface; readonly regex: RegExp }[] = [];
 for (const surface of SURFACES as readonly Surface[]) {
   // Names of models may have slashes in them (`meta-llama/Llama-3`); ids of responses have none.
   const id = surface.name === 'models.get' ? '(.+)' : '([^/]+)';
-  if (surface.path.includes('{id}')) patterns.push({ surface, regex: new RegExp(`^${surface.path.replace('{id}', id)}$`) });
+  if (surface.path.includes('{id}')) patterns.push({ surface, regex: new RegExp(`^${surface.path.replace('/*', '(?:/.*)?').replace('{id}', id)}$`) });
   else if (!surface.path.endsWith('*')) exact.set(surface.path, [...(exact.get(surface.path) ?? []), surface]);
 }
 const other: Surface = SURFACES.find((surface) => surface.name === 'other')!;
@@ -244,8 +300,16 @@ const AMBIGUOUS_PATH = new RegExp(
 );
 const NOT_VISIBLE_ASCII = /[^\x21-\x7e]|#/;
 
-// What an unnamed path below /v1 may be asked with. TRACE is not among them: it would send the account's credential back.
+// What a path may be asked with that takes every method. TRACE is not among them: it would send the account's credential back.
 const OTHER_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+function takes(surface: Surface, method: string): boolean {
+  return surface.method === method || (surface.method === 'any' && OTHER_METHODS.includes(method));
+}
+
+function methodsOf({ method }: Surface): string {
+  return method === 'any' ? OTHER_METHODS.join(', ') : method;
+}
 
 /** Whether a request target has one spelling only, so that every reader takes it the same way. */
 export function isPlainTarget(target: string): boolean {
@@ -262,17 +326,17 @@ export function matchRoute(method: string, target: string): Match | NoMatch {
   const fixed = exact.get(path);
   if (fixed !== undefined) {
     const surface =
-      fixed.find((candidate) => candidate.method === method) ??
+      fixed.find((candidate) => takes(candidate, method)) ??
       (method === 'HEAD' ? fixed.find((candidate) => candidate.method === 'GET' && candidate.by === 'gateway') : undefined);
-    return surface === undefined ? { allow: fixed.map((candidate) => candidate.method).join(', ') } : { surface, id: null, path, query };
+    return surface === undefined ? { allow: fixed.map(methodsOf).join(', ') } : { surface, id: null, path, query };
   }
   if (AMBIGUOUS_PATH.test(path)) return { unroutable: 'bad_path' };
   let allow = '';
   for (const { surface, regex } of patterns) {
     const found = regex.exec(path);
     if (found === null) continue;
-    if (surface.method !== method) {
-      allow = allow === '' ? surface.method : `${allow}, ${surface.method}`;
+    if (!takes(surface, method)) {
+      allow = allow === '' ? methodsOf(surface) : `${allow}, ${methodsOf(surface)}`;
       continue;
     }
     const id = decoded(found[1]!);

@@ -167,7 +167,7 @@ export function refuseUnknownModel(model: string, key: KeyRecord, snapshot: Snap
 
 /** A key that is held to models may not reach, without naming one, whatever else an account can do. */
 function refuseUnnamedModel({ key, match }: Exchange): void {
-  if (key.models === null || match.surface.name !== 'other') return;
+  if (key.models === null || match.surface.body !== 'any') return;
   throw new SwitchyardError('model_not_found', 'This key is held to certain models, and on this path no model could be read from the request.', {
     param: 'model',
   });

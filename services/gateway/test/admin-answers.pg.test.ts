@@ -13,10 +13,10 @@ afterAll(() => gateway[Symbol.asyncDispose]());
 /** Calls an operation of our own API, and holds its answer against what its route declares: every field, and none besides. */
 async function expectDeclared(
   operation: GatewayOperation,
-  { id = '', body }: { readonly id?: string; readonly body?: unknown } = {},
+  { id = '', body, query = '' }: { readonly id?: string; readonly body?: unknown; readonly query?: string } = {},
 ): Promise<Record<string, unknown>> {
   const { method, path, responses } = GATEWAY_API[operation];
-  const response = await gateway.gateway.adminApi.request(path.replace('{id}', id), {
+  const response = await gateway.gateway.adminApi.request(path.replace('{id}', id) + query, {
     method: method.toUpperCase(),
     ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
   });
@@ -54,4 +54,17 @@ test('and so has the request log, of whole requests, of retried and refused ones
   expect(new Set(attempts)).toEqual(new Set([0, 1, 2]));
   for (const upstream of gateway.upstreams) upstream.release('on');
   await running.text();
+});
+
+test('and so have the bindings, and the record of a request that continues something', async () => {
+  for (const upstream of gateway.upstreams) upstream.clearScript();
+  const turn = (): Promise<Response> => gateway.ask('/v1/responses', { model: 'm', input: 'x' }, { headers: { 'thread-id': 'thread-1' } });
+  await (await turn()).text();
+  const again = await turn();
+  await again.text();
+  const id = again.headers.get('x-switchyard-request-id')!;
+  await untilRows(gateway.pool, `select 1 from gateway.request where id = '${id}' and ended_at is not null`, (all) => all.length === 1);
+  expect((await expectDeclared('getDecision', { id }))['decision']).toMatchObject({ affinity: { kind: 'session', strength: 'soft' } });
+  expect(await expectDeclared('listSessionBindings', { query: '?id=thread-1' })).toMatchObject({ found: [{ kind: 'session' }] });
+  await expectDeclared('forgetSessionBindings', { query: '?id=thread-1' });
 });

@@ -218,3 +218,166 @@ test('another key continues nothing at another process either', async () => {
   expect(await turn({ previous_response_id: made.id }, {}, { url: other.url, key })).toMatchObject({ status: 404, error: 'not_found' });
   expect(received()).toBe(before);
 });
+
+/** The decision of a request, once its end has been written. */
+async function decisionOf(response: Response): Promise<Readonly<Record<string, unknown>>> {
+  const id = response.headers.get('x-switchyard-request-id');
+  const [row] = await untilRows<{ decision: Record<string, unknown> }>(
+    gateway.pool,
+    `select decision from gateway.request where id = '${id}' and ended_at is not null`,
+    (rows) => rows.length === 1,
+  );
+  return row!.decision;
+}
+
+const ownerOf = ({ account }: Pick<Turn, 'account'>) => gateway.upstreams['abc'.indexOf(account!)]!;
+
+test('an owner that does not find a response is asked once more, with the turn state that the response came with', async () => {
+  for (const [i, upstream] of gateway.upstreams.entries())
+    upstream.script({ rules: [{ match: { nth: 1 }, answer: { headers: { 'x-codex-turn-state': `turn-${i}` } } }] });
+  const made = await turn({ stream: true });
+  const owner = ownerOf(made);
+  owner.script({ rules: [{ answer: { preset: 'previous_response_not_found' } }] });
+  expect(await turn({ previous_response_id: made.id })).toMatchObject({ status: 200, account: made.account });
+  const states = owner.received().map(({ headers }) => headers['x-codex-turn-state']);
+  expect(states).toEqual([undefined, undefined, `turn-${'abc'.indexOf(made.account!)}`]);
+});
+
+test('an owner that says twice that it does not know a response ends the binding, and nobody else is asked until then (fault row A07)', async () => {
+  const made = await turn({});
+  const owner = ownerOf(made);
+  owner.script({ rules: [{ match: { path: '/v1/responses' }, answer: { preset: 'previous_response_not_found' }, times: 'always' }] });
+  const others = received() - owner.counters().received;
+  const asked: number[] = [];
+  for (let i = 0; i < 2; i++) {
+    const before = owner.counters().received;
+    expect(await turn({ previous_response_id: made.id })).toMatchObject({ status: 400, error: 'previous_response_not_found', account: made.account });
+    asked.push(owner.counters().received - before);
+    // Two denials within a second are one.
+    gateway.skip(1_100);
+  }
+  // The second time it was known that it had said so, and one question was enough.
+  expect([asked, received() - owner.counters().received]).toEqual([[2, 1], others]);
+  expect(await gateway.metric('switchyard_negative_cache_hits_total')).toBe(1);
+  await untilRows(gateway.pool, 'select 1 from gateway.binding where kind = 1 and state = 3 and misses = 2', (rows) => rows.length === 1);
+  // A client that sends the whole conversation begins anew, wherever there is room.
+  owner.clearScript();
+  const anew = await gateway.ask('/v1/responses', { model: 'm', input: [user('hello'), user('more')] });
+  expect(anew.status).toBe(200);
+  await anew.text();
+  const again = await gateway.ask('/v1/responses', { model: 'm', input: 'x', previous_response_id: made.id });
+  await again.text();
+  expect((await decisionOf(again))['affinity']).toMatchObject({ kind: 'response', strength: 'none', state: 'dead', account_id: null });
+});
+
+test('fifty turns at once that go on from one response all go to its owner, and no second owner is ever written (fault row A19)', async () => {
+  const made = await turn({});
+  const turns = await Promise.all(Array.from({ length: 50 }, (_, i) => turn({ previous_response_id: made.id, stream: i % 2 === 0 })));
+  expect(new Set(turns.map(({ status, account }) => `${status} ${account}`))).toEqual(new Set([`200 ${made.account}`]));
+  const { rows } = await gateway.pool.query('select account_id, epoch from gateway.binding where kind = 1 group by 1, 2');
+  expect(rows).toHaveLength(1);
+  expect(await gateway.metric('switchyard_binding_disputes_total')).toBe(0);
+});
+
+test('what follows a compaction goes where it was made, by session or by turn, also after a restart; and by neither of another key', async () => {
+  const compact = { path: '/v1/responses/compact' };
+  for (let i = 0; i < 3; i++) {
+    const thread = { 'thread-id': `thread-${i}` };
+    const compacted = await turn({ input: [user('x')] }, { ...thread, 'x-codex-turn-state': `turn-${i}` }, compact);
+    expect(compacted.status).toBe(200);
+    const input = [compacted.output.at(-1)!, user('go on')];
+    await using again = await gateway.reopen();
+    for (const url of [gateway.url, again.url]) {
+      expect(await turn({ input, store: false }, thread, { url })).toMatchObject({ status: 200, account: compacted.account });
+      expect(await turn({ store: false }, { 'x-codex-turn-state': `turn-${i}` }, { url })).toMatchObject({ status: 200, account: compacted.account });
+    }
+  }
+  expect((await gateway.pool.query('select kind from gateway.binding where kind in (4, 5) group by 1 order by 1')).rows).toEqual([{ kind: 4 }, { kind: 5 }]);
+});
+
+test('a compaction that is asked for by the last item of the input goes to the account of its session alone, and binds what follows', async () => {
+  const first = await turn({ store: false }, { 'thread-id': 'thread-1' });
+  const compacted = await turn({ store: false, stream: true, input: [user('x'), { type: 'compaction_trigger' }] }, { 'thread-id': 'thread-1' });
+  expect([compacted.account, compacted.output.map(({ type }) => type)]).toEqual([first.account, ['compaction']]);
+  const owner = ownerOf(first);
+  owner.script({ rules: [{ answer: { preset: '500' }, times: 'always' }] });
+  const others = received() - owner.counters().received;
+  for (const input of [
+    [user('x'), { type: 'compaction_trigger' }],
+    [...compacted.output, user('go on')],
+  ])
+    expect(await turn({ store: false, input }, { 'thread-id': 'thread-1' })).toMatchObject({ status: 500, account: first.account });
+  expect(received() - owner.counters().received).toBe(others);
+});
+
+test('a file goes with the account that took it: what reads it, what names it, and nobody with another key', async () => {
+  for (const [i, upstream] of gateway.upstreams.entries())
+    upstream.script({
+      rules: [
+        { match: { method: 'POST', path: '/v1/files' }, answer: { body: { object: 'file', id: `file-${i}`, bytes: 3 } }, times: 'always' },
+        { match: { path: `/v1/files/file-${i}*` }, answer: { body: { id: `file-${i}` } }, times: 'always' },
+      ],
+    });
+  const { key } = await createKey(gateway.gateway.control, { name: 'other', models: null, accounts: null });
+  for (let n = 0; n < 4; n++) {
+    const upload = new FormData();
+    upload.set('file', new Blob(['abc']), 'a.txt');
+    const made = await fetch(`${gateway.url}/v1/files`, { method: 'POST', headers: { authorization: `Bearer ${KEY}` }, body: upload });
+    const { id } = (await made.json()) as { id: string };
+    const account = made.headers.get('x-switchyard-account');
+    expect(id).toBe(`file-${'abc'.indexOf(account!)}`);
+    for (const path of ['', '/content']) {
+      const read = await gateway.ask(`/v1/files/${id}${path}`);
+      expect([read.status, read.headers.get('x-switchyard-account'), await read.json()]).toEqual([200, account, { id }]);
+    }
+    const naming = { input: [{ type: 'message', role: 'user', content: [{ type: 'input_file', file_id: id }] }], store: false };
+    expect(await turn(naming)).toMatchObject({ status: 200, account });
+    const before = received();
+    expect(await turn(naming, {}, { key })).toMatchObject({ status: 404, error: 'not_found' });
+    expect((await fetch(`${gateway.url}/v1/files/${id}`, { headers: { authorization: `Bearer ${key}` } })).status).toBe(404);
+    expect(received()).toBe(before);
+  }
+});
+
+test('a conversation object goes with the account that made it', async () => {
+  for (const [i, upstream] of gateway.upstreams.entries())
+    upstream.script({
+      rules: [
+        { match: { method: 'POST', path: '/v1/conversations' }, answer: { body: { id: `conv_${i}`, object: 'conversation' } }, times: 'always' },
+        { match: { path: `/v1/conversations/conv_${i}*` }, answer: { body: { id: `conv_${i}` } }, times: 'always' },
+      ],
+    });
+  const { key } = await createKey(gateway.gateway.control, { name: 'other', models: null, accounts: null });
+  const made = await gateway.ask('/v1/conversations', {});
+  const { id } = (await made.json()) as { id: string };
+  const account = made.headers.get('x-switchyard-account');
+  for (let n = 0; n < 3; n++) {
+    expect(await turn({ conversation: n === 0 ? id : { id }, store: false })).toMatchObject({ status: 200, account });
+    const items = await gateway.ask(`/v1/conversations/${id}/items`);
+    expect([items.status, items.headers.get('x-switchyard-account')]).toEqual([200, account]);
+    await items.text();
+  }
+  const before = received();
+  expect(await turn({ conversation: id }, {}, { key })).toMatchObject({ status: 404, error: 'not_found' });
+  expect(received()).toBe(before);
+});
+
+test('the decision says by what a request belonged to its account, also when nobody could be asked', async () => {
+  const made = await turn({});
+  const { rows } = await gateway.pool.query<{ id: string }>(`select id from gateway.account where name = '${made.account}'`);
+  const follow = await gateway.ask('/v1/responses', { model: 'm', input: 'x', previous_response_id: made.id });
+  await follow.text();
+  const hard = { kind: 'response', strength: 'hard', account_id: rows[0]!.id, found_in: 'memory' };
+  expect((await decisionOf(follow))['affinity']).toEqual({ ...hard, state: 'warm' });
+  await using again = await gateway.reopen();
+  const fresh = await turn({});
+  const read = await fetch(`${again.url}/v1/responses/${fresh.id}`, { headers: { authorization: `Bearer ${KEY}` } });
+  await read.text();
+  expect((await decisionOf(read))['affinity']).toMatchObject({ kind: 'response', strength: 'hard' });
+  await gateway.pool.query("update gateway.binding set account_id = '' where kind = 1");
+  await using third = await gateway.reopen();
+  const refused = await fetch(`${third.url}/v1/responses/${made.id}`, { headers: { authorization: `Bearer ${KEY}` } });
+  expect(refused.status).toBe(503);
+  await refused.text();
+  expect(await decisionOf(refused)).toMatchObject({ attempts: [], affinity: { kind: 'response', strength: 'hard', account_id: null } });
+});

@@ -2,19 +2,22 @@ import { openControl } from '@switchyard/app-server';
 import type { Config } from '@switchyard/config';
 import {
   addAccount,
+  bindingLimits,
   draftOf,
   createKey,
   endKey,
   findRequest,
+  forgetSessionBindings,
   listRequests,
   removeAccount,
   showAccounts,
   showKeys,
+  showSessionBindings,
   testAccount,
 } from '@switchyard/service-gateway';
 import type { Output } from '../cli.ts';
 import { plainLogger } from '../plain-logger.ts';
-import type { Operations } from './operations.ts';
+import type { Operations, SoughtId } from './operations.ts';
 
 const NOT_RUNNING = { state: null, backoff_reason: null, backoff_ms: null, in_flight: null } as const;
 
@@ -25,6 +28,7 @@ const NOT_RUNNING = { state: null, backoff_reason: null, backoff_ms: null, in_fl
  */
 export async function openFileOperations(config: Config, err: Output): Promise<Operations> {
   const { control, pool, ...opened } = await openControl(config, plainLogger(err));
+  const sessions = { db: control.db, pool, wallClockMs: control.wallClockMs };
   return {
     listAccounts: async () => (await showAccounts(control)).map((account) => ({ ...asWire(account), ...NOT_RUNNING })),
     addAccount: async (asked) => asWire(await addAccount(control, draftOf(asked))),
@@ -38,8 +42,15 @@ export async function openFileOperations(config: Config, err: Output): Promise<O
       const { rows, hasMore } = await listRequests(pool, { limit, after: after ?? null });
       return asWire({ data: rows, has_more: hasMore, last_id: rows.at(-1)?.['id'] ?? null });
     },
+    showSessionBindings: async (asked) => asWire(await showSessionBindings(sessions, bindingLimits(config), asked === null ? null : sought(asked))),
+    // No process is running that would have to be told.
+    forgetSessionBindings: async (asked) => asWire(await forgetSessionBindings(sessions, sought(asked), () => {})),
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
+}
+
+function sought({ id, session }: SoughtId) {
+  return { id, session: session ?? null };
 }
 
 /** A value as the API would give it: times as text, so that both ways answer alike. */

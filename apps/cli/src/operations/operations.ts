@@ -7,6 +7,13 @@ export type MadeKey = GatewayAnswer<'createKey'>;
 export type ExplainedRequest = GatewayAnswer<'getDecision'>;
 export type RequestPage = GatewayAnswer<'listRequests'>;
 export type LoggedRequest = RequestPage['data'][number];
+export type SessionBindings = GatewayAnswer<'listSessionBindings'>;
+export type Binding = SessionBindings['conflicts'][number];
+/** An id as a client sends it, or the digest of one; of a call that was made in a session, with that. */
+export interface SoughtId {
+  readonly id: string;
+  readonly session?: string;
+}
 
 type AccountState = GatewayAnswer<'listAccounts'>['data'][number];
 /** What only a running server knows of an account. */
@@ -36,4 +43,8 @@ export interface Operations extends AsyncDisposable {
   findRequest(id: string): Promise<ExplainedRequest>;
   /** Newest first, below `after` if it is given. */
   listRequests(page: { readonly limit: number; readonly after?: string }): Promise<RequestPage>;
+  /** @param sought  Null: only counts and conflicts. */
+  showSessionBindings(sought: SoughtId | null): Promise<SessionBindings>;
+  /** @throws SwitchyardError `not_found` */
+  forgetSessionBindings(sought: SoughtId): Promise<readonly Binding[]>;
 }

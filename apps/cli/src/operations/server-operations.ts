@@ -34,6 +34,8 @@ export function serverOperations(address: string, token: string): Operations {
     revokeKey: (id) => ask('revokeKey', { id }),
     findRequest: (id) => ask('getDecision', { id }),
     listRequests: ({ limit, after }) => ask('listRequests', { query: { limit: String(limit), ...(after === undefined ? {} : { after }) } }),
+    showSessionBindings: (sought) => ask('listSessionBindings', { query: { ...sought } }),
+    forgetSessionBindings: async (sought) => (await ask('forgetSessionBindings', { query: { ...sought } })).data,
     [Symbol.asyncDispose]: async () => {},
   };
 }

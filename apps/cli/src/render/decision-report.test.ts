@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { POLICY_NAMES } from '@switchyard/service-gateway';
+import { BINDING_KIND_NAMES, POLICY_NAMES } from '@switchyard/service-gateway';
 import type { ExplainedRequest } from '../operations/operations.ts';
 import { decisionReport } from './decision-report.ts';
 
@@ -50,7 +50,7 @@ const fields: ExplainedRequest = {
   client_address: '127.0.0.1',
   client_request_id: null,
   upstream_request_id: 'up_1',
-  decision: { snapshot: 3, attempts: [attempt], stopped_by: null },
+  decision: { snapshot: 3, attempts: [attempt], affinity: null, stopped_by: null },
 };
 
 function report(changed: Partial<ExplainedRequest>): string {
@@ -59,7 +59,9 @@ function report(changed: Partial<ExplainedRequest>): string {
 
 /** The report of one attempt that differs from the plain one. */
 function told(...changed: Partial<LoggedAttempt>[]): string {
-  return report({ decision: { snapshot: 1, attempts: changed.map((each) => ({ ...attempt, ...each })), stopped_by: null } }).split('Why this account\n')[1]!;
+  return report({ decision: { snapshot: 1, attempts: changed.map((each) => ({ ...attempt, ...each })), affinity: null, stopped_by: null } }).split(
+    'Why this account\n',
+  )[1]!;
 }
 
 test('a plain request reads as a short report', () => {
@@ -158,7 +160,7 @@ test.each([
   ['retry_budget', 'too many requests were being retried'],
   ['whim', 'No other was tried: whim.'],
 ])('what stopped the search is told: %s', (stopped_by, words) => {
-  expect(report({ decision: { snapshot: 1, attempts: [attempt], stopped_by } })).toContain(words);
+  expect(report({ decision: { snapshot: 1, attempts: [attempt], affinity: null, stopped_by } })).toContain(words);
 });
 
 test('a refusal says which, and what to do about it', () => {
@@ -169,7 +171,7 @@ test('a refusal says which, and what to do about it', () => {
 });
 
 test('a request for which no account could be asked says so', () => {
-  expect(report({ decision: { snapshot: 1, attempts: [], stopped_by: null } })).toContain('None could be asked for m1.');
+  expect(report({ decision: { snapshot: 1, attempts: [], affinity: null, stopped_by: null } })).toContain('None could be asked for m1.');
 });
 
 test('a request still running, and one of a newer server, are told as far as is known', () => {
@@ -182,4 +184,26 @@ test('a request still running, and one of a newer server, are told as far as is 
 
 test('what a client wrote cannot steer the terminal', () => {
   expect(report({ model: 'm\u001b]0;title\u0007', client_request_id: 'x\ny' })).not.toMatch(/[\u001b\u0007]|^y/m);
+});
+
+const affinity = { kind: 'response', strength: 'hard', state: 'warm', account_id: 'acct_1', found_in: 'memory', disagrees: false, moved: false } as const;
+
+test.each([
+  [affinity, 'By the response that it goes on from it belongs to a1, and no other account may answer it.'],
+  [{ ...affinity, kind: 'session', strength: 'soft' } as const, 'By its session it belongs to a1, which is asked first while it can serve.'],
+  [{ ...affinity, kind: 'encrypted', strength: 'firm', moved: true } as const, 'That one had no quota left, so it was let go elsewhere.'],
+  [{ ...affinity, found_in: 'database' } as const, 'belongs to a1, as the database said, and no other'],
+  [{ ...affinity, state: 'suspect' }, 'belongs to a1, though that account has denied it once, and no other'],
+  [{ ...affinity, disagrees: true }, 'Something else in it leads to another account; the stricter one decided.'],
+  [{ ...affinity, account_id: null }, 'it belongs to nobody: two accounts claim that.'],
+  [{ ...affinity, account_id: null, strength: 'none', state: 'dead' } as const, 'It began anew: the response that it goes on from had been given up'],
+])('what a request belonged to an account by is told: %o', (told, words) => {
+  expect(report({ decision: { snapshot: 1, attempts: [attempt], affinity: told, stopped_by: null } })).toContain(words);
+});
+
+test('every kind of binding has words', () => {
+  for (const kind of BINDING_KIND_NAMES) {
+    const text = report({ decision: { snapshot: 1, attempts: [attempt], affinity: { ...affinity, kind }, stopped_by: null } });
+    expect(text, kind).toMatch(/By (?:the|its|a) [a-z ]+ it belongs to a1/);
+  }
 });

@@ -65,6 +65,26 @@ const BACKOFFS: Readonly<Record<string, string>> = {
   forbidden: 'refusing this account',
 };
 
+// What a request can belong to an account by.
+const CONTINUED: Readonly<Record<string, string>> = {
+  response: 'the response that it goes on from',
+  turn_state: 'the state of its turn',
+  session: 'its session',
+  lineage_session: 'the compaction that its session goes on from',
+  lineage_turn: 'the compaction in its turn',
+  call: 'the call that it brings the output of',
+  conversation: 'the conversation object that it is part of',
+  file: 'a file that it names',
+  encrypted: 'the last encrypted item of its input',
+  cache: 'its prompt cache key',
+};
+
+const STRENGTHS: Readonly<Record<string, string>> = {
+  hard: 'and no other account may answer it',
+  firm: 'and no other account may answer it while that one has quota',
+  soft: 'which is asked first while it can serve',
+};
+
 const STOPPED: Readonly<Record<string, string>> = {
   budget: 'No other was tried: the request had used up its attempts or its time for them',
   retry_budget: 'No other was tried: too many requests were being retried at that moment, because the upstreams fail for nearly everybody',
@@ -132,15 +152,30 @@ function amount(tokens: number | null): string {
 
 function decisionLines({ decision, model }: ExplainedRequest): string[] {
   if (decision === null) return ['None was looked for: the request ended before that.'];
-  if (decision.attempts.length === 0) return [`None could be asked${model === null ? '' : ` for ${model}`}.`];
-  const lines = decision.attempts.flatMap((attempt, n) => [
+  const belongs = affinityLines(decision);
+  if (decision.attempts.length === 0) return [...belongs, `None could be asked${model === null ? '' : ` for ${model}`}.`];
+  const attempts = decision.attempts.flatMap((attempt, n) => [
     `${n + 1}. ${attempt.account}, asked ${duration(attempt.started_ms)} after the start${attempt.waited_ms === 0 ? '' : `, after a pause of ${duration(attempt.waited_ms)}`}`,
     `   ${chosenBecause(attempt)}.`,
     ...passedOver(attempt).map((text) => `   ${text}.`),
     `   ${whatHappened(attempt)}.`,
   ]);
-  if (decision.stopped_by !== null) lines.push(`${STOPPED[decision.stopped_by] ?? `No other was tried: ${decision.stopped_by}`}.`);
-  return lines;
+  const stopped = decision.stopped_by === null ? [] : [`${STOPPED[decision.stopped_by] ?? `No other was tried: ${decision.stopped_by}`}.`];
+  return [...belongs, ...attempts, ...stopped];
+}
+
+function affinityLines({ affinity, attempts }: NonNullable<ExplainedRequest['decision']>): string[] {
+  if (affinity === null) return [];
+  const by = CONTINUED[affinity.kind] ?? affinity.kind;
+  if (affinity.strength === 'none') return [`It began anew: ${by} had been given up, because its account had denied it, or an operator ended it.`];
+  if (affinity.account_id === null) return [`By ${by} it belongs to nobody: two accounts claim that. \`switchyard sessions\` shows it, and how to end it.`];
+  const owner = attempts.find(({ account_id: id }) => id === affinity.account_id)?.account ?? affinity.account_id;
+  const how = `${affinity.found_in === 'database' ? ', as the database said' : ''}${affinity.state === 'suspect' ? ', though that account has denied it once' : ''}`;
+  return [
+    `By ${by} it belongs to ${owner}${how}, ${STRENGTHS[affinity.strength] ?? affinity.strength}.`,
+    ...(affinity.moved ? ['That one had no quota left, so it was let go elsewhere.'] : []),
+    ...(affinity.disagrees ? ['Something else in it leads to another account; the stricter one decided.'] : []),
+  ];
 }
 
 function chosenBecause({ chosen_by: by, candidates, skipped, least_bad: leastBad, in_flight: running }: LoggedAttempt): string {

@@ -6,9 +6,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Bindings } from '../bindings/bindings.ts';
 import { kindLimits } from '../bindings/kinds.ts';
+import { TurnStates } from '../bindings/turn-states.ts';
 import { scriptedWorld } from '../../test/scripted-accounts.ts';
 import type { Scripted, ScriptedAccount, ScriptedWorld } from '../../test/scripted-accounts.ts';
 import { relayAnswer } from '../relay/relay-answer.ts';
+import type { RelayParts } from '../relay/relay-answer.ts';
 import { runAttempts } from './run-attempts.ts';
 
 // The promise of the commit point, with the real relay and a real client: until it, another account may answer and nothing of the first is
@@ -42,13 +44,23 @@ const bindings = new Bindings({
   nowS: () => 1_000,
 });
 
+const RELAY: RelayParts = {
+  bindings,
+  turnStates: new TurnStates(),
+  mayLeave: () => false,
+  nowMs: () => 0,
+  showAccount: true,
+  onBound: () => {},
+  onBroken: () => {},
+};
+
 beforeAll(async () => {
   agent = new Agent({ keepAlive: true, maxSockets: 1 });
   server = createServer((request, response) => {
     const exchange = world.exchange(request.url === '/chat' ? 'chat.completions' : 'responses.create', { request, response });
     exchange.openAt = 0;
     void runAttempts(exchange, world.snapshot(...accounts), null, world.parts).then((committed) => {
-      relayAnswer(exchange, committed!, { bindings, mayLeave: () => false, nowMs: () => 0, showAccount: true, onBound: () => {}, onBroken: () => {} });
+      relayAnswer(exchange, committed!, RELAY);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -7,4 +7,6 @@ import type { Account } from '../choice/account.ts';
 export interface Owner {
   readonly account: Account;
   readonly strength: 'hard' | 'firm' | 'soft';
+  /** It has said a moment ago that it does not know what the request goes on from: it is not asked for that twice. */
+  readonly wasDenied?: true;
 }

@@ -84,6 +84,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
   let tried: readonly Account[] = NOBODY;
   let spentMs = 0;
   let waitedMs = exchange.waitedMs;
+  let turnState: string | null = null;
   let last: Refused | null = null;
   let failure: UpstreamFailure | null = null;
   for (;;) {
@@ -127,7 +128,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     let call: UpstreamCall | null = null;
     let result: AttemptResult;
     try {
-      call = account.upstream.dispatch(upstreamRequest(exchange, account, parts));
+      call = account.upstream.dispatch(upstreamRequest(exchange, account, turnState, parts));
       exchange.call = call;
       const answer = await call.answer;
       if (isLookedAt(answer, exchange.match.surface.watch)) {
@@ -160,7 +161,8 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     // Time in which nobody was reached is nobody's work done twice: it does not use up the budget.
     if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += nowMs() - begunMs;
     const { policy } = result.judgement;
-    const waitMs = isOwned ? ownerRetryMs(policy, attempts.length) : null;
+    const waitMs = isOwned ? ownerRetryMs(policy, attempts.length, owner.wasDenied) : null;
+    if (policy.name === 'response_not_found' && exchange.affinity !== null) turnState = exchange.affinity.turnState;
     const goesOn = isOwned ? waitMs !== null : policy.free === 'next';
     if (result.answer !== null && !goesOn && policy.free === 'relay') {
       record.verdict = 'relayed';
@@ -229,11 +231,14 @@ interface AttemptResult {
 /** What is written down of an attempt, whatever it went over. */
 type Noted = Pick<AttemptResult, 'failure' | 'judgement'> & { readonly answer: Pick<UpstreamAnswer, 'status'> | null };
 
-function upstreamRequest({ match, facts, head, request }: Exchange, account: Account, { limits }: AttemptParts): UpstreamRequest {
+/** @param turnState  To be sent along, the request having none of its own. */
+function upstreamRequest({ match, facts, head, request }: Exchange, account: Account, turnState: string | null, { limits }: AttemptParts): UpstreamRequest {
+  const headers = upstreamHeaders(account, head.forward);
+  if (turnState !== null) headers.push('x-codex-turn-state', turnState);
   return {
     method: request.method!,
     path: account.basePath + match.path.slice('/v1'.length) + match.query,
-    headers: upstreamHeaders(account, head.forward),
+    headers,
     body: facts!.body.length === 0 ? null : facts!.body,
     headTimeoutMs: match.surface.lane === 'compact' ? limits.compactTimeoutMs : limits.headTimeoutMs,
     idleTimeoutMs: limits.idleTimeoutMs,

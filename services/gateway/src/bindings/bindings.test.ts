@@ -4,7 +4,8 @@ import type { BindingRow, NewBinding } from './bindings.ts';
 import { digestOf } from './digest.ts';
 import { BINDING_KINDS, kindLimits } from './kinds.ts';
 import type { BindingKind, KindLimits } from './kinds.ts';
-import { NOBODY } from './merge.ts';
+import { LIFE } from './life.ts';
+import { ENDED, NOBODY } from './merge.ts';
 
 const START_S = 1_000_000;
 const ROW = { kind: 1, owner: 'acct_a', namespace: 'key_1', epoch: 0, boundAtS: START_S, touchedAtS: START_S, state: 0, stateAtS: START_S, misses: 0 } as const;
@@ -111,13 +112,13 @@ test('an id that its owner has denied twice is unknown, and nothing revives it',
   const { bindings, written, clock } = open();
   const binding = bound('resp_1', 'acct_a');
   await bindings.bind([binding]);
-  bindings.deny('response', binding.digest);
+  bindings.deny('response', binding.digest, 'acct_a', 'responses');
   expect(ownerOf(bindings, 'resp_1')).toBe('acct_a');
   clock.nowS += 5;
-  bindings.deny('response', binding.digest);
+  bindings.deny('response', binding.digest, 'acct_a', 'responses');
   expect(ownerOf(bindings, 'resp_1')).toBeUndefined();
   bindings.take([written[0]!]);
-  bindings.confirm('response', binding.digest);
+  bindings.confirm('response', binding.digest, 'acct_a', 'responses');
   expect(ownerOf(bindings, 'resp_1')).toBeUndefined();
 });
 
@@ -166,4 +167,67 @@ test('what only the database knows is read from it, and what it does not know is
 
 test('with the database away nothing is read', () => {
   expect(open({}, false).bindings.isWorthReading(bound('resp_1', 'acct_a').digest)).toBe(false);
+});
+
+test('what another account says of an id counts for nothing', async () => {
+  const { bindings, written } = open();
+  const { digest } = bound('resp_1', 'acct_a');
+  await bindings.bind([bound('resp_1', 'acct_a')]);
+  for (let i = 0; i < 3; i++) bindings.deny('response', digest, 'acct_b', 'responses');
+  expect([ownerOf(bindings, 'resp_1'), bindings.wasDenied(digest, 'acct_b', 'responses'), written.length]).toEqual(['acct_a', false, 1]);
+});
+
+test('that an owner denied an id is remembered for 180 s, for the lane on which it did, and until it takes it', async () => {
+  const { bindings, clock } = open();
+  const { digest } = bound('resp_1', 'acct_a');
+  await bindings.bind([bound('resp_1', 'acct_a')]);
+  const wasDenied = (lane: 'responses' | 'websocket'): boolean => bindings.wasDenied(digest, 'acct_a', lane);
+  bindings.deny('response', digest, 'acct_a', 'responses');
+  expect([wasDenied('responses'), wasDenied('websocket')]).toEqual([true, false]);
+  clock.nowS += 180;
+  expect(wasDenied('responses')).toBe(true);
+  clock.nowS += 1;
+  expect(wasDenied('responses')).toBe(false);
+  bindings.confirm('response', digest, 'acct_a', 'responses');
+  bindings.deny('response', digest, 'acct_a', 'responses');
+  bindings.confirm('response', digest, 'acct_a', 'responses');
+  expect(wasDenied('responses')).toBe(false);
+});
+
+test('a dead id is known as dead for 900 s; then an account that tells it anew may have it, in the next epoch', async () => {
+  const { bindings, written, clock } = open();
+  const { digest } = bound('resp_1', 'acct_a');
+  await bindings.bind([bound('resp_1', 'acct_a')]);
+  for (let i = 0; i < 2; i++) {
+    clock.nowS += 2;
+    bindings.deny('response', digest, 'acct_a', 'responses');
+  }
+  expect([ownerOf(bindings, 'resp_1'), bindings.isDead('response', digest)]).toEqual([undefined, true]);
+  for (const owner of ['acct_a', 'acct_b']) expect(bindings.bind([bound('resp_1', owner)])).toBeNull();
+  expect([ownerOf(bindings, 'resp_1'), bindings.disputed]).toEqual([undefined, 0]);
+  clock.nowS += 901;
+  expect(bindings.isDead('response', digest)).toBe(false);
+  await bindings.bind([bound('resp_1', 'acct_b')]);
+  expect([ownerOf(bindings, 'resp_1'), written.at(-1)]).toMatchObject(['acct_b', { epoch: 1, state: 0 }]);
+});
+
+test('what an operator has ended is unknown at once, and no touch of another process brings it back', async () => {
+  const { bindings, written } = open();
+  await bindings.bind([bound('resp_1', 'acct_a'), bound('thread', 'acct_a', 'session')]);
+  const ended = written.map((row) => ({ ...row, owner: ENDED, epoch: row.epoch + 1, state: LIFE.dead, stateAtS: START_S }));
+  bindings.take(ended);
+  bindings.take(written.map((row) => ({ ...row, touchedAtS: START_S + 60 })));
+  expect([ownerOf(bindings, 'resp_1'), ownerOf(bindings, 'thread', 'session')]).toEqual([undefined, undefined]);
+  // A session belongs to whoever answers in it next.
+  await bindings.bind([bound('thread', 'acct_b', 'session')]);
+  expect([ownerOf(bindings, 'thread', 'session'), written.at(-1)]).toMatchObject(['acct_b', { epoch: 2 }]);
+});
+
+test('what has expired here and was bound anew elsewhere is taken as it is there', async () => {
+  const { bindings, written, clock } = open();
+  await bindings.bind([bound('thread', 'acct_a', 'session')]);
+  await bindings.bind([bound('thread', 'acct_b', 'session')]);
+  clock.nowS += BINDING_KINDS.session.lastsS + 1;
+  bindings.take([{ ...written[0]!, owner: 'acct_c', epoch: 0, boundAtS: clock.nowS, touchedAtS: clock.nowS, stateAtS: clock.nowS }]);
+  expect(ownerOf(bindings, 'thread', 'session')).toBe('acct_c');
 });

@@ -2,9 +2,11 @@ import { BindingTable } from './binding-table.ts';
 import type { Digest } from './digest.ts';
 import { BINDING_KINDS, KINDS, kindOfCode } from './kinds.ts';
 import type { BindingKind, KindLimits } from './kinds.ts';
-import { LIFE, confirmed, denied, lifeAt } from './life.ts';
+import { DEAD_S, LIFE, confirmed, denied, lifeAt } from './life.ts';
 import { NOBODY, mergeBindings } from './merge.ts';
 import type { BindingValue } from './merge.ts';
+import { NegativeCache } from './negative-cache.ts';
+import type { Lane } from '../routes.ts';
 
 /** A binding on its way into the database, or out of it. */
 export interface BindingRow extends BindingValue {
@@ -63,6 +65,7 @@ export class Bindings {
   readonly #parts: BindingsParts;
   /** Ids that the database does not know either, with the time until which that is believed. */
   readonly #unknown = new Map<string, number>();
+  readonly #denied = new NegativeCache();
   #reads = 0;
   #disputed = 0;
 
@@ -91,6 +94,19 @@ export class Bindings {
     const value = this.#table.read(entry);
     const nowS = this.#parts.nowS();
     return hasExpired(kind, value, nowS) || lifeAt(value, nowS) === LIFE.dead ? undefined : value;
+  }
+
+  /** Whether an id was known and has been given up. */
+  isDead(kind: BindingKind, digest: Digest): boolean {
+    const entry = this.#table.find(digest);
+    if (entry === -1) return false;
+    const value = this.#table.read(entry);
+    return value.state === LIFE.dead && !hasExpired(kind, value, this.#parts.nowS());
+  }
+
+  /** Whether the owner of an id has said on this lane, a moment ago, that it does not know it. */
+  wasDenied(digest: Digest, owner: string, lane: Lane): boolean {
+    return this.#denied.has(lane, digest, owner, this.#parts.nowS());
   }
 
   /** Whether nothing at all is known of an id, and the database might know more: another process bound it, or its place here went to newer ones. */
@@ -122,7 +138,9 @@ export class Bindings {
       if (kind === undefined) continue;
       const digest = Buffer.from(row.digest, 'base64');
       const entry = this.#table.find(digest);
-      this.#put(kind, digest, entry === -1 ? row : mergeBindings(this.#table.read(entry), row));
+      const known = entry === -1 ? null : this.#table.read(entry);
+      // What has expired here is deleted there, and may have been bound anew since, from the first epoch on.
+      this.#put(kind, digest, known === null || hasExpired(kind, known, this.#parts.nowS()) ? row : mergeBindings(known, row));
     }
   }
 
@@ -155,13 +173,14 @@ export class Bindings {
   }
 
   /** The owner has taken a request that continues the id. */
-  confirm(kind: BindingKind, digest: Digest): void {
-    this.#live(kind, digest, confirmed);
+  confirm(kind: BindingKind, digest: Digest, owner: string, lane: Lane): void {
+    this.#denied.remove(lane, digest, owner);
+    this.#live(kind, digest, owner, confirmed);
   }
 
-  /** The owner has said that it does not know the id. */
-  deny(kind: BindingKind, digest: Digest): void {
-    this.#live(kind, digest, denied);
+  /** An account has said that it does not know the id. That counts when it is the owner. */
+  deny(kind: BindingKind, digest: Digest, owner: string, lane: Lane): void {
+    if (this.#live(kind, digest, owner, denied)) this.#denied.add(lane, digest, owner, this.#parts.nowS());
   }
 
   /** Forgets what has been out of use for too long, at most so many at once: 4 096 are under a millisecond. */
@@ -181,25 +200,28 @@ export class Bindings {
       return durable;
     }
     if (isSame && !hasExpired(kind, known, nowS)) {
-      this.#touch(kind, digest, known, nowS);
+      // A dead id is not revived by being told again.
+      if (known.state !== LIFE.dead) this.#touch(kind, digest, known, nowS);
       return false;
     }
     if (!moves && !hasExpired(kind, known, nowS)) {
-      this.#disputed++;
+      if (known.state !== LIFE.dead) this.#disputed++;
       return false;
     }
     this.#write(kind, digest, { ...firstValue(owner, namespace, nowS), epoch: known.epoch + 1 });
     return durable;
   }
 
-  #live(kind: BindingKind, digest: Digest, next: typeof confirmed): void {
+  /** @returns whether the account owns the id, and so had something to say of it */
+  #live(kind: BindingKind, digest: Digest, owner: string, next: typeof confirmed): boolean {
     const entry = this.#table.find(digest);
     const value = entry === -1 ? null : this.#table.read(entry);
-    if (value === null || value.owner === NOBODY || value.boundAtS === NOTED) return;
+    if (value === null || value.owner !== owner || value.boundAtS === NOTED || value.state === LIFE.dead) return false;
     const nowS = this.#parts.nowS();
     const life = next(value, nowS);
     if (life === null) this.#touch(kind, digest, value, nowS);
     else this.#write(kind, digest, { ...value, ...life, touchedAtS: Math.max(nowS, value.touchedAtS) });
+    return true;
   }
 
   #touch(kind: BindingKind, digest: Digest, value: BindingValue, nowS: number): void {
@@ -256,5 +278,6 @@ function firstValue(owner: string, namespace: string, nowS: number): BindingValu
 
 /** Conflicts never do. */
 function hasExpired(kind: BindingKind, value: BindingValue, nowS: number): boolean {
-  return value.owner !== NOBODY && value.touchedAtS + BINDING_KINDS[kind].lastsS < nowS;
+  if (value.owner === NOBODY) return false;
+  return value.state === LIFE.dead ? value.stateAtS + DEAD_S < nowS : value.touchedAtS + BINDING_KINDS[kind].lastsS < nowS;
 }

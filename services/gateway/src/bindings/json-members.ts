@@ -5,6 +5,8 @@ const COLON = 0x3a;
 const MAX_ID = 256;
 /** An encrypted item is told by its length and this many bytes of its front and of its end: it is long, and hashing all of it would cost more than looking it up. */
 const EDGE = 96;
+/** Colon and space between a key and its value are no more than this. */
+const NEAR = 16;
 
 /**
  * The value of the last member of a name that is a string, wherever it stands in a piece of JSON, as its bytes are; null without one, or when it has escapes, as no id
@@ -27,6 +29,17 @@ export function idsOf(json: Buffer, key: string, most: number): string[] {
     if (value !== null && value.length <= MAX_ID) found.push(value.toString());
   }
   return found;
+}
+
+/** Whether a piece of JSON has a member of this name and value anywhere. @param key  With its quotes. */
+export function hasMember(json: Buffer, key: string, value: string): boolean {
+  // The value is the rarer of the two, and so what is looked for.
+  const quoted = `"${value}"`;
+  for (let at = json.indexOf(quoted, 0, 'latin1'); at !== -1; at = json.indexOf(quoted, at + quoted.length, 'latin1')) {
+    const keyAt = json.lastIndexOf(key, at, 'latin1');
+    if (keyAt !== -1 && at - keyAt <= key.length + NEAR && stringBehind(json, keyAt, key.length)?.toString('latin1') === value) return true;
+  }
+  return false;
 }
 
 /** What an encrypted item is recognised by: the last of a piece of JSON; null without one. */

@@ -25,8 +25,13 @@ export const BINDING_KINDS = {
   response: { code: 1, scope: 'global', limit: 16_384, lastsS: 30 * DAY_S, durable: true, moves: false },
   turn_state: { code: 2, scope: 'namespace', limit: 2_048, lastsS: DAY_S, durable: true, moves: false },
   session: { code: 3, scope: 'namespace', limit: 2_048, lastsS: 30 * DAY_S, durable: true, moves: true },
+  // A session may be compacted again, and its last compaction is the one that it goes on from.
+  lineage_session: { code: 4, scope: 'namespace', limit: 2_048, lastsS: 30 * DAY_S, durable: true, moves: true },
+  lineage_turn: { code: 5, scope: 'namespace', limit: 2_048, lastsS: DAY_S, durable: true, moves: false },
   call: { code: 6, scope: 'namespace', limit: 16_384, lastsS: DAY_S, durable: true, moves: true },
   encrypted: { code: 7, scope: 'namespace', limit: 16_384, lastsS: 30 * DAY_S, durable: true, moves: false },
+  file: { code: 8, scope: 'global', limit: 16_384, lastsS: 30 * DAY_S, durable: true, moves: false },
+  conversation: { code: 9, scope: 'global', limit: 16_384, lastsS: 30 * DAY_S, durable: true, moves: false },
   cache: { code: 10, scope: 'namespace', limit: 2_048, lastsS: 6 * HOUR_S, durable: false, moves: true },
 } as const satisfies Readonly<Record<string, KindRow>>;
 

@@ -39,3 +39,25 @@ test('what was verified is only warm after 1 800 s without use', () => {
 test('death is for ever', () => {
   expect(lifeAt(at('dead', { misses: 2 }), 4_000_000_000)).toBe(LIFE.dead);
 });
+
+// The table of the life of a binding, written out: where it stands, what its owner said or what time went by, and where it stands then.
+test.each([
+  ['warm', 0, 'confirmed', 'verified', 0],
+  ['warm', 0, 'denied', 'suspect', 1],
+  ['verified', 0, 'confirmed', 'verified', 0],
+  ['verified', 0, 'denied', 'suspect', 1],
+  ['verified', 0, 1_801, 'warm', 0],
+  ['suspect', 1, 'confirmed', 'verified', 0],
+  ['suspect', 1, 'denied', 'dead', 2],
+  ['suspect', 1, 121, 'warm', 1],
+  ['warm', 1, 'denied', 'dead', 2],
+  ['warm', 1, 'confirmed', 'verified', 0],
+  ['dead', 2, 'confirmed', 'dead', 2],
+  ['dead', 2, 'denied', 'dead', 2],
+  ['dead', 2, 1_801, 'dead', 2],
+] as const)('%s with %i denials, %s: %s with %i', (from, misses, event, to, missesAfter) => {
+  const life = at(from, { misses });
+  const nowS = typeof event === 'number' ? 10_000 + event : 10_010;
+  const after = typeof event === 'number' ? null : (event === 'confirmed' ? confirmed : denied)(life, nowS);
+  expect([lifeAt({ ...life, ...after }, nowS), (after ?? life).misses]).toEqual([LIFE[to], missesAfter]);
+});

@@ -11,9 +11,11 @@ interface Life {
 }
 
 /** A verified binding that nobody used for this long has to prove itself again. */
-const VERIFIED_S = 1_800;
-/** A denial counts for this long. */
-const GRACE_S = 120;
+export const VERIFIED_S = 1_800;
+/** A binding that was denied is suspect for this long. */
+export const GRACE_S = 120;
+/** So long it is known that an id is dead; after that it is forgotten, and an account that tells it anew may have it. */
+export const DEAD_S = 900;
 
 /** The state at a moment: some end by themselves. */
 export function lifeAt({ state, stateAtS, touchedAtS }: Pick<Life, 'state' | 'stateAtS' | 'touchedAtS'>, nowS: number): LifeState {

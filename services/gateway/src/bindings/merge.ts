@@ -2,6 +2,8 @@ import type { LifeState } from './life.ts';
 
 /** The owner of a binding that two accounts claim, and the namespace of one that two namespaces claim: nobody. */
 export const NOBODY = '';
+/** The owner of a binding that an operator has ended. No account has this id. */
+export const ENDED = '-';
 
 /** What is known of one id. Times are epoch seconds. */
 export interface BindingValue {

@@ -3,21 +3,22 @@ import { single } from '../attempt/upstream-headers.ts';
 import type { Account } from '../choice/account.ts';
 import type { Taken } from '../exchange.ts';
 import type { BindResult, Bindings, NewBinding } from './bindings.ts';
+import { NO_CLAIMS } from './claims.ts';
 import { digestOf } from './digest.ts';
+import type { ItemsTold } from './item-facts.ts';
 import type { BindingKind } from './kinds.ts';
 import { NOBODY } from './merge.ts';
+import type { TurnStates } from './turn-states.ts';
 
 /** What an answer tells that a later request may come back with. */
-export interface AnswerFacts {
+export interface AnswerFacts extends ItemsTold {
+  /** Of what a POST has made that is no response, the id of that. */
   readonly responseId: string | null;
-  /** Calls that it asks the client to make. */
-  readonly calls: readonly string[];
-  /** Fingerprint of its last encrypted item. */
-  readonly encrypted: string | null;
 }
 
 export interface RecorderParts {
   readonly bindings: Bindings;
+  readonly turnStates: TurnStates;
   /** Whether a session may leave this account: it is gone or out of quota, not only busy for once. */
   readonly mayLeave: (accountId: string) => boolean;
 }
@@ -62,22 +63,14 @@ export class AnswerRecorder {
   }
 
   /** The answer is whole. @returns settles when what it binds would outlive a crash, within the bound; null when there is nothing to wait for */
-  finish({ responseId, calls, encrypted }: AnswerFacts): Promise<BindResult> | null {
+  finish(told: AnswerFacts): Promise<BindResult> | null {
     this.#isOver = true;
     const { bindings } = this.#parts;
-    const { affinity, facts } = this.#exchange;
-    if (responseId !== null) this.note(responseId);
-    const session = facts!.claims?.session ?? null;
-    const cacheKey = facts!.claims?.cacheKey ?? null;
-    const bound: NewBinding[] = [];
-    if (this.#noted !== null && this.#early === null) bound.push(this.#noted);
-    if (this.#turnState !== null && this.#turnState !== '') bound.push(this.#binding('turn_state', this.#turnState));
-    if (session !== null) this.#addUnlessTaken(bound, this.#binding('session', session));
-    for (const call of calls) bound.push(this.#binding('call', call, session));
-    if (encrypted !== null) bound.push(this.#binding('encrypted', encrypted));
-    if (cacheKey !== null) bound.push(this.#binding('cache', cacheKey));
-    if (affinity !== null && affinity.accountId === this.#account.id) bindings.confirm(affinity.kind, affinity.digest);
-    return bindings.bind(bound) ?? this.#early;
+    const { affinity, match } = this.#exchange;
+    if (affinity !== null && affinity.accountId === this.#account.id) bindings.confirm(affinity.kind, affinity.digest, this.#account.id, match.surface.lane);
+    const { makes } = match.surface;
+    if (makes !== undefined) return told.responseId === null ? null : bindings.bind([this.#binding(makes, told.responseId)]);
+    return bindings.bind(this.#bound(told)) ?? this.#early;
   }
 
   /** The answer came to nothing. */
@@ -85,10 +78,41 @@ export class AnswerRecorder {
     if (this.#noted !== null && !this.#isOver && this.#early === null) this.#parts.bindings.forget(this.#noted);
   }
 
+  #bound({ responseId, calls, encrypted, isCompaction }: AnswerFacts): NewBinding[] {
+    const { facts, match } = this.#exchange;
+    const { session, cacheKey, conversation, files, turnState: asked } = facts!.claims ?? NO_CLAIMS;
+    const turnState = this.#turnState === '' ? null : this.#turnState;
+    if (responseId !== null) this.note(responseId);
+    const bound: NewBinding[] = [];
+    if (this.#noted !== null) {
+      if (this.#early === null) bound.push(this.#noted);
+      if (turnState !== null) this.#parts.turnStates.set(this.#noted.digest, turnState);
+    }
+    if (turnState !== null) bound.push(this.#binding('turn_state', turnState));
+    if (session !== null) this.#addUnlessTaken(bound, this.#binding('session', session));
+    for (const call of calls) bound.push(this.#binding('call', call, session));
+    if (encrypted !== null) bound.push(this.#binding('encrypted', encrypted));
+    if (cacheKey !== null) bound.push(this.#binding('cache', cacheKey));
+    // What an account has taken it has, though it may have been made elsewhere than through here.
+    if (conversation !== null) this.#addUnlessKnown(bound, this.#binding('conversation', conversation));
+    for (const file of files ?? []) this.#addUnlessKnown(bound, this.#binding('file', file));
+    if (isCompaction || match.surface.lane === 'compact') {
+      if (session !== null) bound.push(this.#binding('lineage_session', session));
+      const turn = turnState ?? asked;
+      if (turn !== null) bound.push(this.#binding('lineage_turn', turn));
+    }
+    return bound;
+  }
+
   /** A session stays where it is when one request of it went elsewhere because its account was busy or failing. */
   #addUnlessTaken(bound: NewBinding[], binding: NewBinding): void {
     const known = this.#parts.bindings.find(binding.kind, binding.digest);
     if (known === undefined || known.owner === NOBODY || known.owner === this.#account.id || this.#parts.mayLeave(known.owner)) bound.push(binding);
+  }
+
+  #addUnlessKnown(bound: NewBinding[], binding: NewBinding): void {
+    const known = this.#parts.bindings.find(binding.kind, binding.digest);
+    if (known === undefined || known.owner === this.#account.id) bound.push(binding);
   }
 
   #binding(kind: BindingKind, id: string, session: string | null = null): NewBinding {

@@ -2,21 +2,41 @@ import { SwitchyardError } from '@switchyard/contracts';
 import type { Owner } from '../attempt/owner.ts';
 import type { Snapshot } from '../choice/account.ts';
 import type { Taken } from '../exchange.ts';
+import type { Match } from '../routes.ts';
 import type { Bindings } from './bindings.ts';
+import { NO_CLAIMS } from './claims.ts';
 import type { Claims } from './claims.ts';
 import type { Digest } from './digest.ts';
 import type { BindingKind } from './kinds.ts';
 import { resolveAffinity } from './resolve-affinity.ts';
-import type { Affinity } from './resolve-affinity.ts';
+import type { Affinity, Foreign } from './resolve-affinity.ts';
+import type { TurnStates } from './turn-states.ts';
 
 export interface OwnerParts {
   readonly bindings: Bindings;
+  readonly turnStates: TurnStates;
   /** A request has claims that lead to different accounts; the first in order of precedence decided. */
   readonly onDisagreement: (kind: BindingKind) => void;
+  /** The owner has lately said that it does not know what the request goes on from. */
+  readonly onDeniedLately: () => void;
+}
+
+/** What a request continues, and what is known of that. */
+export interface Continued extends Affinity {
+  /** This process had not heard of it, and has looked it up in the database. */
+  readonly wasRead: boolean;
+  /** The turn state that the response came with, when the request has none: to ask its owner with, should it not find the response. */
+  readonly turnState: string | null;
 }
 
 /** The field that a refusal is about, of the claims that have one. */
-const PARAMS: Partial<Readonly<Record<BindingKind, string>>> = { response: 'previous_response_id', call: 'input', encrypted: 'input' };
+const PARAMS: Partial<Readonly<Record<BindingKind, string>>> = {
+  response: 'previous_response_id',
+  call: 'input',
+  conversation: 'conversation',
+  file: 'input',
+  encrypted: 'input',
+};
 
 /**
  * The account that a request belongs to, when it continues something that we know of. A promise only when the database has to be asked for
@@ -26,62 +46,76 @@ const PARAMS: Partial<Readonly<Record<BindingKind, string>>> = { response: 'prev
  */
 export function resolveOwner(exchange: Taken, snapshot: Snapshot, parts: OwnerParts): Owner | null | Promise<Owner | null> {
   const { match, facts, key } = exchange;
-  const inPath = match.surface.name.startsWith('responses.') ? match.id : null;
-  const claims = inPath === null ? facts!.claims : { ...(facts!.claims ?? NO_CLAIMS), previousResponse: inPath };
+  const claims = match.surface.names === undefined ? facts!.claims : { ...(facts!.claims ?? NO_CLAIMS), ...claimOfPath(match) };
   if (claims === null) return null;
   const { bindings } = parts;
   const unbound: Digest[] = [];
   const affinity = resolveAffinity(claims, match.surface.lane, key.id, bindings, unbound);
-  const wanted = affinity === 'foreign' ? [] : unbound.filter((digest) => bindings.isWorthReading(digest));
-  if (wanted.length === 0) return ownerOf(affinity, exchange, snapshot, claims, inPath, parts);
+  const wanted = affinity !== null && 'foreign' in affinity ? [] : unbound.filter((digest) => bindings.isWorthReading(digest));
+  if (wanted.length === 0) return ownerOf(affinity, exchange, snapshot, claims, false, parts);
   return bindings
     .readThrough(wanted)
-    .then(() => ownerOf(resolveAffinity(claims, match.surface.lane, key.id, bindings, []), exchange, snapshot, claims, inPath, parts));
+    .then(() => ownerOf(resolveAffinity(claims, match.surface.lane, key.id, bindings, []), exchange, snapshot, claims, true, parts));
 }
 
-function ownerOf(
-  affinity: Affinity | 'foreign' | null,
-  exchange: Taken,
-  snapshot: Snapshot,
-  claims: Claims,
-  inPath: string | null,
-  parts: OwnerParts,
-): Owner | null {
-  if (affinity === 'foreign') throw notFound('response', claims, inPath);
-  if (affinity === null) {
+function claimOfPath({ surface, id }: Match): Partial<Claims> {
+  switch (surface.names!) {
+    case 'response':
+      return { previousResponse: id };
+    case 'file':
+      return { files: [id!] };
+    case 'conversation':
+      return { conversation: id };
+  }
+}
+
+function ownerOf(affinity: Affinity | Foreign | null, exchange: Taken, snapshot: Snapshot, claims: Claims, wasRead: boolean, parts: OwnerParts): Owner | null {
+  const { surface } = exchange.match;
+  if (affinity !== null && 'foreign' in affinity) throw notFound(affinity.foreign, exchange.match, claims);
+  if (affinity === null || affinity.strength === 'none') {
     // Not one of ours, so any account could have it; without one that could, there is nothing to ask.
-    if (inPath !== null && snapshot.general.length === 0) throw notFound('response', claims, inPath);
+    if (surface.names !== undefined && snapshot.general.length === 0) throw notFound(surface.names, exchange.match, claims);
+    if (affinity !== null) exchange.affinity = { ...affinity, wasRead, turnState: null };
     return null;
   }
-  exchange.affinity = affinity;
-  if (affinity.disagrees) parts.onDisagreement(affinity.kind);
-  return affinity.strength === 'soft' ? preferred(exchange, affinity, snapshot) : required(exchange, affinity, snapshot, claims, inPath);
+  const { digest, kind, strength } = affinity;
+  const isResponse = kind === 'response';
+  exchange.affinity = { ...affinity, wasRead, turnState: isResponse && claims.turnState === null ? parts.turnStates.get(digest) : null };
+  if (affinity.disagrees) parts.onDisagreement(kind);
+  if (strength === 'soft') return preferred(exchange, affinity, strength, snapshot);
+  // For the record, should it end here.
+  exchange.decision = { snapshot: snapshot.version, attempts: [] };
+  const account = required(exchange, affinity, snapshot, claims);
+  if (!isResponse || !parts.bindings.wasDenied(digest, account.id, surface.lane)) return { account, strength };
+  parts.onDeniedLately();
+  return { account, strength, wasDenied: true };
 }
 
-const NO_CLAIMS: Claims = { turnState: null, previousResponse: null, session: null, calls: null, encrypted: null, cacheKey: null };
-
 /** A preference for an account that is gone, that the key may not use or that does not serve the model is none. */
-function preferred({ key, facts }: Taken, { accountId, strength }: Affinity, snapshot: Snapshot): Owner | null {
+function preferred({ key, facts }: Taken, { accountId }: Affinity, strength: Owner['strength'], snapshot: Snapshot): Owner | null {
   const account = snapshot.byId.get(accountId!);
   if (account === undefined || (key.accounts !== null && !key.accounts.has(account.id))) return null;
   const model = facts!.model;
   return model === null || account.models.includes(model) ? { account, strength } : null;
 }
 
-function required({ key }: Taken, { accountId, kind, strength }: Affinity, snapshot: Snapshot, claims: Claims, inPath: string | null): Owner {
+function required({ key, match }: Taken, { accountId, kind }: Affinity, snapshot: Snapshot, claims: Claims): Owner['account'] {
   if (accountId === null) throw new SwitchyardError('owner_unavailable', 'Two accounts claim this conversation, so none of them is asked.');
-  if (key.accounts !== null && !key.accounts.has(accountId)) throw notFound(kind, claims, inPath);
+  if (key.accounts !== null && !key.accounts.has(accountId)) throw notFound(kind, match, claims);
   const account = snapshot.byId.get(accountId);
   if (account === undefined) throw new SwitchyardError('owner_unavailable', 'The account that owns this conversation is not available.');
-  return { account, strength };
+  return account;
 }
 
 /** What is another's, and what is not there, look the same. */
-function notFound(kind: BindingKind, claims: Claims, inPath: string | null): SwitchyardError {
-  const param = inPath === null ? PARAMS[kind] : undefined;
-  return new SwitchyardError(
-    'not_found',
-    kind === 'response' ? `There is no response with the id \`${claims.previousResponse}\`.` : 'There is no conversation that this request could continue.',
-    param === undefined ? {} : { param },
-  );
+function notFound(kind: BindingKind, { surface }: Match, claims: Claims): SwitchyardError {
+  const param = surface.names === undefined ? PARAMS[kind] : undefined;
+  return new SwitchyardError('not_found', absence(kind, claims), param === undefined ? {} : { param });
+}
+
+function absence(kind: BindingKind, { previousResponse, conversation, files }: Claims): string {
+  if (kind === 'response' && previousResponse !== null) return `There is no response with the id \`${previousResponse}\`.`;
+  if (kind === 'conversation') return `There is no conversation with the id \`${conversation}\`.`;
+  if (kind === 'file') return files?.length === 1 ? `There is no file with the id \`${files[0]}\`.` : 'There is no file with one of these ids.';
+  return 'There is no conversation that this request could continue.';
 }

@@ -5,12 +5,16 @@ import { SwitchyardError } from '@switchyard/contracts';
 import type { Pool } from 'pg';
 import { draftOf } from '../accounts/account-draft.ts';
 import type { AccountRegistry } from '../accounts/account-registry.ts';
+import type { Bindings } from '../bindings/bindings.ts';
+import type { KindLimits } from '../bindings/kinds.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { findRequest, listRequests } from '../store/requests.ts';
 import { addAccount, removeAccount, showAccounts, testAccount } from '../use/accounts.ts';
 import type { AccountView } from '../use/accounts.ts';
 import type { Control } from '../use/control.ts';
 import { createKey, endKey, showKeys } from '../use/keys.ts';
+import { forgetSessionBindings, showSessionBindings } from '../use/session-bindings.ts';
+import type { SoughtId } from '../use/session-bindings.ts';
 
 export interface AdminApiParts {
   readonly control: Control;
@@ -18,6 +22,9 @@ export interface AdminApiParts {
   readonly registry: AccountRegistry;
   readonly live: LiveFigures;
   readonly nowMs: () => number;
+  readonly bindings: Pick<Bindings, 'take'>;
+  /** Of bindings. */
+  readonly limits: KindLimits;
 }
 
 /** The gateway's part of our own API. Who may call it is decided before it is reached. */
@@ -58,7 +65,20 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
     const data = rows as unknown as GatewayAnswer<'listRequests'>['data'];
     return c.json({ data, has_more: hasMore, last_id: data.at(-1)?.id ?? null }, 200);
   });
+  const sessions = { db: control.db, pool, wallClockMs: control.wallClockMs };
+  api.openapi(GATEWAY_API.listSessionBindings, async (c) => {
+    const { id, session } = c.req.valid('query');
+    return c.json(plain(await showSessionBindings(sessions, parts.limits, id === undefined ? null : sought(id, session))), 200);
+  });
+  api.openapi(GATEWAY_API.forgetSessionBindings, async (c) => {
+    const { id, session } = c.req.valid('query');
+    return c.json({ data: plain(await forgetSessionBindings(sessions, sought(id, session), (rows) => parts.bindings.take(rows))) }, 200);
+  });
   return api;
+}
+
+function sought(id: string, session: string | undefined): SoughtId {
+  return { id, session: session ?? null };
 }
 
 /** The same value without `readonly`, as the route types want it. */

@@ -25,7 +25,11 @@ function expected(input: readonly Item[]): ReturnType<typeof inputClaims> {
   const from = last.findLastIndex(({ type, call_id: call }) => !String(type).endsWith('_call_output') || typeof call !== 'string') + 1;
   const calls = last.slice(from).map(({ call_id: call }) => call as string);
   const encrypted = input.findLast((item) => typeof item['encrypted_content'] === 'string' && item['encrypted_content'] !== '')?.['encrypted_content'];
+  const files = input.flatMap((item) => (typeof item['file_id'] === 'string' ? [item['file_id']] : []));
   return {
+    files: files.length === 0 ? null : files.slice(0, 8),
+    isFollowUp: input.some(({ type }) => type === 'compaction'),
+    isCompact: input.at(-1)?.['type'] === 'compaction_trigger',
     calls: calls.length === 0 ? null : calls,
     encrypted: encrypted === undefined ? null : fingerprintOf(Buffer.from(JSON.stringify({ encrypted_content: encrypted }))),
   };
@@ -36,6 +40,7 @@ const base64 = fc.base64String({ minLength: 4, maxLength: 400 });
 const nasty = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 40 }),
   fc.constantFrom('"type":"function_call_output","call_id":"call_fake"', '{"encrypted_content":"fake"}', '\\"call_id\\":\\"x\\"', 'x'.repeat(3_000)),
+  fc.constantFrom('{"type":"compaction"}', '"type":"compaction_trigger"', '"file_id":"file-fake"'),
   fc.string({ maxLength: 10 }).map((text) => JSON.stringify({ encrypted_content: text, call_id: text, type: 'custom_tool_call_output' })),
 );
 const id = fc.stringMatching(/^[A-Za-z0-9_-]{1,40}$/);
@@ -48,11 +53,14 @@ const item: fc.Arbitrary<Item> = fc.oneof(
   }),
   fc.record({ type: fc.constant('message'), role: fc.constant('user'), content: nasty }),
   fc.record({ type: fc.constant('function_call'), name: id, call_id: id, arguments: nasty }),
+  fc.record({ type: fc.constant('compaction'), encrypted_content: base64 }),
+  fc.record({ type: fc.constant('compaction_trigger') }),
+  fc.record({ content: nasty, type: fc.constant('input_file'), file_id: id }),
   fc.record({ type: fc.constant('reasoning'), summary: fc.array(nasty, { maxLength: 2 }), encrypted_content: fc.oneof(base64, fc.constant(null)) }),
 );
 const input = fc.array(item, { maxLength: 24 });
 
-test('calls and encrypted items are found as a parser finds them, in any chunking, whatever texts look like', () => {
+test('calls, files, compactions and encrypted items are found as a parser finds them, in any chunking, whatever texts look like', () => {
   fc.assert(
     fc.property(
       input,

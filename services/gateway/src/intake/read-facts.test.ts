@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Claims } from '../bindings/claims.ts';
+import { NO_CLAIMS } from '../bindings/claims.ts';
 import type { RequestHead } from '../edge/read-head.ts';
 import { SURFACES } from '../routes.ts';
 import type { Surface } from '../routes.ts';
@@ -11,7 +11,6 @@ import { readFacts } from './read-facts.ts';
 
 const surface = (name: string): Surface => SURFACES.find((candidate) => candidate.name === name)!;
 const JSON_HEAD = 'application/json';
-const NO_CLAIMS: Claims = { turnState: null, previousResponse: null, session: null, calls: null, encrypted: null, cacheKey: null };
 
 async function facts(text: string | Buffer, name = 'chat.completions', contentType: string | null = JSON_HEAD, session: string | null = null) {
   const bytes = Buffer.from(text);
@@ -46,6 +45,28 @@ test('what a request of a conversation continues is read from head and body; a h
   expect((await facts(JSON.stringify(body), 'responses.create', JSON_HEAD, 'thread-h')).read).toMatchObject({ value: { claims: { session: 'thread-h' } } });
   expect((await facts(JSON.stringify(body), 'chat.completions', JSON_HEAD, 'thread-h')).read).toMatchObject({ value: { claims: null } });
   expect((await facts('{"model":"m","input":"x"}', 'responses.create')).read).toMatchObject({ value: { claims: null } });
+});
+
+test('files, a conversation object and compactions are read where a request goes on from them', async () => {
+  const file = {
+    type: 'message',
+    role: 'user',
+    content: [
+      { type: 'input_file', file_id: 'file-1' },
+      { type: 'input_image', file_id: 'file-2' },
+    ],
+  };
+  const compacted = { type: 'compaction', id: 'cmp_1', encrypted_content: 'sealed' };
+  const read = async (body: object) => (await facts(JSON.stringify({ model: 'm', ...body }), 'responses.create')).read;
+  expect(await read({ conversation: 'conv_1', input: [file] })).toMatchObject({
+    value: { claims: { ...NO_CLAIMS, conversation: 'conv_1', files: ['file-1', 'file-2'] } },
+  });
+  expect(await read({ conversation: { id: 'conv_1' } })).toMatchObject({ value: { claims: { ...NO_CLAIMS, conversation: 'conv_1' } } });
+  expect(await read({ input: [compacted, file] })).toMatchObject({ value: { claims: { isFollowUp: true, isCompact: false } } });
+  expect(await read({ prompt_cache_key: 'c', input: [file, { type: 'compaction_trigger' }] })).toMatchObject({
+    value: { claims: { isFollowUp: false, isCompact: true } },
+  });
+  for (const conversation of [7, null, ['conv_1'], { id: 7 }, '']) expect(await read({ conversation })).toMatchObject({ value: { claims: null } });
 });
 
 test('what only we look at is passed over when it is not what it should be: the upstream judges it', async () => {

@@ -1,10 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchyardError } from '@switchyard/contracts';
+import { NO_CLAIMS } from '../bindings/claims.ts';
 import type { Claims } from '../bindings/claims.ts';
 import type { RequestHead } from '../edge/read-head.ts';
 import type { Surface } from '../routes.ts';
 import { LAST_ITEMS, inputClaims } from './input-claims.ts';
+import type { InputClaims } from './input-claims.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { readBody } from './read-body.ts';
 import type { BodyLimits } from './read-body.ts';
@@ -25,7 +27,7 @@ export interface RequestFacts {
 /** Top-level fields that are read. */
 const ROUTED = new Set(['model', 'stream', 'previous_response_id', 'store', 'background']);
 /** And those that are, too, where there are conversations. */
-export const CONTINUING: ReadonlySet<string> = new Set([...ROUTED, 'prompt_cache_key', 'client_metadata', 'input']);
+export const CONTINUING: ReadonlySet<string> = new Set([...ROUTED, 'prompt_cache_key', 'client_metadata', 'conversation', 'input']);
 /** The field whose last elements say what is continued. */
 export const INPUT = { field: 'input', last: LAST_ITEMS };
 const MAX_NAME = 512;
@@ -98,21 +100,20 @@ function nameOf(scanner: JsonScanner, field: string): string | null {
 
 function claimsOf(body: Buffer, scanner: JsonScanner, surface: Surface, head: RequestHead, readsItems: boolean): Claims | null {
   const previousResponse = nameOf(scanner, 'previous_response_id');
-  if (surface.watch !== 'responses')
-    return previousResponse === null ? null : { turnState: null, previousResponse, session: null, calls: null, encrypted: null, cacheKey: null };
+  if (surface.watch !== 'responses') return previousResponse === null ? null : { ...NO_CLAIMS, previousResponse };
   const { turnState } = head;
   const session = head.session ?? threadOf(body, scanner);
   const cacheKey = keyOf(scanner);
-  const { calls, encrypted } = readsItems ? itemsOf(body, scanner) : NO_ITEMS;
-  if (turnState === null && previousResponse === null && session === null && calls === null && encrypted === null && cacheKey === null) return null;
-  return { turnState, previousResponse, session, calls, encrypted, cacheKey };
+  const conversation = conversationOf(body, scanner);
+  const { calls, files, encrypted, isFollowUp, isCompact } = readsItems ? itemsOf(body, scanner) : NO_CLAIMS;
+  const isFresh = turnState === null && previousResponse === null && session === null && cacheKey === null && conversation === null;
+  if (isFresh && calls === null && files === null && encrypted === null) return null;
+  return { turnState, previousResponse, session, calls, conversation, files, encrypted, cacheKey, isFollowUp, isCompact };
 }
 
-const NO_ITEMS = { calls: null, encrypted: null };
-
-function itemsOf(body: Buffer, scanner: JsonScanner): Pick<Claims, 'calls' | 'encrypted'> {
+function itemsOf(body: Buffer, scanner: JsonScanner): InputClaims {
   const span = scanner.fields.get('input');
-  if (span?.kind !== 'array') return NO_ITEMS;
+  if (span?.kind !== 'array') return NO_CLAIMS;
   return inputClaims(
     body.subarray(span.start, span.end),
     scanner.lastElements().map((at) => at - span.start),
@@ -123,6 +124,15 @@ function itemsOf(body: Buffer, scanner: JsonScanner): Pick<Claims, 'calls' | 'en
 function keyOf(scanner: JsonScanner): string | null {
   const key = scanner.string('prompt_cache_key');
   return key === undefined || key === '' || key.length > MAX_NAME ? null : key;
+}
+
+/** The conversation object that a response is to be part of: its id, or an object with that. */
+function conversationOf(body: Buffer, scanner: JsonScanner): string | null {
+  const span = scanner.fields.get('conversation');
+  if (span === undefined || (span.kind !== 'string' && span.kind !== 'object') || span.end - span.start > MAX_METADATA) return null;
+  const value = JSON.parse(body.toString('utf8', span.start, span.end)) as string | { id?: unknown };
+  const id = typeof value === 'string' ? value : value.id;
+  return typeof id === 'string' && id !== '' && id.length <= MAX_NAME ? id : null;
 }
 
 /** The thread that codex names in the body. */

@@ -1,5 +1,5 @@
 import { SwitchyardError } from '@switchyard/contracts';
-import type { Claims } from '../bindings/claims.ts';
+import { NO_CLAIMS } from '../bindings/claims.ts';
 import type { Surface } from '../routes.ts';
 import { JsonScanner } from './json-scanner.ts';
 import type { RequestHead } from '../edge/read-head.ts';
@@ -18,7 +18,6 @@ export interface FrameFacts {
   readonly turnState: string | null;
 }
 
-const NO_CLAIMS: Claims = { turnState: null, previousResponse: null, session: null, calls: null, encrypted: null, cacheKey: null };
 const FRAME_FIELDS: ReadonlySet<string> = new Set([...CONTINUING, 'type']);
 /** A larger frame is scanned in pieces of this size, so that it never stalls the others. */
 const SLICE = 262_144;

@@ -10,6 +10,7 @@ import { testExchange } from '../../test/test-exchange.ts';
 import { Bindings } from '../bindings/bindings.ts';
 import { digestOf } from '../bindings/digest.ts';
 import { kindLimits } from '../bindings/kinds.ts';
+import { TurnStates } from '../bindings/turn-states.ts';
 import type { Account } from '../choice/account.ts';
 import type { Exchange } from '../exchange.ts';
 import { relayAnswer } from './relay-answer.ts';
@@ -96,7 +97,7 @@ beforeAll(async () => {
     relayAnswer(
       last,
       { account, answer: { status: 200, headers: plan.headers, body: plan.body }, collected: null },
-      { bindings, mayLeave: () => false, nowMs: () => 0, showAccount: true, onBound: () => {}, onBroken: () => {} },
+      { bindings, turnStates: new TurnStates(), mayLeave: () => false, nowMs: () => 0, showAccount: true, onBound: () => {}, onBroken: () => {} },
     );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

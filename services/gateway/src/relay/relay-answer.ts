@@ -2,6 +2,7 @@ import type { BodySink, UpstreamBody, UpstreamFailure } from '@switchyard/contra
 import type { Committed } from '../attempt/run-attempts.ts';
 import { relayedHeaders, single } from '../attempt/upstream-headers.ts';
 import type { BindResult } from '../bindings/bindings.ts';
+import { DENIAL, noteDenial } from '../bindings/note-denial.ts';
 import { AnswerRecorder } from '../bindings/record-answer.ts';
 import type { RecorderParts } from '../bindings/record-answer.ts';
 import type { Account } from '../choice/account.ts';
@@ -50,11 +51,14 @@ class Relay implements BodySink {
     const { surface } = exchange.match;
     const length = single(answer.headers, 'content-length');
     this.#contentLength = length === null ? null : Number(length);
-    const binds = surface.watch === 'responses' && answer.status >= 200 && answer.status < 300;
+    // What a POST has made is learnt as a response is, from an answer with an id.
+    const makes = surface.makes !== undefined && exchange.request.method === 'POST';
+    const watch = makes ? 'responses' : surface.watch;
+    const binds = watch === 'responses' && answer.status >= 200 && answer.status < 300;
     this.#recorder = binds ? new AnswerRecorder(exchange, account, answer.headers, parts) : null;
     this.#watcher = single(answer.headers, 'content-type')?.startsWith('text/event-stream')
-      ? new SseWatcher(surface.watch, surface.watch === 'responses')
-      : new UnaryWatcher(surface.watch);
+      ? new SseWatcher(watch, watch === 'responses')
+      : new UnaryWatcher(watch);
     this.#body = collected === null ? answer.body : collected.rest;
     exchange.account = account;
     exchange.status = answer.status;
@@ -183,15 +187,10 @@ class Relay implements BodySink {
 
   #record(): void {
     this.#exchange.usage = this.#watcher.usage();
-    this.#exchange.responseId = this.#watcher.responseId;
-    this.#noteDenial();
-  }
-
-  /** What the owner says it does not know, after having been asked for it by name, counts against the binding. */
-  #noteDenial(): void {
-    const { affinity, status } = this.#exchange;
-    if (affinity === null || affinity.kind !== 'response' || (status !== 400 && status !== 404) || affinity.accountId !== this.#committed.account.id) return;
-    if (this.#watcher.endsWithCode('previous_response_not_found')) this.#parts.bindings.deny(affinity.kind, affinity.digest);
+    const { match, affinity, status } = this.#exchange;
+    if (match.surface.makes === undefined) this.#exchange.responseId = this.#watcher.responseId;
+    if (affinity !== null && (status === 400 || status === 404) && this.#watcher.endsWithCode(DENIAL))
+      noteDenial(this.#exchange, this.#committed.account, this.#parts.bindings);
   }
 
   /** Ends the client's connection without an ending, once what was written has gone out: a transport failure, as it was for us. */

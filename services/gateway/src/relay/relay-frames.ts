@@ -1,6 +1,7 @@
 import { UpstreamFailure } from '@switchyard/contracts';
 import type { FrameSink } from '../attempt/socket-upstream.ts';
 import { ITEM_BYTES, ITEM_DONE, ItemFacts } from '../bindings/item-facts.ts';
+import { DENIAL, noteDenial } from '../bindings/note-denial.ts';
 import { AnswerRecorder } from '../bindings/record-answer.ts';
 import type { Account } from '../choice/account.ts';
 import type { Taken } from '../exchange.ts';
@@ -100,12 +101,12 @@ export class FrameRelay implements FrameSink {
       exchange.outcome = 'upstream_error';
       // What was announced did not come to be.
       this.#recorder.drop();
-      this.#noteDenial(last.data);
+      if (exchange.affinity !== null && last.data.includes(`"${DENIAL}"`)) noteDenial(exchange, this.#account, this.#parts.bindings);
       return this.#letGo(last);
     }
     exchange.outcome = 'completed';
     exchange.responseId = responseIdIn(last.data);
-    const binding = this.#recorder.finish({ responseId: exchange.responseId, calls: this.#items.calls, encrypted: this.#items.encrypted });
+    const binding = this.#recorder.finish({ responseId: exchange.responseId, ...this.#items.told });
     if (binding === null) return this.#letGo(last);
     this.#line.pauseUpstream();
     void binding.then((result) => {
@@ -113,13 +114,6 @@ export class FrameRelay implements FrameSink {
       this.#line.resumeUpstream();
       this.#letGo(last);
     });
-  }
-
-  /** What the owner says it does not know, after having been asked for it by name, counts against the binding. */
-  #noteDenial(frame: Buffer): void {
-    const { affinity } = this.#exchange;
-    if (affinity === null || affinity.kind !== 'response' || affinity.accountId !== this.#account.id) return;
-    if (frame.includes('"previous_response_not_found"')) this.#parts.bindings.deny(affinity.kind, affinity.digest);
   }
 
   #letGo(last: Frame): void {

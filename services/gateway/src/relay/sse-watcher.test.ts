@@ -106,9 +106,10 @@ const doneItem = fc.oneof(
     encrypted_content: fc.base64String({ minLength: 4, maxLength: 300 }),
   }),
   fc.record({ type: fc.constant('message'), content: nasty }),
+  fc.record({ type: fc.constant('compaction'), encrypted_content: fc.base64String({ minLength: 4, maxLength: 300 }) }),
 );
 
-test('calls and the last encrypted item of a stream are found in any chunking, whatever its texts look like', () => {
+test('calls, a compaction and the last encrypted item of a stream are found in any chunking, whatever its texts look like', () => {
   fc.assert(
     fc.property(
       fc.constantFrom('\n', '\r\n', '\r'),
@@ -140,6 +141,7 @@ test('calls and the last encrypted item of a stream are found in any chunking, w
           responseId: 'resp_1',
           calls: items.flatMap((item) => ('call_id' in item ? [item.call_id] : [])),
           encrypted: sealed === undefined ? null : fingerprintOf(Buffer.from(JSON.stringify(sealed))),
+          isCompaction: items.some(({ type }) => type === 'compaction'),
         });
       },
     ),

@@ -1,4 +1,4 @@
-import { ITEM_BYTES, ITEM_DONE, ItemFacts } from '../bindings/item-facts.ts';
+import { ITEM_BYTES, ITEM_DONE, ItemFacts, NO_ITEMS_TOLD } from '../bindings/item-facts.ts';
 import type { AnswerFacts } from '../bindings/record-answer.ts';
 import { PLAIN_ID, responseIdOf } from './response-id.ts';
 import { usageFrom } from './usage.ts';
@@ -52,7 +52,7 @@ export class SseWatcher {
   }
 
   facts(): AnswerFacts {
-    return { responseId: this.#responseId, calls: this.#items?.calls ?? [], encrypted: this.#items?.encrypted ?? null };
+    return { responseId: this.#responseId, ...(this.#items?.told ?? NO_ITEMS_TOLD) };
   }
 
   /** A stream has no error answer; what went wrong in one is an event of it. */

@@ -1,4 +1,4 @@
-import { MAX_CALLS } from '../bindings/item-facts.ts';
+import { MAX_CALLS, NO_ITEMS_TOLD, holdsCompaction } from '../bindings/item-facts.ts';
 import type { AnswerFacts } from '../bindings/record-answer.ts';
 import { fingerprintOf, idsOf } from '../bindings/json-members.ts';
 import { PLAIN_ID, responseIdOf } from './response-id.ts';
@@ -33,9 +33,9 @@ export class UnaryWatcher {
   /** What the whole answer tells; of one that is too large to be looked at, the id alone. */
   facts(): AnswerFacts {
     const { responseId } = this;
-    if (this.#chunks === null) return { responseId, calls: [], encrypted: null };
+    if (this.#chunks === null) return { responseId, ...NO_ITEMS_TOLD };
     const text = Buffer.concat(this.#chunks);
-    return { responseId, calls: idsOf(text, '"call_id"', MAX_CALLS), encrypted: fingerprintOf(text) };
+    return { responseId, calls: idsOf(text, '"call_id"', MAX_CALLS), encrypted: fingerprintOf(text), isCompaction: holdsCompaction(text) };
   }
 
   /** @returns -1: the end of a unary answer is told by its length, not by its content */

@@ -1,5 +1,7 @@
 import type { UpstreamFailureReason } from '@switchyard/contracts';
 import type { PolicyName } from '../attempt/policy.ts';
+import { wholeAffinity } from '../bindings/record-affinity.ts';
+import type { RecordedAffinity } from '../bindings/record-affinity.ts';
 import type { SkipReason } from '../choice/choose-account.ts';
 import type { BackoffReason } from '../choice/live-figures.ts';
 
@@ -46,6 +48,8 @@ export interface DecisionRecord {
   /** Version of the account table that the choice was made from. */
   readonly snapshot: number;
   readonly attempts: AttemptRecord[];
+  /** Left out when it continued nothing that was known. Put in where the row is made. */
+  readonly affinity?: RecordedAffinity | undefined;
   /** Why no other was tried though one could have been: the request's own budget, or that of all retries. */
   stopped_by?: 'budget' | 'retry_budget' | undefined;
 }
@@ -64,4 +68,9 @@ export function wholeAttempt(attempt: AttemptRecord): object {
     policy: attempt.policy ?? 'passed_on',
     backoff: attempt.backoff ?? null,
   };
+}
+
+/** What a request continued, as the API shows it. */
+export function wholeContinuation({ affinity }: DecisionRecord): object | null {
+  return affinity === undefined ? null : wholeAffinity(affinity);
 }

@@ -1,3 +1,4 @@
+import { recordAffinity } from '../bindings/record-affinity.ts';
 import type { Taken } from '../exchange.ts';
 import type { DecisionRecord } from './decision.ts';
 
@@ -43,7 +44,7 @@ const MAX_LABEL = 200;
  * @param endedMs  Monotonic milliseconds of the end; null while it runs.
  */
 export function requestRow(exchange: Taken, endedMs: number | null): RequestRow {
-  const { match, facts, usage, decision } = exchange;
+  const { match, facts, usage, decision, affinity } = exchange;
   return {
     id: exchange.id,
     started_ms: exchange.startedAtMs,
@@ -69,6 +70,6 @@ export function requestRow(exchange: Taken, endedMs: number | null): RequestRow 
     client_address: exchange.clientAddress ?? undefined,
     client_request_id: exchange.head.clientRequestId?.slice(0, MAX_LABEL) ?? undefined,
     upstream_request_id: exchange.upstreamRequestId?.slice(0, MAX_LABEL) ?? undefined,
-    decision: decision ?? undefined,
+    decision: decision === null ? undefined : affinity === null ? decision : { ...decision, affinity: recordAffinity(affinity, exchange.account) },
   };
 }

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { BindingRow } from '../bindings/bindings.ts';
 import { BINDING_KINDS, KINDS } from '../bindings/kinds.ts';
 import type { KindLimits } from '../bindings/kinds.ts';
+import { DEAD_S } from '../bindings/life.ts';
 import type { LifeState } from '../bindings/life.ts';
 
 /** Rows of one packed page, and bytes of one packed row. */
@@ -74,7 +75,7 @@ from gateway.binding where digest in (select decode(d, 'base64') from unnest($1:
 
 const SLICE = 5_000;
 
-/** Deletes what is beyond the limits, and what nobody has used for as long as its kind lasts. Conflicts stay. @returns how many went */
+/** Deletes what is beyond the limits, what nobody has used for as long as its kind lasts, and what has been dead for long enough. Conflicts stay. @returns how many went */
 export async function pruneBindings(pool: Pool, limits: KindLimits): Promise<number> {
   let deleted = 0;
   for (const kind of KINDS) {
@@ -85,8 +86,10 @@ export async function pruneBindings(pool: Pool, limits: KindLimits): Promise<num
         `delete from gateway.binding where digest in (
            (select digest from gateway.binding where kind = $1 and account_id <> '' order by touched_at desc offset $2 limit $4)
            union all
-           (select digest from gateway.binding where kind = $1 and account_id <> '' and touched_at < now() - $3 * interval '1 second' limit $4))`,
-        [code, limits[kind], lastsS, SLICE],
+           (select digest from gateway.binding where kind = $1 and account_id <> '' and touched_at < now() - $3 * interval '1 second' limit $4)
+           union all
+           (select digest from gateway.binding where kind = $1 and state = 3 and state_at < now() - $5 * interval '1 second' limit $4))`,
+        [code, limits[kind], lastsS, SLICE, DEAD_S],
       );
       deleted += rowCount ?? 0;
       if ((rowCount ?? 0) < SLICE) break;

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { SwitchyardError, isId } from '@switchyard/contracts';
-import { wholeAttempt } from '../settle/decision.ts';
+import { wholeAttempt, wholeContinuation } from '../settle/decision.ts';
 import type { DecisionRecord } from '../settle/decision.ts';
 
 /** The time that an id carries (UUIDv7), so that only the partitions of that day are searched. */
@@ -41,7 +41,14 @@ export async function findRequest(pool: Pool, id: string): Promise<LoggedRequest
 }
 
 function wholeDecision(decision: DecisionRecord | null): object | null {
-  return decision === null ? null : { ...decision, stopped_by: decision.stopped_by ?? null, attempts: decision.attempts.map(wholeAttempt) };
+  return decision === null
+    ? null
+    : {
+        ...decision,
+        affinity: wholeContinuation(decision),
+        stopped_by: decision.stopped_by ?? null,
+        attempts: decision.attempts.map(wholeAttempt),
+      };
 }
 
 export interface RequestPage {
