@@ -265,3 +265,39 @@ test('simulate and serve print one ready line, and end with 0 when told to', { t
   simulator.child.kill('SIGINT');
   expect(await simulator.ended).toMatchObject({ code: 0, out: line, err: '' });
 });
+
+test('sessions are counted, looked up and ended, by the running server and from its files', { timeout: 180_000 }, async () => {
+  await using home = await temporaryHome();
+  const env = { SWITCHYARD_HOME: home.path, HOME: home.path, SWITCHYARD_BOOTSTRAP_KEY: 'sk-test-bootstrap-not-a-secret' };
+  await using server = await startServer(env);
+  const turn = async (session: string): Promise<string> => {
+    const answer = await fetch(`${server.address}/v1/responses`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${env.SWITCHYARD_BOOTSTRAP_KEY}`, 'content-type': 'application/json', 'thread-id': session },
+      body: JSON.stringify({ model: 'sandbox', input: 'hello' }),
+    });
+    return ((await answer.json()) as { id: string }).id;
+  };
+  const [first, second] = [await turn('thread-1'), await turn('thread-2')];
+  const counted = await runCommand(['sessions'], env);
+  expect(counted).toMatchObject({ code: 0, out: expect.stringMatching(/^WHAT +KNOWN[^]*^responses +2 +16 384 [^]*^sessions +2 /m) as string });
+  const found = await runCommand(['sessions', '--id', first], env);
+  expect(found).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^ {2}response [0-9a-f]{32}, sandbox, of the key "first": bound; last used 20/) as string,
+  });
+  const ended = await runCommand(['sessions', 'forget', first], env);
+  expect(ended).toMatchObject({ code: 0, out: expect.stringMatching(/^Ended\.[^]*response [0-9a-f]{32}, sandbox/) as string });
+  expect(await runCommand(['sessions', 'forget', first], env)).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/^error: Nothing is bound by the id "resp_[^]*switchyard sessions/) as string,
+  });
+
+  await stopServer(server);
+  expect(await runCommand(['sessions', '--id', first], env)).toMatchObject({ code: 0, out: expect.stringContaining('given up; it may go anywhere') as string });
+  const byThread = said<{ found: unknown[] }>(await runCommand(['sessions', '--id', 'thread-2', '--json'], env));
+  expect(byThread.found).toMatchObject([{ kind: 'session', account: 'sandbox', key: 'first' }]);
+  const gone = said<{ data: unknown[] }>(await runCommand(['sessions', 'forget', second, '--json'], env));
+  expect(gone.data).toMatchObject([{ kind: 'response' }]);
+  expect(await runCommand(['sessions', '--id', 'resp_none'], env)).toMatchObject({ code: 1, err: expect.stringContaining('Nothing is bound') as string });
+});

@@ -19,7 +19,7 @@ async function sessions(
   method: 'GET' | 'DELETE',
   query: Readonly<Record<string, string>> = {},
 ): Promise<{ status: number; body: Shown & { error?: { code: string } } }> {
-  const response = await gateway.gateway.adminApi.request(`/api/proxy/session-bindings?${new URLSearchParams(query)}`, { method });
+  const response = await gateway.gateway.adminApi.request(`/api/proxy/session-bindings?${new URLSearchParams(query).toString()}`, { method });
   return { status: response.status, body: (await response.json()) as never };
 }
 

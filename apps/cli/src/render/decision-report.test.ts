@@ -201,9 +201,7 @@ test.each([
   expect(report({ decision: { snapshot: 1, attempts: [attempt], affinity: told, stopped_by: null } })).toContain(words);
 });
 
-test('every kind of binding has words', () => {
-  for (const kind of BINDING_KIND_NAMES) {
-    const text = report({ decision: { snapshot: 1, attempts: [attempt], affinity: { ...affinity, kind }, stopped_by: null } });
-    expect(text, kind).toMatch(/By (?:the|its|a) [a-z ]+ it belongs to a1/);
-  }
+test.each(BINDING_KIND_NAMES)('a binding of the kind %s has words', (kind) => {
+  const text = report({ decision: { snapshot: 1, attempts: [attempt], affinity: { ...affinity, kind }, stopped_by: null } });
+  expect(text).toMatch(/By (?:the|its|a) [a-z ]+ it belongs to a1/);
 });

@@ -8,8 +8,13 @@ const KINDS: Readonly<Record<string, readonly [one: string, many: string]>> = {
   response: ['response', 'responses'],
   turn_state: ['turn', 'turns'],
   session: ['session', 'sessions'],
+  lineage_session: ['compacted session', 'compacted sessions'],
+  lineage_turn: ['compacted turn', 'compacted turns'],
   call: ['call', 'calls'],
   encrypted: ['sealed item', 'sealed items'],
+  file: ['file', 'files'],
+  conversation: ['conversation object', 'conversation objects'],
+  cache: ['cache key', 'cache keys'],
 };
 
 const STATES: Readonly<Record<Binding['state'], string>> = {

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
-import type { Key, ListedAccount, LoggedRequest } from '../operations/operations.ts';
+import { BINDING_KIND_NAMES } from '@switchyard/service-gateway';
+import type { Binding, Key, ListedAccount, LoggedRequest } from '../operations/operations.ts';
 import { accountsTable } from './accounts-table.ts';
 import { keysTable } from './keys-table.ts';
 import { requestsTable } from './requests-table.ts';
+import { bindingLines, sessionsTable } from './sessions-table.ts';
 
 const account: ListedAccount = {
   id: 'acct_1',
@@ -103,4 +105,48 @@ test('an empty list says what to do', () => {
   expect(accountsTable([])).toContain('switchyard accounts add');
   expect(keysTable([], [])).toContain('switchyard keys create');
   expect(requestsTable([], [])).toBe('There is no request in the log here.\n');
+});
+
+const bound: Binding = {
+  digest: '0123456789abcdef0123456789abcdef',
+  kind: 'response',
+  state: 'warm',
+  account_id: 'acct_1',
+  account: 'a1',
+  key_id: 'key_1',
+  key: 'laptop',
+  misses: 0,
+  moves: 0,
+  bound_at: '2026-11-21T14:03:22.123Z',
+  used_at: '2026-11-21T14:03:22.123Z',
+};
+
+test('what ids are bound to is told in words, and never more than is known', () => {
+  expect(bindingLines([bound])).toBe('  response 0123456789abcdef0123456789abcdef, a1, of the key "laptop": bound; last used 2026-11-21 14:03:22 UTC\n');
+  const removed = bindingLines([{ ...bound, kind: 'session', account: null, key: null, moves: 2, state: 'verified' }]);
+  expect(removed).toContain(
+    'session 0123456789abcdef0123456789abcdef, acct_1 (removed), of the key key_1 (gone): bound, and taken by its account since, moved 2 times;',
+  );
+  expect(bindingLines([{ ...bound, state: 'conflict', account_id: null, account: null }])).toContain('claimed by two accounts, so none of them is asked');
+});
+
+test.each(BINDING_KIND_NAMES)('a binding of the kind %s has words', (kind) => {
+  expect(bindingLines([{ ...bound, kind }])).toMatch(/^ {2}[a-z ]+ 0123/);
+});
+
+test('bindings are counted by kind, and conflicts are listed with how to end them', () => {
+  const counts = { limit: 16_384, warm: 3, verified: 2, suspect: 1, dead: 4, conflict: 1 };
+  const shown = sessionsTable({
+    kinds: [{ kind: 'response', ...counts }],
+    conflicts: [{ ...bound, state: 'conflict', account_id: null, account: null }],
+    found: null,
+  });
+  expect(shown.split('\n').map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
+    'WHAT|KNOWN|AT MOST|TAKEN SINCE|SUSPECT|GIVEN UP|CONFLICTS',
+    'responses|6|16 384|2|1|4|1',
+    '',
+    '1 id that two accounts claim; `switchyard sessions forget DIGEST` ends it:',
+    expect.stringContaining('|response 0123456789abcdef'),
+    '',
+  ]);
 });
