@@ -12,6 +12,9 @@ process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   out: process.stdout,
   err: process.stderr,
-  input: process.stdin,
+  // Only when it is asked for: Node switches a pipe to a mode in which a program that is run with it finds nothing to read.
+  get input() {
+    return process.stdin;
+  },
   signals: process,
 });

@@ -12,6 +12,7 @@ Examples:
   switchyard accounts add --name openai --key-env OPENAI_API_KEY
   switchyard keys create --name laptop               make a key for a client
   switchyard why REQUEST_ID                          why did that request go there?
+  switchyard run codex                               codex, over your accounts
 
 Settings come from the environment and $SWITCHYARD_HOME/switchyard.toml; \`switchyard config show\` lists them all.
 No \`switchyard\` in your shell yet?  alias switchyard='npm run -s --prefix "${CLONE}" switchyard --'
@@ -31,6 +32,7 @@ export function makeProgram(cli: Cli, ended: (code: number) => void): Command {
     .helpCommand('help [command]', 'show help of a command')
     .addHelpText('after', EXAMPLES)
     .exitOverride()
+    .enablePositionalOptions()
     .configureOutput({
       writeOut: (text) => void cli.out.write(text),
       writeErr: (text) => void cli.err.write(text),
@@ -45,8 +47,10 @@ export function makeProgram(cli: Cli, ended: (code: number) => void): Command {
     .description('run the server until SIGTERM or SIGINT; stdout gets one line `ready http://HOST:PORT`')
     .option('--host <address>', 'address to listen on (else SWITCHYARD_HOST, 127.0.0.1)')
     .option('--port <number>', 'port to listen on, 0 for a free one (else SWITCHYARD_PORT, 4700)')
+    .addOption(new Option('--while-used', 'end with the last process that uses this server').hideHelp())
     .action(async (options) => ended(await (await import('./commands/serve.ts')).serve(options, cli)));
 
+  addRun(program.command('run').description('run a program against this gateway').enablePositionalOptions(), cli, ended);
   addAccounts(program.command('accounts').description('the upstream accounts that requests are sent to'), cli, ended);
   addKeys(program.command('keys').description('the keys that clients present'), cli, ended);
 
@@ -82,6 +86,18 @@ export function makeProgram(cli: Cli, ended: (code: number) => void): Command {
     .action(async (options) => ended(await (await import('./commands/simulate.ts')).simulate(options, cli)));
 
   return program;
+}
+
+function addRun(run: Command, cli: Cli, ended: (code: number) => void): void {
+  run
+    .command('codex')
+    .description('run codex with the arguments that follow; a server is started for it when none runs')
+    .argument('[arguments...]', "codex's own; `switchyard run codex --help` is codex's help")
+    // What is written here is codex's to understand.
+    .helpOption(false)
+    .allowUnknownOption()
+    .passThroughOptions()
+    .action(async (own: readonly string[]) => ended(await (await import('./commands/run-codex.ts')).runCodex(own, cli)));
 }
 
 function addAccounts(accounts: Command, cli: Cli, ended: (code: number) => void): void {
