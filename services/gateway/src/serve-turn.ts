@@ -36,7 +36,6 @@ export async function serveTurn(
   settler.takeFacts(exchange, facts);
   if (!isKnown) return new SwitchyardError('invalid_api_key', 'This API key has been revoked.');
   if (pipeline.isStopping()) return new SwitchyardError('shutting_down', 'The server is stopping.');
-  let isStale = false;
   try {
     const full = gate.enter(exchange);
     if (full !== null) return full;
@@ -55,7 +54,7 @@ export async function serveTurn(
       if (exchange.openAt === -1) return null;
       if (refusal !== null) return refusal;
     }
-    isStale = route.begin(facts.body, read, owner === null || owner.strength === 'soft' ? null : owner.account);
+    route.begin(facts.body, read, owner === null || owner.strength === 'soft' ? null : owner.account);
     const committed = await runTurn(exchange, speaking(snapshot), owner, route, pipeline.attempts);
     if (committed === null) return null;
     settler.holdsAccount(exchange, committed.account);
@@ -63,7 +62,7 @@ export async function serveTurn(
     return committed;
   } catch (error) {
     const refusal = asRefusal(error, exchange.id, pipeline.log);
-    if (!isStale || refusal.code !== 'upstream_unreachable') return refusal;
+    if (!route.isStale || refusal.code !== 'upstream_unreachable') return refusal;
     return new SwitchyardError('stale_continuation', 'The socket that this continues was silent for too long, and its account took no new one.', {
       cause: refusal,
     });

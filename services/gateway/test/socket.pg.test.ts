@@ -249,9 +249,9 @@ describe('who serves a turn', () => {
 
 describe('before anything was sent to the client', () => {
   const preset = (name: string) => ({ rules: [{ match: { transport: 'socket' }, answer: { preset: name } }] });
-  const first = async (): Promise<{ client: SocketClient; done: Frame }> => {
+  const first = async (members: object = {}): Promise<{ client: SocketClient; done: Frame }> => {
     const client = await connect();
-    client.create({ input: 'a' });
+    client.create({ input: 'a', ...members });
     return { client, done: await client.next('response.completed') };
   };
 
@@ -310,10 +310,62 @@ describe('before anything was sent to the client', () => {
   test('an owner that refuses is the only one asked (A20)', async () => {
     await open(2);
     const { client, done } = await first();
-    upstream(0).script(preset('server_is_overloaded'));
+    upstream(0).script(preset('usage_limit_reached'));
+    client.create({ input: 'b', previous_response_id: idOf(done) });
+    expect(await client.next('error')).toMatchObject({ status: 429, error: { type: 'usage_limit_reached' } });
+    expect([upstream(0).counters().received, upstream(1).counters().received]).toEqual([2, 0]);
+  });
+
+  // What is stored nowhere is gone with the socket.
+  test.each<[string, Behaviour, { store: boolean }, number[]]>([
+    ['refuses for overload', { preset: 'server_is_overloaded' }, { store: false }, [1, 1, 1, 1]],
+    ['fails at once', failing('server_is_overloaded'), { store: false }, [1, 1, 1, 1]],
+    ['breaks off', { preset: 'reset' }, { store: true }, [1, 1, 2, 3]],
+  ])('an owner that %s twice answers at the third try, and nobody else is asked', async (_, answer, stored, sockets) => {
+    await open(2);
+    const { client, done } = await first(stored);
+    upstream(0).script({ rules: [{ match: { transport: 'socket' }, times: 2, answer }] });
+    client.create({ input: 'b', previous_response_id: idOf(done) });
+    expect(textOf(await client.next('response.completed'))).toBe('You said: b');
+    expect([socketsOf(0), socketsOf(1)]).toEqual([sockets, []]);
+    expect(client.frames.filter(({ type }) => type === 'error' || type === 'response.failed')).toEqual([]);
+    expect((await rows(2))[1]?.decision?.attempts.map(({ chosen_by, verdict }) => [chosen_by, verdict])).toEqual([
+      ['owner', expect.stringMatching(/same_account|next_account/)],
+      ['owner_again', 'same_account'],
+      ['owner_again', 'relayed'],
+    ]);
+  });
+
+  test('an owner that fails for good is asked four times, and its last answer is the client’s', async () => {
+    await open(2);
+    const { client, done } = await first();
+    upstream(0).script({ rules: [{ match: { transport: 'socket' }, times: 4, answer: { preset: 'server_is_overloaded' } }] });
     client.create({ input: 'b', previous_response_id: idOf(done) });
     expect(await client.next('error')).toMatchObject({ status: 503, error: { code: 'server_is_overloaded' } });
-    expect(upstream(1).counters().received).toBe(0);
+    expect([upstream(0).counters().received, upstream(1).counters().received]).toEqual([5, 0]);
+    client.create({ input: 'c', previous_response_id: idOf(done) });
+    expect(textOf(await client.next('response.completed'))).toBe('You said: c');
+  });
+
+  test('what the owner says it does not know is asked for once more there', async () => {
+    await open(2);
+    const { client, done } = await first();
+    upstream(0).script({ rules: [{ match: { transport: 'socket' }, times: 2, answer: { preset: 'previous_response_not_found' } }] });
+    client.create({ input: 'b', previous_response_id: idOf(done) });
+    expect(await client.next('error')).toMatchObject({ error: { code: 'previous_response_not_found' } });
+    expect([upstream(0).counters().received, upstream(1).counters().received]).toEqual([3, 0]);
+  });
+
+  test('a client that leaves while its owner is waited for costs no further try', async () => {
+    await open(2);
+    const { client, done } = await first();
+    upstream(0).script({ rules: [{ match: { transport: 'socket' }, times: 'always', answer: { preset: 'server_is_overloaded' } }] });
+    client.create({ input: 'b', previous_response_id: idOf(done) });
+    await upstream(0).until(({ received }) => received === 2);
+    client.ws.terminate();
+    expect((await rows(2))[1]).toMatchObject({ outcome: 'client_left' });
+    expect(upstream(0).counters().received).toBeLessThanOrEqual(3);
+    expect(await gateway.metric('switchyard_upstream_in_flight')).toBe(0);
   });
 
   test('a kept upstream socket that turns out to be dead is opened once more', async () => {

@@ -8,10 +8,12 @@ import type { Frame } from '../relay/relay-frames.ts';
 import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
 import type { HoldFrames } from './hold-frames.ts';
 import { judgeAnswer, judgeEvent, judgeFailure } from './judge.ts';
-import { nobodyAnswered, openRecord } from './attempt-record.ts';
+import { nobodyAnswered, openRecord, roundMs } from './attempt-record.ts';
 import { BUDGETS, mayStart } from './budgets.ts';
 import { exhaustedOwner } from './exhausted-owner.ts';
+import { ownerRetryMs } from './owner-retry.ts';
 import type { Owner } from './owner.ts';
+import { Pause } from './pause.ts';
 import type { Judgement } from './judge.ts';
 import { note } from './run-attempts.ts';
 import type { AttemptParts } from './run-attempts.ts';
@@ -24,6 +26,8 @@ const NOT_SPOKEN = new Set([404, 405, 426]);
 export interface TurnRoute {
   /** Whose socket the turns before went over, while it is open and may be used again for this turn; else null. */
   readonly openTo: Account | null;
+  /** The turn goes on from a socket that rested for too long: one new one is all that it gets. */
+  readonly isStale: boolean;
   /** Sends the turn over the socket to this account: the open one if it leads there, else a new one. Rejects with UpstreamFailure only. */
   send(account: Account): Promise<HoldFrames | RefusedUpgrade>;
   /** Closes the socket, which has come to nothing. */
@@ -41,7 +45,7 @@ export interface CommittedTurn {
 /**
  * Tries accounts until one takes the turn, or says what is wrong with it. Nothing has been sent to the client while this runs.
  * @param speaking  The accounts that speak WebSocket.
- * @param owner     The one account that may be asked, when the turn continues something.
+ * @param owner     The one account that may be asked, when the turn continues something; it is asked again where the table says so.
  * @returns null when the client left meanwhile
  * @throws SwitchyardError `no_account_available` when no account that may be asked speaks WebSocket, `upstream_unreachable`
  */
@@ -57,11 +61,13 @@ export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner 
   retries.earn();
   const tried: Account[] = [];
   let spentMs = 0;
+  let waitedMs = exchange.waitedMs;
   let last: CommittedTurn | null = null;
   let failure: UpstreamFailure | null = null;
   let again: Account | null = null;
   for (;;) {
-    const pick: Pick = again === null ? pickAccount(exchange, speaking, owner, route.openTo, tried, parts) : repeat(again);
+    const pick: Pick =
+      again === null ? pickAccount(exchange, speaking, owner, route.openTo, tried, parts) : repeat(again, isOwned ? 'owner_again' : 'only_one_left');
     const account: Account | null = pick.account;
     if (account === null) break;
     const isFirst = attempts.length === 0;
@@ -74,7 +80,8 @@ export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner 
       parts.metrics.switchyard_retries_refused_total.inc();
       break;
     }
-    const record = openRecord(account, pick, pick.by, live.inFlight(account.slot), nowMs() - exchange.startedMs, isFirst ? exchange.waitedMs : 0);
+    const record = openRecord(account, pick, pick.by, live.inFlight(account.slot), nowMs() - exchange.startedMs, waitedMs);
+    waitedMs = 0;
     attempts.push(record);
     const wasOpen = route.openTo?.id === account.id;
     tried.push(account);
@@ -82,7 +89,7 @@ export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner 
     const begunMs = nowMs();
     let result: TurnResult;
     try {
-      result = await attempt(account, route, parts);
+      result = await attempt(account, isOwned, route, parts);
     } finally {
       if (!isFirst) retries.release();
     }
@@ -96,15 +103,26 @@ export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner 
     } else
       note(record, { answer: result.status === null ? null : { status: result.status }, failure: result.failure, judgement: result.judgement }, account, parts);
     if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += nowMs() - begunMs;
-    if (result.answer !== null && result.judgement?.policy.free === 'relay') {
+    const waitMs = isOwned && result.judgement !== null && !route.isStale ? ownerRetryMs(result.judgement.policy, attempts.length) : null;
+    if (result.answer !== null && waitMs === null && result.judgement?.policy.free === 'relay') {
       record.verdict = 'relayed';
       return result.answer;
     }
     live.finish(account.slot);
     if (result.answer !== null) last = result.answer;
     else failure = result.failure;
-    // A kept socket that its upstream had just closed looks like this; once more over a new one is fair.
-    again = again === null && wasOpen && result.isUntouched ? account : null;
+    // A kept socket that its upstream had just closed looks like this; once more over a new one is fair, and at once.
+    const wasDead = isFirst && wasOpen && result.isUntouched;
+    again = wasDead || waitMs !== null ? account : null;
+    if (wasDead || waitMs === null) continue;
+    record.verdict = 'same_account';
+    const pause = new Pause(waitMs, parts.after);
+    const pausedMs = nowMs();
+    exchange.call = pause;
+    await pause.over;
+    exchange.call = null;
+    if (exchange.openAt === -1) return null;
+    waitedMs = roundMs(nowMs() - pausedMs);
   }
   if (last !== null) {
     live.begin(last.account.slot); // held again until its answer has been passed on
@@ -153,8 +171,8 @@ function pickAccount(
   return { ...chooseAccount(speaking, live, { model, key: exchange.key, tried, nowMs: nowMs() }), by: 'choice' };
 }
 
-function repeat(account: Account): Pick {
-  return { account, candidates: 1, skipped: undefined, leastBad: false, by: 'only_one_left' };
+function repeat(account: Account, by: ChosenBy): Pick {
+  return { account, candidates: 1, skipped: undefined, leastBad: false, by };
 }
 
 interface TurnResult {
@@ -170,7 +188,7 @@ interface TurnResult {
 
 const SERVED = { status: 200, headers: {} };
 
-async function attempt(account: Account, route: TurnRoute, { wallClockMs }: AttemptParts): Promise<TurnResult> {
+async function attempt(account: Account, isOwned: boolean, route: TurnRoute, { wallClockMs }: AttemptParts): Promise<TurnResult> {
   let reached: HoldFrames | RefusedUpgrade;
   try {
     reached = await route.send(account);
@@ -200,7 +218,8 @@ async function attempt(account: Account, route: TurnRoute, { wallClockMs }: Atte
     case 'failing': {
       const { status, headers, body } = errorIn(opening.frame);
       const judgement = judgeFrame(status, headers, body, wallClockMs());
-      if (judgement.policy.free === 'next') route.drop();
+      // What was not stored lives on the socket: an owner that is asked again is asked there, as long as it is open.
+      if (judgement.policy.free === 'next' && !isOwned) route.drop();
       return { answer: { account, opening: reached }, status: status ?? 200, failure: null, judgement, isUntouched: false };
     }
     case 'closed':

@@ -50,6 +50,7 @@ export class UpstreamRoute implements TurnRoute {
   // Frames of the upstream that had come at the last look, and when there was a new one.
   #heard = 0;
   #heardMs = 0;
+  #isStale = false;
   #hasVanished = false;
   #isBackedUp = false;
   #isClosed = false;
@@ -66,6 +67,10 @@ export class UpstreamRoute implements TurnRoute {
     return this.#link?.socket.isOpen === true;
   }
 
+  get isStale(): boolean {
+    return this.#isStale;
+  }
+
   /** Whether the upstream takes less than the client sends. */
   get isBackedUp(): boolean {
     return this.#isBackedUp;
@@ -79,22 +84,20 @@ export class UpstreamRoute implements TurnRoute {
   /**
    * Begins a turn. Gives up the open socket when the turn may not go over it: it leads to another account than the owner's, holds another
    * turn's state, or has been silent for so long that its upstream may have forgotten it.
-   * @returns whether it was that last thing
    */
-  begin(frame: Buffer, { turnState, turn }: FrameFacts, owner: Account | null): boolean {
+  begin(frame: Buffer, { turnState, turn }: FrameFacts, owner: Account | null): void {
     this.#frame = frame;
     this.#turnState = turnState;
     const link = this.#link;
-    if (link === null) return false;
-    const isStale = (turn!.claims?.previousResponse ?? null) !== null && this.#parts.nowMs() - link.usedMs > STALE_MS;
+    if (link === null) return;
+    this.#isStale = (turn!.claims?.previousResponse ?? null) !== null && this.#parts.nowMs() - link.usedMs > STALE_MS;
     const isOther = (owner !== null && !isSame(owner, link.account)) || (turnState !== null && link.turnState !== null && turnState !== link.turnState);
-    if (isOther || isStale || !link.socket.isOpen) this.drop();
-    return isStale;
+    if (isOther || this.#isStale || !link.socket.isOpen) this.drop();
   }
 
   async send(account: Account): Promise<HoldFrames | RefusedUpgrade> {
     const { nowMs, openUpstream, query, forwarded } = this.#parts;
-    if (this.#link !== null && !isSame(this.#link.account, account)) this.drop();
+    if (this.#link !== null && !(isSame(this.#link.account, account) && this.#link.socket.isOpen)) this.drop();
     if (this.#link === null) {
       this.#opening = openUpstream(account, query, forwarded, this.#parts, nowMs);
       let opened: UpstreamSocket | RefusedUpgrade;
@@ -153,6 +156,7 @@ export class UpstreamRoute implements TurnRoute {
     this.#frame = NO_FRAME;
     this.#turnState = null;
     this.#isRelaying = false;
+    this.#isStale = false;
   }
 
   /** Sends what comes between turns to a sink. */
