@@ -62,6 +62,13 @@ export function makeProgram(cli: Cli, ended: (code: number) => void): Command {
     .action(async (id: string, options) => ended(await (await import('./commands/why.ts')).why(id, options, cli)));
 
   program
+    .command('quota')
+    .description('show what is left of the quota of every account')
+    .option('--watch', 'show it anew every 5 seconds, until Ctrl-C')
+    .option(...JSON_OPTION)
+    .action(async (options) => ended(await (await import('./commands/quota.ts')).quota(options, cli)));
+
+  program
     .command('logs')
     .description('list the newest requests')
     .option('--limit <n>', 'how many, 1 to 500', whole(1, 500), 20)
@@ -111,6 +118,9 @@ function addAccounts(accounts: Command, cli: Cli, ended: (code: number) => void)
     .option('--key-stdin', 'read its key from standard input')
     .option('--models <names>', 'names it serves, separated by commas; left out, the upstream is asked', names)
     .option('--priority <n>', 'lower is asked first', whole(0, 1_000_000), 100)
+    .option('--max-in-flight <n>', 'requests at once at most', whole(1, 1_000_000))
+    .option('--soft-in-flight <n>', 'from so many at once on, others go first', whole(1, 1_000_000))
+    .option('--reserve-percent <n>', 'with no more of its quota left it only continues what it began', whole(0, 99))
     .option('--organization <id>', 'sent as openai-organization')
     .option('--project <id>', 'sent as openai-project')
     .option('--header <line>', "extra header 'Name: value', may be repeated; the value may be env:VARIABLE", collect, [])

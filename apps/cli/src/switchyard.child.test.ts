@@ -62,6 +62,7 @@ test('accounts and keys are managed with the server stopped, and again while it 
   expect(first).toMatchObject({ id: expect.stringMatching(/^key_/) as string, key: expect.stringMatching(/^sk-/) as string, name: 'first' });
   const listed = said<{ data: unknown[] }>(await runCommand(['accounts', 'list', '--json'], env));
   expect(listed.data).toEqual([expect.objectContaining({ name: 'a1', models: ['alpha', 'beta'], has_credential: true, state: null })]);
+  expect(await runCommand(['quota'], env)).toMatchObject({ code: 0, out: expect.stringMatching(/^a1 +no limit known/m) as string });
   expect(await runCommand(['accounts', 'test', 'a1'], env)).toMatchObject({ code: 0, out: expect.stringContaining('2 models: alpha, beta') as string });
 
   // Running: what was stored above serves, though the server never saw the variable.
@@ -80,6 +81,12 @@ test('accounts and keys are managed with the server stopped, and again while it 
   });
   const running = said<{ data: unknown[] }>(await runCommand(['accounts', 'list', '--json'], env));
   expect(running.data).toContainEqual(expect.objectContaining({ name: 'a1', state: 'ready', in_flight: 0 }));
+
+  expect(said<{ data: unknown[] }>(await runCommand(['quota', '--json'], env)).data).toContainEqual(expect.objectContaining({ account: 'a1', source: null }));
+  await using watching = startCommand(['quota', '--watch'], env);
+  await watching.printed('out', /^a1 +no limit known.*\n/m);
+  watching.child.kill('SIGINT');
+  expect(await watching.ended).toMatchObject({ code: 0, signal: null });
 
   const unserved = await runCommand(['keys', 'create', '--name', 'third', '--models', 'gamma,nosuchmodel,sandbox', '--json'], env);
   expect(said<Made>(unserved)).toHaveProperty('key');
@@ -123,9 +130,9 @@ test('why tells each attempt, the same from the running server and from its file
   while (!report.includes('It was answered whole'));
   expect(report).toContain(`Request ${id}\n`);
   expect(report).toMatch(
-    /1\. a1, .*\n.*Chosen before one other by priority.*\n.*Answered 429 \(usage_limit_reached\): the account is out of quota; another account was looked for/,
+    /1\. a1, .*\n.*Chosen before one other by priority.*\n.*In the order of choice\.\n.* a1: priority 1.*\n.* a2: priority 2.*\n.*Answered 429 \(usage_limit_reached\): the account is out of quota; another account was looked for/,
   );
-  expect(report).toMatch(/2\. a2, .*\n.*\n.*1 tried before.*\n.*Answered 200; this answer went to the client/);
+  expect(report).toMatch(/2\. a2, .*\n.*\n.*\n.* a2: .*\n.* a1: tried before.*\n.*1 tried before.*\n.*Answered 200; this answer went to the client/);
   const json = said<{ decision: { attempts: unknown[] } }>(await runCommand(['why', id, '--json'], env));
   expect(json.decision.attempts).toMatchObject([
     { account: 'a1', status: 429, verdict: 'next_account', backoff: 'quota' },

@@ -75,15 +75,23 @@ describe.skipIf(bin === undefined)('the real codex exec, through the gateway (wi
   }, 120_000);
 
   test('a usage limit ends the turn at once, in the words that codex has for it without us', async () => {
-    const limits = { rules: [{ times: 'always', answer: { preset: 'usage_limit_reached' } }] };
-    await upstream.script(limits);
+    const resetAt = Math.ceil(Date.now() / 1_000) + 30;
+    const error = { type: 'usage_limit_reached', message: 'The usage limit has been reached', plan_type: 'plus', resets_at: resetAt };
+    const quota = { primary: { usedPercent: 100, windowMinutes: 300, resetAt } };
+    await upstream.script({ rules: [{ times: 'always', answer: { preset: 'usage_limit_reached', quota, body: { error } } }] });
     const through = await exec('anything', { retries: 3 });
     expect((await upstream.counters()).received).toBe(1);
     const direct = await exec('anything', { retries: 3, baseUrl: `${upstream.url}/v1` });
     expect(through.code).toBe(1);
     expect(JSON.stringify(through.events.at(-1))).toContain('usage limit');
     expect(through.events.at(-1)).toEqual(direct.events.at(-1));
-  }, 60_000);
+    // Until then the account is not asked again; the other tests need it.
+    await until(
+      async () => ((await (await server.admin('/api/accounts')).json()) as { data: { kind: string; state: string }[] }).data,
+      (accounts) => accounts.every(({ state }) => state === 'ready'),
+    );
+    expect(Date.now()).toBeGreaterThanOrEqual(resetAt * 1_000 - 1_000);
+  }, 90_000);
 
   test('an upstream that breaks off is a broken stream to codex, which tries again and succeeds', async () => {
     await upstream.script({ rules: [{ answer: { preset: 'eof' } }, { answer: { preset: 'reset' } }] });

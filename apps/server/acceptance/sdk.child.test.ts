@@ -270,10 +270,14 @@ describe('leaving', () => {
 
 describe('errors', () => {
   test.each(SDK_ERRORS)('the upstream’s %s is the class that the SDK has for it, asked for once', async (preset, errorClass) => {
+    // An account of its own, for one that refuses for its quota is not asked again for a while.
+    const name = `refuses-${preset}`;
+    await link(name, upstream.url, [name]);
     await upstream.script({ rules: [{ times: 'always', answer: { preset } }] });
-    const asked = client.chat.completions.create({ model: 'gpt-5.5', messages: [user('x')] }, { maxRetries: 0 });
+    const asked = client.chat.completions.create({ model: name, messages: [user('x')] }, { maxRetries: 0 });
     await expect(asked).rejects.toThrow(errorClass);
     expect((await upstream.counters()).received).toBe(1);
+    expect((await server.admin(`/api/accounts/${name}`, { method: 'DELETE' })).status).toBe(200);
   });
 
   test('the SDK’s own retries reach the upstream, numbered, until one succeeds', async () => {

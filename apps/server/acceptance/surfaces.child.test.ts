@@ -261,24 +261,27 @@ describe('with accounts', () => {
   });
 
   test('the decision tells each attempt, and so does why', async () => {
+    await addAccount(server, upstream, 'empty', 'scarce');
+    await addAccount(server, second, 'full', 'scarce');
     await upstream.script({ rules: [{ times: 'always', answer: { preset: 'insufficient_quota' } }] });
-    // Round robin: one of two requests asks the exhausted account first, and moves on.
-    const answers = [await ask('/v1/responses', { model: 'gpt-5.5', input: 'one' }), await ask('/v1/responses', { model: 'gpt-5.5', input: 'two' })];
+    // The first request finds out that one of them has no quota left; the second does not ask it.
+    const answers = [await ask('/v1/responses', { model: 'scarce', input: 'one' }), await ask('/v1/responses', { model: 'scarce', input: 'two' })];
     expect(answers.map((answer) => [answer.status, answer.headers.get('x-switchyard-account')])).toEqual([
-      [200, 'b1'],
-      [200, 'b1'],
+      [200, 'full'],
+      [200, 'full'],
     ]);
-    const decisions = await Promise.all(answers.map(decisionOf));
-    const moved = decisions.find(({ decision }) => decision.attempts.length === 2);
-    expect(moved).toMatchObject({ outcome: 'completed', attempts: 2, surface: 'responses.create', model: 'gpt-5.5', stream: false, status: 200 });
+    const [moved, spared] = await Promise.all(answers.map(decisionOf));
+    expect(moved).toMatchObject({ outcome: 'completed', attempts: 2, surface: 'responses.create', model: 'scarce', stream: false, status: 200 });
     expect(moved?.decision.attempts).toMatchObject([
-      { account: 'a1', chosen_by: 'choice', candidates: 2, status: 429, upstream_code: 'insufficient_quota', verdict: 'next_account', backoff: 'quota' },
-      { account: 'b1', chosen_by: 'choice', candidates: 2, skipped: { already_tried: 1 }, status: 200, verdict: 'relayed' },
+      { account: 'empty', chosen_by: 'choice', candidates: 2, status: 429, upstream_code: 'insufficient_quota', verdict: 'next_account', backoff: 'quota' },
+      { account: 'full', chosen_by: 'choice', candidates: 2, skipped: { already_tried: 1 }, status: 200, verdict: 'relayed' },
     ]);
+    expect(spared?.decision.attempts).toMatchObject([{ account: 'full', candidates: 2, skipped: { quota_blocked: 1 } }]);
     const why = await cli(home, ['why', String(moved?.['id'])]);
     expect([why.code, why.stderr]).toEqual([0, '']);
-    for (const part of ['a1', 'b1', '429', 'insufficient_quota']) expect(why.stdout).toContain(part);
+    for (const part of ['empty', 'full', '429', 'insufficient_quota']) expect(why.stdout).toContain(part);
     expect(await errorCode(await server.admin('/api/decisions/req_never_made'))).toBe('not_found');
+    for (const name of ['empty', 'full']) expect((await server.admin(`/api/accounts/${name}`, { method: 'DELETE' })).status).toBe(200);
   });
 
   test('an upstream that cannot be reached is told with its place to the operator, and without it to the client', async () => {

@@ -22,7 +22,7 @@ const OPENAI = '[[accounts]]\nname = "work"\nkind = "openai"\napi_key = "env:K"\
 const LOCAL = '[[accounts]]\nname = "local"\nkind = "openai-compatible"\nbase_url = "http://127.0.0.1:9100/v1/"\n';
 
 test('an account has its fields, and defaults for those left out', () => {
-  expect(accounts(`${OPENAI}${LOCAL}models = ["a", "b", "a"]\npriority = 5\n`)).toEqual([
+  expect(accounts(`${OPENAI}${LOCAL}models = ["a", "b", "a"]\npriority = 5\nmax_in_flight = 8\nsoft_in_flight = 4\nreserve_percent = 10\n`)).toEqual([
     {
       name: 'work',
       kind: 'openai',
@@ -34,6 +34,9 @@ test('an account has its fields, and defaults for those left out', () => {
       project: null,
       headers: {},
       websocket: false,
+      maxInFlight: null,
+      softInFlight: null,
+      reservePercent: 0,
       place: '/u/.switchyard/switchyard.toml:1:1',
     },
     {
@@ -47,6 +50,9 @@ test('an account has its fields, and defaults for those left out', () => {
       project: null,
       headers: {},
       websocket: false,
+      maxInFlight: 8,
+      softInFlight: 4,
+      reservePercent: 10,
       place: '/u/.switchyard/switchyard.toml:5:1',
     },
   ]);

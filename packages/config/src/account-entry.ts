@@ -26,6 +26,11 @@ export interface AccountEntry {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether it speaks WebSocket on `/responses`. */
   readonly websocket: boolean;
+  /** Requests in flight at which it is passed over, and from which others go first; null: no limit. */
+  readonly maxInFlight: number | null;
+  readonly softInFlight: number | null;
+  /** Percent of its quota that is kept for what it owns. */
+  readonly reservePercent: number;
   /** `file:line:column` of the entry. */
   readonly place: string;
 }
@@ -58,6 +63,24 @@ export const ACCOUNT_FIELDS = {
     help: 'Lower is asked first; 100 when left out.',
     schema: { type: 'integer', minimum: 0, maximum: 1_000_000 },
   },
+  max_in_flight: {
+    says: 'a whole number from 1 to 1000000',
+    required: false,
+    help: 'Requests at once at most; no limit when left out.',
+    schema: { type: 'integer', minimum: 1, maximum: 1_000_000 },
+  },
+  soft_in_flight: {
+    says: 'a whole number from 1 to 1000000',
+    required: false,
+    help: 'From so many requests at once on, other accounts go first; no limit when left out.',
+    schema: { type: 'integer', minimum: 1, maximum: 1_000_000 },
+  },
+  reserve_percent: {
+    says: 'a whole number from 0 to 99',
+    required: false,
+    help: 'With no more than this left of its quota it only continues what it began; 0 when left out.',
+    schema: { type: 'integer', minimum: 0, maximum: 99 },
+  },
   organization: { says: 'text', required: false, help: 'Sent as `openai-organization`.', schema: { type: 'string' } },
   project: { says: 'text', required: false, help: 'Sent as `openai-project`.', schema: { type: 'string' } },
   headers: {
@@ -76,6 +99,8 @@ export const ACCOUNT_FIELDS = {
 
 const OPENAI_BASE_URL = 'https://api.openai.com/v1';
 const PRIORITY = integer({ min: 0, max: 1_000_000 });
+const IN_FLIGHT = integer({ min: 1, max: 1_000_000 });
+const RESERVE = integer({ min: 0, max: 99 });
 
 export interface AccountReading {
   /** Resolves a secret as it stands in the file; throws AbsentSecret, ValueRefusal. */
@@ -139,12 +164,16 @@ function readAccount(raw: Readonly<Record<string, unknown>>, n: number, { secret
   const apiKey = read('api_key', (value) => heldTo('credential', secret(textOf(value))));
   const models = read('models', modelNames);
   const priority = read('priority', (value) => PRIORITY.fromToml(value));
+  const maxInFlight = read('max_in_flight', (value) => IN_FLIGHT.fromToml(value));
+  const softInFlight = read('soft_in_flight', (value) => IN_FLIGHT.fromToml(value));
+  const reservePercent = read('reserve_percent', (value) => RESERVE.fromToml(value));
   const organization = read('organization', (value) => heldTo('label', textOf(value)));
   const project = read('project', (value) => heldTo('label', textOf(value)));
   const headers = read('headers', (value) => extraHeaders(value, secret));
   const websocket = read('websocket', (value) => boolean.fromToml(value));
   if (kind === 'openai' && raw['api_key'] === undefined) wrong('api_key', 'is missing; add api_key = "env:NAME" and set that variable');
   if (kind === 'openai-compatible' && raw['base_url'] === undefined) wrong('base_url', 'is missing; add base_url = "http://HOST:PORT/v1"');
+  if (maxInFlight !== null && softInFlight !== null && softInFlight > maxInFlight) wrong('soft_in_flight', 'must not be above max_in_flight');
   if (!sound || name === null || kind === null) return null;
   return Object.freeze({
     name,
@@ -157,6 +186,9 @@ function readAccount(raw: Readonly<Record<string, unknown>>, n: number, { secret
     project,
     headers: headers ?? Object.freeze({}),
     websocket: websocket ?? false,
+    maxInFlight,
+    softInFlight,
+    reservePercent: reservePercent ?? 0,
     place: place(['accounts', n]),
   });
 }

@@ -76,6 +76,7 @@ test.each(SETTING_KEYS)('%s is read from its variable, from the command line and
     'admission.responses_percent': ['60', '60'],
     'admission.websocket_percent': ['60', '60'],
     'database.url': ['postgres://h/d', '"postgres://h/d"'],
+    'choice.strategy': ['round_robin', '"round_robin"'],
     'log.level': ['error', '"error"'],
     config: [FILE, ''],
     home: ['/home/me/.switchyard', ''],

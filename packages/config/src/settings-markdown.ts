@@ -9,6 +9,7 @@ const SECTION_TITLES: Readonly<Record<string, string>> = {
   database: 'Database',
   secrets: 'Secrets',
   gateway: 'Gateway',
+  choice: 'Choice of an account',
   upstream: 'Upstreams',
   affinity: 'Conversations',
   websocket: 'WebSocket',

@@ -183,6 +183,13 @@ const SETTINGS = {
     help: 'Serve the built-in sandbox account: made-up answers for model names that begin with `sandbox`, no credentials needed.',
   }),
 
+  'choice.strategy': row({
+    type: oneOf(['balance', 'performance_first', 'priority', 'round_robin', 'least_used', 'drain_first', 'soonest_reset']),
+    default: 'balance',
+    apply: 'restart',
+    help: 'How the account of a new conversation is chosen among those that can serve it: `balance` by priority, quota left, requests in flight and health; `performance_first` by first byte; `priority` by that alone; `round_robin` in turns; `least_used` by most quota left; `drain_first` one until it is out; `soonest_reset` by the quota that is full again soonest.',
+  }),
+
   'upstream.connect_timeout_ms': row({
     type: duration({ unit: 'ms', min: 100, max: NEVER }),
     default: 5_000,

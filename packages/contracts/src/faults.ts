@@ -154,6 +154,14 @@ export const FAULTS = {
     level: 'debug',
     remedy: 'Wait for `Retry-After` seconds and send fewer requests at once; `limits.requests_per_key` says how many a key may have in progress.',
   },
+  quota_exhausted: {
+    status: 429,
+    // As the upstream of codex says it, so that its users read the usual words (codex-protocol section 2).
+    type: 'usage_limit_reached',
+    retry: 'after',
+    level: 'warn',
+    remedy: 'Wait for `Retry-After` seconds, or add an account; `switchyard quota` shows when each is back.',
+  },
   internal_error: {
     status: 500,
     type: 'server_error',
@@ -173,7 +181,8 @@ export const FAULTS = {
     type: 'service_unavailable_error',
     retry: 'after',
     level: 'warn',
-    remedy: 'Wait for `Retry-After` seconds; `switchyard_requests_shed_total` says what was full. Raise `limits.active_requests` if the machine has room.',
+    remedy:
+      'Wait for `Retry-After` seconds; `switchyard_requests_shed_total` says what was full. Raise `limits.active_requests` if the machine has room, or `max_in_flight` of an account if it may do more.',
   },
   owner_unavailable: {
     status: 503,

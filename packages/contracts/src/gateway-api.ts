@@ -24,17 +24,55 @@ const Account = z
     has_credential: z.boolean(),
     websocket: z.boolean(),
     created_at: z.string(),
+    /** Requests in flight at which it is passed over, and from which others go first; null: no limit. */
+    max_in_flight: z.number().int().nullable(),
+    soft_in_flight: z.number().int().nullable(),
+    /** Percent of its quota that is kept for what it owns. */
+    reserve_percent: z.number().int(),
   })
   .openapi('Account');
+const Band = z.enum(['ready', 'thin', 'unknown', 'critical', 'exhausted']);
+const QuotaWindow = z
+  .object({
+    used_percent: z.number(),
+    left_percent: z.number(),
+    band: Band,
+    window_seconds: z.number().nullable(),
+    resets_at: z.string(),
+  })
+  .openapi('QuotaWindow');
+/** What is known of an account's quota. One without a quota, or that never told of it, is `ready` and has no windows. */
+const Quota = z
+  .object({
+    account_id: z.string(),
+    account: z.string(),
+    /** For responses and WebSocket. */
+    band: Band,
+    /** Shorter than a day. */
+    short: QuotaWindow.nullable(),
+    weekly: QuotaWindow.nullable(),
+    plan_type: z.string().nullable(),
+    /** `header` or `event`; `stored` is of an earlier start; null without a reading. */
+    source: z.string().nullable(),
+    seen_at: z.string().nullable(),
+    /** Until then it is asked for nothing new, because it refused. */
+    blocked_until: z.string().nullable(),
+  })
+  .openapi('Quota');
 const AccountState = Account.extend({
   /**
-   * `ready`, `backing_off`, `no_models`, or `left_out` when this server cannot use it: its stored secrets cannot be read, or neither its
+   * How it stands, on the lane where it stands worst: `ready`; later than others as `soft_full`, `backing_off` or `circuit_open`; not
+   * chosen as `hard_full`, `quota_blocked`, `reserve` or `exhausted`; `no_models`; or `left_out` when this server cannot use it: its stored secrets cannot be read, or neither its
    * switchyard.toml nor `gateway.sandbox` declares it any more.
    */
-  state: z.enum(['ready', 'backing_off', 'no_models', 'left_out']),
+  state: z.enum(['ready', 'soft_full', 'backing_off', 'circuit_open', 'hard_full', 'quota_blocked', 'reserve', 'exhausted', 'no_models', 'left_out']),
   backoff_reason: z.string().nullable(),
+  /** Milliseconds until it is back, as far as is known. */
   backoff_ms: z.number(),
   in_flight: z.number().int(),
+  /** 0 is sound; failures and slowness add to it, on the lane where it stands worst. */
+  health: z.number().int(),
+  quota: Quota.nullable(),
 }).openapi('AccountState');
 
 export const NewAccount = z
@@ -49,6 +87,9 @@ export const NewAccount = z
     project: z.string().optional(),
     headers: z.record(z.string(), z.string()).optional(),
     websocket: z.boolean().optional(),
+    max_in_flight: z.number().int().optional(),
+    soft_in_flight: z.number().int().optional(),
+    reserve_percent: z.number().int().optional(),
   })
   .openapi('NewAccount');
 export type NewAccount = z.infer<typeof NewAccount>;
@@ -97,6 +138,29 @@ const LoggedRequest = z
     upstream_request_id: z.string().nullable(),
   })
   .openapi('LoggedRequest');
+const CandidateFigures = z
+  .object({
+    account: z.string(),
+    /** `ready`, or the reason for which it was passed over. */
+    standing: z.string(),
+    back_in_ms: z.number(),
+    priority: z.number().int(),
+    band: z.string(),
+    /** Bucket of the pressure on its quota, 0 to 63. */
+    pressure: z.number().int(),
+    /** What was known of its quota was old. */
+    remembered: z.boolean(),
+    in_flight: z.number().int(),
+    health: z.number().int(),
+    /** Points for a slow first byte, 0 to 12; part of health. */
+    latency: z.number().int(),
+    /** Of the window that is tighter. */
+    used_percent: z.number(),
+    reset_at: z.string().nullable(),
+    /** Turn at which it was last chosen; 0 is never. */
+    last_chosen: z.number().int(),
+  })
+  .openapi('CandidateFigures');
 /** One attempt at an account, and why it was that one (product section 3, "Every choice is explained"). */
 const Attempt = z
   .object({
@@ -107,6 +171,8 @@ const Attempt = z
     skipped: z.record(z.string(), z.number().int()),
     least_bad: z.boolean(),
     in_flight: z.number().int(),
+    /** The candidates as they looked then, best first, then those that could not be chosen: all of up to 16, else the eight best. Empty with one. */
+    figures: z.array(CandidateFigures),
     /** Milliseconds after the start of the request. */
     started_ms: z.number(),
     /** Milliseconds that were waited before it. */
@@ -136,7 +202,13 @@ const RecordedAffinity = z
 const ExplainedRequest = LoggedRequest.extend({
   /** Null for a request that ended before an account was looked for. */
   decision: z
-    .object({ snapshot: z.number().int(), attempts: z.array(Attempt), affinity: RecordedAffinity.nullable(), stopped_by: z.string().nullable() })
+    .object({
+      snapshot: z.number().int(),
+      strategy: z.string(),
+      attempts: z.array(Attempt),
+      affinity: RecordedAffinity.nullable(),
+      stopped_by: z.string().nullable(),
+    })
     .nullable(),
 }).openapi('ExplainedRequest');
 
@@ -170,6 +242,24 @@ const BindingCounts = z
   })
   .openapi('BindingCounts');
 const SessionBindings = z.object({ kinds: z.array(BindingCounts), conflicts: z.array(Binding), found: z.array(Binding).nullable() }).openapi('SessionBindings');
+
+const ReplayEdits = z
+  .strictObject({
+    strategy: z.enum(['balance', 'performance_first', 'priority', 'round_robin', 'least_used', 'drain_first', 'soonest_reset']).optional(),
+    /** By name of account. */
+    priorities: z.record(z.string(), z.number().int().min(0).max(1_000_000)).optional(),
+    /** Names of accounts that are left out. */
+    without: z.array(z.string()).optional(),
+  })
+  .openapi('ReplayEdits');
+const WouldBe = z
+  .strictObject({
+    model: z.string().optional(),
+    lane: z.enum(['responses', 'compact', 'standard']).default('responses'),
+    /** Id of a key; left out, one that may use everything. */
+    key: z.string().optional(),
+  })
+  .openapi('WouldBeRequest');
 
 const byId = z.object({ id: z.string() });
 const refusals = { default: { description: 'A refusal', content: { 'application/json': { schema: ErrorBody } } } };
@@ -227,12 +317,59 @@ export const GATEWAY_API = {
     request: { params: byId },
     responses: { 200: json('The key that was', Key), ...refusals },
   }),
+  listQuota: createRoute({
+    method: 'get',
+    path: '/api/quota',
+    summary: 'What is left of the quota of every account',
+    responses: { 200: json('Quotas', list(Quota)), ...refusals },
+  }),
   getDecision: createRoute({
     method: 'get',
     path: '/api/decisions/{id}',
     summary: 'Why a request went where it went',
     request: { params: byId },
     responses: { 200: json('The request with its attempts', ExplainedRequest), ...refusals },
+  }),
+  replayDecision: createRoute({
+    method: 'post',
+    path: '/api/decisions/{id}/replay',
+    summary: 'Work the choices of a request out again, with other settings if they are given',
+    request: { params: byId, body: { ...body(ReplayEdits, { strategy: 'least_used' }), required: false } },
+    responses: {
+      200: json(
+        'Each choice of the request',
+        list(
+          z.object({
+            attempt: z.number().int(),
+            recorded_winner: z.string(),
+            winner: z.string().nullable(),
+            /** Whether every candidate was recorded; of more than 16 only the best are. */
+            complete: z.boolean(),
+            candidates: z.array(CandidateFigures),
+          }),
+        ),
+      ),
+      ...refusals,
+    },
+  }),
+  explainChoice: createRoute({
+    method: 'post',
+    path: '/api/explain',
+    summary: 'Which account a new conversation would go to now, and why; changes nothing',
+    request: { body: body(WouldBe, {}) },
+    responses: {
+      200: json(
+        'The choice',
+        z.object({
+          winner: z.string().nullable(),
+          candidates: z.number().int(),
+          skipped: z.record(z.string(), z.number().int()),
+          least_bad: z.boolean(),
+          figures: z.array(CandidateFigures),
+        }),
+      ),
+      ...refusals,
+    },
   }),
   listRequests: createRoute({
     method: 'get',

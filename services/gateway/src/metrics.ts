@@ -6,7 +6,8 @@ import { PRESSURE_SIGNS } from './admission/pressure.ts';
 import { WAIT_ENDS } from './admission/waiting-room.ts';
 import { LOOK_AHEAD_ENDS } from './attempt/look-ahead.ts';
 import { KINDS } from './bindings/kinds.ts';
-import { BACKOFF_REASONS } from './choice/live-figures.ts';
+import { BACKOFF_REASONS } from './choice/back-offs.ts';
+import { STANDINGS } from './choice/standing.ts';
 import { LANES, SURFACES } from './routes.ts';
 import { SOCKET_ENDS } from './socket-ends.ts';
 import { OUTCOMES } from './settle/outcome.ts';
@@ -78,6 +79,11 @@ export const GATEWAY_METRICS = {
     labels: { ended: [...LOOK_AHEAD_ENDS] },
   },
   switchyard_backoffs_total: { type: 'counter', help: 'Times that an account was put aside for a while, by reason.', labels: { reason: [...BACKOFF_REASONS] } },
+  switchyard_account_standing: {
+    type: 'gauge',
+    help: 'Accounts by how they stand for a lane: ready, or why they come later or are not chosen.',
+    labels: { lane: lanes, standing: [...STANDINGS] },
+  },
   switchyard_request_body_bytes: { type: 'gauge', help: 'Bytes of request bodies held in memory.' },
   switchyard_bindings: { type: 'gauge', help: 'Ids bound to their account, in memory, by what they are ids of.', labels: { kind: [...KINDS] } },
   switchyard_binding_conflicts: { type: 'gauge', help: 'Ids that two accounts claim. Who continues one of them is refused.' },

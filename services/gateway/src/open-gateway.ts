@@ -16,7 +16,10 @@ import { WaitingRoom } from './admission/waiting-room.ts';
 import { Bindings } from './bindings/bindings.ts';
 import { KINDS } from './bindings/kinds.ts';
 import { TurnStates } from './bindings/turn-states.ts';
+import { LANE_AT } from './choice/lanes.ts';
 import { LiveFigures } from './choice/live-figures.ts';
+import { quotaFromEvent } from './choice/read-quota.ts';
+import { STANDINGS } from './choice/standing.ts';
 import { clientAddressReader } from './edge/client-address.ts';
 import { corsPolicy, originPolicy } from './edge/cors.ts';
 import { Holds } from './attempt/holds.ts';
@@ -38,12 +41,14 @@ import { Sockets } from './serve-socket.ts';
 import { serve, upgradeOf } from './serve.ts';
 import type { PipelineParts } from './serve.ts';
 import { Journal } from './settle/journal.ts';
+import { QuotaWriter } from './settle/quota-writer.ts';
 import { Settler } from './settle/settler.ts';
 import { CHANGES_CHANNEL } from './store/announce.ts';
 import { loadBindings, pruneBindings } from './store/bindings.ts';
 import { BINDINGS_CHANNEL, unpackNotice } from './store/binding-notices.ts';
 import { claimInstance, hasCompany } from './store/instance.ts';
 import { listKeys } from './store/keys.ts';
+import { loadQuota, writeQuota } from './store/quota.ts';
 import { writeJournal } from './store/write-journal.ts';
 import { dropOldPartitions, makePartitions } from './store/partitions.ts';
 import type { DB } from './store/schema.gen.ts';
@@ -123,7 +128,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const metrics = openGatewayMetrics(parts.metrics);
   const instanceId = newId('instance', wallClockMs());
   const db = database.kysely;
-  const live = new LiveFigures();
+  const live = new LiveFigures({ nowMs, wallClockMs }, config['choice.strategy']);
   const keys = new KeyTable();
   const memory = new BodyMemory(config['limits.body_memory_bytes']);
   const registry = new AccountRegistry({ db, vault, live, connectTimeoutMs: config['upstream.connect_timeout_ms'], faults, log });
@@ -145,6 +150,10 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
 
   const turnStates = new TurnStates();
   const readBindings = (sinceS: number): Promise<void> => loadBindings(database.pool, limits, sinceS, (rows) => bindings.take(rows));
+
+  for (const [accountId, record] of await loadQuota(database.pool)) live.restore(live.slotOf(accountId), record);
+  const quotas = new QuotaWriter({ live, write: (records) => writeQuota(database.pool, records), log });
+  opened.defer(() => quotas.close(2_000));
 
   const after: After = (ms, run) => {
     const timer = setTimeout(run, ms);
@@ -309,12 +318,16 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
       turnStates,
       mayLeave(accountId) {
         const account = registry.snapshot.byId.get(accountId);
-        return account === undefined || (live.backoffReason(account.slot) === 'quota' && live.backoffUntil(account.slot) > nowMs());
+        return account === undefined || live.quota.blockedUntilMs(account.slot, wallClockMs()) !== 0;
       },
       nowMs,
       showAccount: config['gateway.account_header'],
       onBound: countBound,
       onBroken: (exchange, account, failure) => noteBroken(exchange, account, failure, attempts),
+      onQuota: (account, json) => {
+        const reading = quotaFromEvent(json, wallClockMs());
+        if (reading !== null) live.observe(account.slot, reading);
+      },
     },
     settler,
     sockets: sockets.gate,
@@ -343,6 +356,12 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   for (const sign of PRESSURE_SIGNS) metrics.switchyard_pressure.follow({ sign }, () => pressure.of(sign));
   metrics.switchyard_upstream_in_flight.follow(() => live.totalInFlight);
   metrics.switchyard_retries_in_progress.follow(() => retries.taken);
+  for (const lane of LANES)
+    for (const standing of STANDINGS)
+      metrics.switchyard_account_standing.follow(
+        { lane, standing },
+        () => registry.snapshot.accounts.filter(({ slot }) => live.standing(slot, LANE_AT[lane]) === standing).length,
+      );
   metrics.switchyard_request_body_bytes.follow(() => memory.held);
   for (const kind of KINDS) metrics.switchyard_bindings.follow({ kind }, () => bindings.count(kind));
   metrics.switchyard_binding_conflicts.follow(() => bindings.conflicts);
@@ -357,6 +376,8 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     settler.reclaim();
     pressure.tick({ loopDelayMs: parts.loopDelayMs(), journalRows: journal.backlog });
     bindings.sweep(SWEPT_PER_TICK);
+    live.settle();
+    quotas.flush();
   }, 1_000);
   sweep.unref();
   opened.defer(() => clearInterval(sweep));
@@ -380,7 +401,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     handle: (request, response) => serve(request, response, pipeline),
     mayUpgrade: (request) => upgradeOf(request, pipeline) !== null,
     upgrade: (request, socket, head) => sockets.take(request, socket, head, pipeline),
-    adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs, bindings, limits }),
+    adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs, wallClockMs, bindings, limits }),
     control,
     makeFirstKey: () => makeFirstKey(control, config),
     running: () => settler.openCount,
@@ -427,6 +448,9 @@ function draftOfEntry(entry: AccountEntry): AccountDraft {
     project: entry.project,
     headers: entry.headers,
     websocket: entry.websocket,
+    maxInFlight: entry.maxInFlight,
+    softInFlight: entry.softInFlight,
+    reservePercent: entry.reservePercent,
   };
 }
 
@@ -441,7 +465,10 @@ function sandboxDraft(baseUrl: string): AccountDraft {
     organization: null,
     project: null,
     headers: {},
+    maxInFlight: null,
+    softInFlight: null,
     websocket: true,
+    reservePercent: 0,
   };
 }
 

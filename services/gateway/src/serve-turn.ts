@@ -55,7 +55,7 @@ export async function serveTurn(
       if (refusal !== null) return refusal;
     }
     route.begin(facts.body, read, owner === null || owner.strength === 'soft' ? null : owner.account);
-    const committed = await runTurn(exchange, speaking(snapshot), owner, route, pipeline.attempts);
+    const committed = await runTurn(exchange, snapshot, speaking(snapshot), owner, route, pipeline.attempts);
     if (committed === null) return null;
     settler.holdsAccount(exchange, committed.account);
     settler.dropBody(exchange);

@@ -33,6 +33,9 @@ function draft(name: string): AccountDraft {
     websocket: false,
     project: null,
     headers: { 'api-key': SECRET, 'x-team': 'blue' },
+    maxInFlight: null,
+    softInFlight: null,
+    reservePercent: 0,
   };
 }
 
@@ -43,7 +46,17 @@ async function names(): Promise<string[]> {
 /** What the process under test would load, with its log. */
 function registry(): { readonly registry: AccountRegistry; readonly log: ReturnType<typeof recordingLogger> } {
   const log = recordingLogger();
-  return { registry: new AccountRegistry({ db: control.db, vault: control.vault, live: new LiveFigures(), connectTimeoutMs: 1_000, faults: null, log }), log };
+  return {
+    registry: new AccountRegistry({
+      db: control.db,
+      vault: control.vault,
+      live: new LiveFigures({ nowMs: () => 0, wallClockMs: () => 0 }),
+      connectTimeoutMs: 1_000,
+      faults: null,
+      log,
+    }),
+    log,
+  };
 }
 
 test('header values of an account are sent, and are nowhere in the database but sealed', async () => {

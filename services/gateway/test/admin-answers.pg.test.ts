@@ -34,23 +34,36 @@ test('every answer of our own API has the shape that its route declares, and not
   const base_url = `${gateway.upstreams[0]!.url}/v1`;
   await expectDeclared('addAccount', { body: { name: 'own', kind: 'openai-compatible', base_url, models: ['x'], headers: { 'x-team': 'blue' } } });
   await expectDeclared('testAccount', { id: 'own' });
+  gateway.upstreams[0]!.script({
+    rules: [{ answer: { quota: { primary: { usedPercent: 12.5, windowMinutes: 300 }, secondary: { usedPercent: 3 } } } }],
+  });
+  await (await gateway.ask('/v1/responses', { model: 'm', input: 'tells its quota' })).text();
   await expectDeclared('listAccounts');
+  await expectDeclared('listQuota');
   await expectDeclared('removeAccount', { id: 'own' });
 });
 
 test('and so has the request log, of whole requests, of retried and refused ones, and of those that run', async () => {
-  gateway.upstreams[0]!.script({ rules: [{ answer: { preset: 'usage_limit_reached' } }] });
-  gateway.upstreams[1]!.script({ rules: [{ answer: { preset: 'usage_limit_reached' } }] });
-  await (await gateway.ask('/v1/responses', { model: 'm', input: 'both are out' })).text();
+  gateway.upstreams[0]!.script({ rules: [{ answer: { preset: '500' } }] });
+  gateway.upstreams[1]!.script({ rules: [{ answer: { preset: '500' } }] });
+  await (await gateway.ask('/v1/responses', { model: 'm', input: 'both fail' })).text();
   await (await gateway.ask('/v1/responses', { model: 'm', input: 'whole' })).text();
   await (await gateway.ask('/v1/responses', { model: 'nobody has this', input: 'refused' })).text();
   for (const upstream of gateway.upstreams) upstream.script({ rules: [{ times: 'always', answer: { hold: { at: 1, gate: 'on' } } }] });
   const running = await gateway.ask('/v1/responses', { model: 'm', input: 'running', stream: true });
-  const rows = await untilRows<{ id: string; outcome: string }>(gateway.pool, 'select id, outcome from gateway.request', (all) => all.length === 4);
-  expect(rows.map(({ outcome }) => outcome).sort()).toEqual(['completed', 'open', 'refused', 'upstream_error']);
+  const rows = await untilRows<{ id: string; outcome: string }>(gateway.pool, 'select id, outcome from gateway.request', (all) => all.length === 5);
+  expect(rows.map(({ outcome }) => outcome).sort()).toEqual(['completed', 'completed', 'open', 'refused', 'upstream_error']);
   await expectDeclared('listRequests');
   const attempts: unknown[] = [];
   for (const { id } of rows) attempts.push((await expectDeclared('getDecision', { id }))['attempts']);
+  const retried = rows.find(({ outcome }) => outcome === 'upstream_error')!;
+  const { data } = await expectDeclared('replayDecision', { id: retried.id, body: {} });
+  expect(data).toMatchObject([
+    { attempt: 1, complete: true },
+    { attempt: 2, complete: true },
+  ]);
+  await expectDeclared('explainChoice', { body: { model: 'm' } });
+  await expectDeclared('explainChoice', { body: {} });
   expect(new Set(attempts)).toEqual(new Set([0, 1, 2]));
   for (const upstream of gateway.upstreams) upstream.release('on');
   await running.text();

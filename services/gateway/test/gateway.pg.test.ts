@@ -44,10 +44,11 @@ test('quota and server errors move on to the next account, and the last refusal 
     ],
   });
   const refused = await gateway.ask('/v1/chat/completions', chat);
-  // The accounts in back-off come last, soonest back first: c is fresh, then b, then a.
-  expect(refused.status).toBe(429);
-  expect(refused.headers.get('x-switchyard-account')).toBe('a');
-  expect(await refused.json()).toMatchObject({ error: { type: 'usage_limit_reached' } });
+  // Accounts that are left alone come last: c is fresh, then b. The one that is out of quota is not asked again.
+  expect(refused.status).toBe(500);
+  expect(refused.headers.get('x-switchyard-account')).toBe('b');
+  expect(a!.counters().received).toBe(1);
+  await refused.text();
 
   const id = refused.headers.get('x-switchyard-request-id')!;
   const [row] = await untilRows<{
@@ -55,11 +56,10 @@ test('quota and server errors move on to the next account, and the last refusal 
     attempts: number;
     decision: { attempts: { account: string; verdict: string; status: number; backoff: string; least_bad: boolean }[] };
   }>(gateway.pool, `select outcome, attempts, decision from gateway.request where id = '${id}' and ended_at is not null`, (rows) => rows.length === 1);
-  expect(row).toMatchObject({ outcome: 'upstream_error', attempts: 3 });
+  expect(row).toMatchObject({ outcome: 'upstream_error', attempts: 2 });
   expect(row!.decision.attempts).toMatchObject([
     { account: 'c', verdict: 'next_account', status: 503, backoff: 'overload' },
-    { account: 'b', verdict: 'next_account', status: 500, backoff: 'server_error', least_bad: true },
-    { account: 'a', verdict: 'relayed', status: 429, backoff: 'quota', least_bad: true },
+    { account: 'b', verdict: 'relayed', status: 500, backoff: 'server_error', least_bad: true },
   ]);
 });
 

@@ -114,6 +114,9 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
       project: null,
       headers: {},
       websocket: true,
+      maxInFlight: null,
+      softInFlight: null,
+      reservePercent: 0,
     } as const;
     await addAccount(gateway.control, draft);
   }

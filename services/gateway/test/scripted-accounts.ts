@@ -111,7 +111,7 @@ export interface ScriptedWorld {
 
 /** @param activeRequests  What the retry budget takes for the requests in progress. */
 export function scriptedWorld(clock: FakeClock, activeRequests: () => number = () => 1): ScriptedWorld {
-  const live = new LiveFigures();
+  const live = new LiveFigures({ nowMs: clock.now, wallClockMs: () => 1_800_000_000_000 + clock.now() });
   const retries = new RetryBudget(activeRequests, clock.now);
   for (let i = activeRequests(); i > 0; i--) retries.earn();
   const parts: AttemptParts = {
@@ -167,6 +167,9 @@ export function scriptedWorld(clock: FakeClock, activeRequests: () => number = (
         models: ['m'],
         createdAtMs: 0,
         priority,
+        softInFlight: Infinity,
+        maxInFlight: Infinity,
+        reservePercent: 0,
         slot: live.slotOf(`acct_${name}`),
         headers: [],
         headerNames: new Set(),
@@ -176,11 +179,14 @@ export function scriptedWorld(clock: FakeClock, activeRequests: () => number = (
       };
       return { account, asked: () => asked, aborted: () => aborted };
     },
-    snapshot: (...accounts) =>
-      makeSnapshot(
+    snapshot(...accounts) {
+      const snapshot = makeSnapshot(
         1,
         accounts.map(({ account }) => account),
-      ),
+      );
+      live.adopt(snapshot);
+      return snapshot;
+    },
     exchange(surfaceName = 'responses.create', peers) {
       return testExchange(surfaceName, peers?.request ?? ({ method: 'POST' } as IncomingMessage), peers?.response ?? ({} as ServerResponse));
     },

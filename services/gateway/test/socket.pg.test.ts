@@ -293,9 +293,38 @@ describe('before anything was sent to the client', () => {
     const refused = await client.next('error');
     expect(refused).toMatchObject({ status: 429, error: { type: 'usage_limit_reached' } });
     expect((await rows(1))[0]).toMatchObject({ attempts: 2, outcome: 'upstream_error', status: 429 });
-    // The socket is still good.
+    // Nobody is asked again before there is a quota again, and the socket is still good.
     client.create({ input: 'b' });
-    expect(textOf(await client.next('response.completed'))).toBe('You said: b');
+    expect(await client.next('error')).toMatchObject({ status: 429, error: { type: 'usage_limit_reached', code: 'quota_exhausted' } });
+    expect(gateway.upstreams.map((each) => each.counters().received)).toEqual([1, 1]);
+    expect(client.ws.readyState).toBe(client.ws.OPEN);
+  });
+
+  test('while an account that takes no WebSockets has quota, a client is sent to HTTP', async () => {
+    await open(2);
+    await gateway.pool.query(`update gateway.account set websocket = false where name = 'b'`);
+    await using plain = await gateway.reopen();
+    upstream(0).script(preset('usage_limit_reached'));
+    const client = opened.use(await connectSocket(plain.url, AUTH));
+    client.create({ input: 'a' });
+    expect(await client.next('error')).toMatchObject({ status: 429, error: { type: 'usage_limit_reached' } });
+    client.create({ input: 'b' });
+    expect(await client.next('error')).toMatchObject({ status: 503, error: { code: 'no_account_available' } });
+    expect(await client.closed).toBe(1013);
+    expect(upstream(1).counters().received).toBe(0);
+  });
+
+  test('what a turn tells of the quota orders the accounts from then on', async () => {
+    await open(2);
+    const resetAt = Math.ceil(Date.now() / 1_000) + 3_600;
+    const told = { type: 'codex.rate_limits', plan_type: 'plus', rate_limits: { primary: { used_percent: 97, window_minutes: 300, reset_at: resetAt } } };
+    upstream(0).script({ rules: [{ answer: { before: [told] } }] });
+    await first();
+    const answer = await gateway.gateway.adminApi.request('/api/quota');
+    expect(await answer.json()).toMatchObject({ data: [{ account: 'a', band: 'critical', source: 'event', plan_type: 'plus' }, { account: 'b' }] });
+    await first();
+    await first();
+    expect(gateway.upstreams.map((each) => each.counters().received)).toEqual([1, 2]);
   });
 
   test('what is between client and upstream passes: a wrong request is nobody else’s', async () => {

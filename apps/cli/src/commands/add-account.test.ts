@@ -55,6 +55,20 @@ test('extra headers are read as lines, and their secrets from variables', async 
 
 test('what is left out is left to the gateway, and what is given is passed on', async () => {
   const env = { UPSTREAM_KEY: KEY };
-  const draft = await readDraft({ ...asked, models: ['a', 'b'], organization: 'org-1', project: 'proj-1', priority: 5, websocket: true }, fakeCli({ env }));
+  const draft = await readDraft(
+    {
+      ...asked,
+      models: ['a', 'b'],
+      organization: 'org-1',
+      project: 'proj-1',
+      priority: 5,
+      maxInFlight: 8,
+      softInFlight: 4,
+      reservePercent: 10,
+      websocket: true,
+    },
+    fakeCli({ env }),
+  );
   expect(draft).toMatchObject({ models: ['a', 'b'], organization: 'org-1', project: 'proj-1', priority: 5, websocket: true });
+  expect(draft).toMatchObject({ max_in_flight: 8, soft_in_flight: 4, reserve_percent: 10 });
 });

@@ -12,6 +12,9 @@ export interface AddAccountOptions {
   readonly keyStdin?: true;
   readonly models?: readonly string[];
   readonly priority: number;
+  readonly maxInFlight?: number;
+  readonly softInFlight?: number;
+  readonly reservePercent?: number;
   readonly organization?: string;
   readonly project?: string;
   /** Lines `Name: value`. */
@@ -57,6 +60,9 @@ export async function readDraft(options: AddAccountOptions, { env, input }: Pick
     priority,
     ...(credential === undefined ? {} : { credential }),
     ...(models === undefined ? {} : { models: [...models] }),
+    ...(options.maxInFlight === undefined ? {} : { max_in_flight: options.maxInFlight }),
+    ...(options.softInFlight === undefined ? {} : { soft_in_flight: options.softInFlight }),
+    ...(options.reservePercent === undefined ? {} : { reserve_percent: options.reservePercent }),
     ...(organization === undefined ? {} : { organization }),
     ...(project === undefined ? {} : { project }),
     ...(Object.keys(headers).length === 0 ? {} : { headers }),

@@ -13,13 +13,14 @@ import {
   showAccounts,
   showKeys,
   showSessionBindings,
+  showStoredQuota,
   testAccount,
 } from '@switchyard/service-gateway';
 import type { Output } from '../cli.ts';
 import { plainLogger } from '../plain-logger.ts';
 import type { Operations, SoughtId } from './operations.ts';
 
-const NOT_RUNNING = { state: null, backoff_reason: null, backoff_ms: null, in_flight: null } as const;
+const NOT_RUNNING = { state: null, backoff_reason: null, backoff_ms: null, in_flight: null, health: null, quota: null } as const;
 
 /**
  * The operations on the files of a stopped server: its database runs while this is open, and ends with this process however
@@ -34,6 +35,7 @@ export async function openFileOperations(config: Config, err: Output): Promise<O
     addAccount: async (asked) => asWire(await addAccount(control, draftOf(asked))),
     removeAccount: async (idOrName) => asWire(await removeAccount(control, idOrName)),
     testAccount: async (idOrName) => asWire(await testAccount(control, idOrName, () => performance.now())),
+    listQuota: async () => asWire(await showStoredQuota({ db: control.db, pool, wallClockMs: control.wallClockMs })),
     listKeys: async () => asWire(await showKeys(control)),
     createKey: async ({ name, models, accounts }) => asWire(await createKey(control, { name, models: models ?? null, accounts: accounts ?? null })),
     revokeKey: async (id) => asWire(await endKey(control, id)),

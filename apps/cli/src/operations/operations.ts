@@ -5,6 +5,7 @@ export type AccountTest = GatewayAnswer<'testAccount'>;
 export type Key = GatewayAnswer<'revokeKey'>;
 export type MadeKey = GatewayAnswer<'createKey'>;
 export type ExplainedRequest = GatewayAnswer<'getDecision'>;
+export type Quota = GatewayAnswer<'listQuota'>['data'][number];
 export type RequestPage = GatewayAnswer<'listRequests'>;
 export type LoggedRequest = RequestPage['data'][number];
 export type SessionBindings = GatewayAnswer<'listSessionBindings'>;
@@ -17,7 +18,7 @@ export interface SoughtId {
 
 type AccountState = GatewayAnswer<'listAccounts'>['data'][number];
 /** What only a running server knows of an account. */
-type Live = Pick<AccountState, 'state' | 'backoff_reason' | 'backoff_ms' | 'in_flight'>;
+type Live = Pick<AccountState, 'state' | 'backoff_reason' | 'backoff_ms' | 'in_flight' | 'health' | 'quota'>;
 /** An account as it is listed; how it is doing is null while no server runs. */
 export type ListedAccount = Account & (Live | { readonly [K in keyof Live]: null });
 
@@ -34,6 +35,8 @@ export interface Operations extends AsyncDisposable {
   removeAccount(idOrName: string): Promise<Account>;
   /** @throws SwitchyardError `not_found`, `held_by_file`, `account_refused` */
   testAccount(idOrName: string): Promise<AccountTest>;
+  /** As it is now; with the server stopped, as it was last written. */
+  listQuota(): Promise<readonly Quota[]>;
   listKeys(): Promise<readonly Key[]>;
   /** @throws SwitchyardError `invalid_value`, `name_taken` */
   createKey(draft: NewKey): Promise<MadeKey>;

@@ -5,7 +5,13 @@ import { duration, modelsText } from './words.ts';
 
 const STATES: Readonly<Record<NonNullable<ListedAccount['state']>, string>> = {
   ready: 'ready',
+  soft_full: 'busy, others first',
   backing_off: 'backing off',
+  circuit_open: 'unhealthy, left alone',
+  hard_full: 'full',
+  quota_blocked: 'out of quota',
+  reserve: 'down to its reserve',
+  exhausted: 'out of quota',
   no_models: 'no models known',
   left_out: 'left out',
 };
@@ -32,6 +38,8 @@ export function accountsTable(accounts: readonly ListedAccount[], emphasise?: Em
       { title: 'KIND' },
       { title: 'STATE' },
       { title: 'RUNNING', numeric: true },
+      { title: 'QUOTA LEFT', numeric: true },
+      { title: 'HEALTH' },
       { title: 'PRIORITY', numeric: true },
       { title: 'FROM' },
       { title: 'ADDRESS' },
@@ -42,6 +50,8 @@ export function accountsTable(accounts: readonly ListedAccount[], emphasise?: Em
       account.kind,
       stateText(account),
       account.in_flight === null ? '-' : String(account.in_flight),
+      leftText(account),
+      healthText(account),
       String(account.priority),
       SOURCES[account.source] ?? account.source,
       account.base_url,
@@ -56,5 +66,16 @@ export function accountsTable(accounts: readonly ListedAccount[], emphasise?: Em
 function stateText({ state, backoff_reason: reason, backoff_ms: leftMs }: ListedAccount): string {
   if (state === null) return 'server stopped';
   const text = STATES[state] ?? state;
-  return state === 'backing_off' ? `${text} for ${duration(leftMs ?? 0)}${reason === null ? '' : ` (${reason})`}` : text;
+  return (leftMs ?? 0) > 0 ? `${text} for ${duration(leftMs ?? 0)}${reason === null ? '' : ` (${reason})`}` : text;
+}
+
+/** Percent left of the tighter window. */
+function leftText({ quota }: ListedAccount): string {
+  const left = [quota?.short, quota?.weekly].flatMap((window) => (window === null || window === undefined ? [] : [window.left_percent]));
+  return left.length === 0 ? '-' : `${Math.round(Math.min(...left))} %`;
+}
+
+function healthText({ health }: ListedAccount): string {
+  if (health === null) return '-';
+  return health === 0 ? 'good' : `${health} against it`;
 }

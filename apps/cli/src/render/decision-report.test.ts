@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BINDING_KIND_NAMES, POLICY_NAMES } from '@switchyard/service-gateway';
+import { BINDING_KIND_NAMES, POLICY_NAMES, SKIP_REASONS, STRATEGY_NAMES } from '@switchyard/service-gateway';
 import type { ExplainedRequest } from '../operations/operations.ts';
 import { decisionReport } from './decision-report.ts';
 
@@ -13,6 +13,7 @@ const attempt: LoggedAttempt = {
   skipped: {},
   least_bad: false,
   in_flight: 0,
+  figures: [],
   started_ms: 0.42,
   waited_ms: 0,
   status: 200,
@@ -22,6 +23,22 @@ const attempt: LoggedAttempt = {
   policy: 'passed_on',
   verdict: 'relayed',
   backoff: null,
+};
+
+const figures: LoggedAttempt['figures'][number] = {
+  account: 'a1',
+  standing: 'ready',
+  back_in_ms: 0,
+  priority: 100,
+  band: 'ready',
+  pressure: 0,
+  remembered: false,
+  in_flight: 0,
+  health: 0,
+  latency: 0,
+  used_percent: 0,
+  reset_at: null,
+  last_chosen: 0,
 };
 
 const fields: ExplainedRequest = {
@@ -50,7 +67,7 @@ const fields: ExplainedRequest = {
   client_address: '127.0.0.1',
   client_request_id: null,
   upstream_request_id: 'up_1',
-  decision: { snapshot: 3, attempts: [attempt], affinity: null, stopped_by: null },
+  decision: { snapshot: 3, strategy: 'balance', attempts: [attempt], affinity: null, stopped_by: null },
 };
 
 function report(changed: Partial<ExplainedRequest>): string {
@@ -59,9 +76,9 @@ function report(changed: Partial<ExplainedRequest>): string {
 
 /** The report of one attempt that differs from the plain one. */
 function told(...changed: Partial<LoggedAttempt>[]): string {
-  return report({ decision: { snapshot: 1, attempts: changed.map((each) => ({ ...attempt, ...each })), affinity: null, stopped_by: null } }).split(
-    'Why this account\n',
-  )[1]!;
+  return report({
+    decision: { snapshot: 1, strategy: 'balance', attempts: changed.map((each) => ({ ...attempt, ...each })), affinity: null, stopped_by: null },
+  }).split('Why this account\n')[1]!;
 }
 
 test('a plain request reads as a short report', () => {
@@ -89,6 +106,11 @@ test('a request that went on to another account tells each attempt', () => {
         candidates: 3,
         skipped: { backing_off: 1 },
         in_flight: 1,
+        figures: [
+          { ...figures, account: 'a1', used_percent: 12.5, in_flight: 1 },
+          { ...figures, account: 'a2', used_percent: 85, band: 'thin', health: 4 },
+          { ...figures, account: 'a3', standing: 'backing_off', back_in_ms: 900 },
+        ],
         status: 429,
         upstream_code: 'usage_limit_reached',
         policy: 'quota',
@@ -98,7 +120,11 @@ test('a request that went on to another account tells each attempt', () => {
       { account: 'a2', candidates: 3, skipped: { backing_off: 1, already_tried: 1 }, started_ms: 182 },
     ),
   ).toBe(`  1. a1, asked 0.4 ms after the start
-     Chosen before one other by priority, then fewest running, then longest unused; it had 1 other request running.
+     Chosen before one other by priority, then quota, then fewest running, then health, then longest unused; it had 1 other request running.
+     In the order of choice.
+       a1: priority 100, 12.5 % of its quota used (ready), 1 running, healthy.
+       a2: priority 100, 85 % of its quota used (thin), 0 running, 4 against its health.
+       a3: left alone for a while, priority 100, 0 running, healthy.
      Passed over: 1 left alone for a while.
      Answered 429 (usage_limit_reached): the account is out of quota; another account was looked for; it is left alone for a while for having no quota left.
   2. a2, asked 182 ms after the start
@@ -112,7 +138,8 @@ test.each([
   [{ chosen_by: 'owner' }, 'Chosen because it owns what the request continues'],
   [{ chosen_by: 'only_one_left' }, 'Asked once more'],
   [{ chosen_by: 'open_socket' }, 'Chosen because the socket of the turns before leads there'],
-  [{ candidates: 2, skipped: { backing_off: 2 }, least_bad: true }, 'it is back soonest.\n     Passed over: 1 left alone for a while.'],
+  [{ candidates: 2, skipped: { backing_off: 1 }, least_bad: true }, 'it is back soonest.\n     Passed over: 1 left alone for a while.'],
+  [{ candidates: 9, skipped: { quota_blocked: 2, exhausted: 1 } }, 'Passed over: 2 that refused for their quota, 1 out of quota.'],
   [{ candidates: 2, skipped: { key_may_not: 1 } }, 'Passed over: 1 that this key may not use.'],
   [
     { status: null, failure: 'connect', verdict: 'gave_up', backoff: 'transport' },
@@ -160,7 +187,7 @@ test.each([
   ['retry_budget', 'too many requests were being retried'],
   ['whim', 'No other was tried: whim.'],
 ])('what stopped the search is told: %s', (stopped_by, words) => {
-  expect(report({ decision: { snapshot: 1, attempts: [attempt], affinity: null, stopped_by } })).toContain(words);
+  expect(report({ decision: { snapshot: 1, strategy: 'balance', attempts: [attempt], affinity: null, stopped_by } })).toContain(words);
 });
 
 test('a refusal says which, and what to do about it', () => {
@@ -171,7 +198,7 @@ test('a refusal says which, and what to do about it', () => {
 });
 
 test('a request for which no account could be asked says so', () => {
-  expect(report({ decision: { snapshot: 1, attempts: [], affinity: null, stopped_by: null } })).toContain('None could be asked for m1.');
+  expect(report({ decision: { snapshot: 1, strategy: 'balance', attempts: [], affinity: null, stopped_by: null } })).toContain('None could be asked for m1.');
 });
 
 test('a request still running, and one of a newer server, are told as far as is known', () => {
@@ -198,10 +225,20 @@ test.each([
   [{ ...affinity, account_id: null }, 'it belongs to nobody: two accounts claim that.'],
   [{ ...affinity, account_id: null, strength: 'none', state: 'dead' } as const, 'It began anew: the response that it goes on from had been given up'],
 ])('what a request belonged to an account by is told: %o', (told, words) => {
-  expect(report({ decision: { snapshot: 1, attempts: [attempt], affinity: told, stopped_by: null } })).toContain(words);
+  expect(report({ decision: { snapshot: 1, strategy: 'balance', attempts: [attempt], affinity: told, stopped_by: null } })).toContain(words);
 });
 
 test.each(BINDING_KIND_NAMES)('a binding of the kind %s has words', (kind) => {
-  const text = report({ decision: { snapshot: 1, attempts: [attempt], affinity: { ...affinity, kind }, stopped_by: null } });
+  const text = report({ decision: { snapshot: 1, strategy: 'balance', attempts: [attempt], affinity: { ...affinity, kind }, stopped_by: null } });
   expect(text).toMatch(/By (?:the|its|a) [a-z ]+ it belongs to a1/);
+});
+
+test.each(SKIP_REASONS)('the reason %s for which an account is passed over has words', (reason) => {
+  expect(told({ candidates: 2, skipped: { [reason]: 1 } })).not.toContain(`1 ${reason}`);
+});
+
+test.each(STRATEGY_NAMES)('the strategy %s has words', (strategy) => {
+  expect(report({ decision: { snapshot: 1, strategy, attempts: [{ ...attempt, candidates: 2 }], affinity: null, stopped_by: null } })).not.toContain(
+    `by ${strategy};`,
+  );
 });

@@ -31,7 +31,23 @@ const FAILURES: Readonly<Record<string, string>> = {
 const SKIPPED: Readonly<Record<string, string>> = {
   key_may_not: 'that this key may not use',
   already_tried: 'tried before',
+  soft_full: 'with enough to do already',
   backing_off: 'left alone for a while',
+  circuit_open: 'left alone as unhealthy',
+  hard_full: 'with as many requests as they may have',
+  quota_blocked: 'that refused for their quota',
+  reserve: 'down to the reserve of their quota',
+  exhausted: 'out of quota',
+};
+
+const STRATEGIES: Readonly<Record<string, string>> = {
+  balance: 'by priority, then quota, then fewest running, then health, then longest unused',
+  performance_first: 'by priority, then quickest first byte, then health, then fewest running',
+  priority: 'by priority, then name',
+  round_robin: 'as the longest unused',
+  least_used: 'by most quota left, then fewest running',
+  drain_first: 'because one account is used up before the next',
+  soonest_reset: 'by the quota that is full again soonest, then fewest running',
 };
 
 // What the rule that decided says of the attempt. Of an answer that was passed on there is nothing to say.
@@ -156,7 +172,8 @@ function decisionLines({ decision, model }: ExplainedRequest): string[] {
   if (decision.attempts.length === 0) return [...belongs, `None could be asked${model === null ? '' : ` for ${model}`}.`];
   const attempts = decision.attempts.flatMap((attempt, n) => [
     `${n + 1}. ${attempt.account}, asked ${duration(attempt.started_ms)} after the start${attempt.waited_ms === 0 ? '' : `, after a pause of ${duration(attempt.waited_ms)}`}`,
-    `   ${chosenBecause(attempt)}.`,
+    `   ${chosenBecause(attempt, decision.strategy)}.`,
+    ...compared(attempt).map((text) => `   ${text}.`),
     ...passedOver(attempt).map((text) => `   ${text}.`),
     `   ${whatHappened(attempt)}.`,
   ]);
@@ -178,7 +195,7 @@ function affinityLines({ affinity, attempts }: NonNullable<ExplainedRequest['dec
   ];
 }
 
-function chosenBecause({ chosen_by: by, candidates, skipped, least_bad: leastBad, in_flight: running }: LoggedAttempt): string {
+function chosenBecause({ chosen_by: by, candidates, skipped, least_bad: leastBad, in_flight: running }: LoggedAttempt, strategy: string): string {
   switch (by) {
     case 'owner':
       return 'Chosen because it owns what the request continues; no other account may answer that';
@@ -191,25 +208,35 @@ function chosenBecause({ chosen_by: by, candidates, skipped, least_bad: leastBad
     case 'open_socket':
       return 'Chosen because the socket of the turns before leads there, and nothing spoke against it';
     case 'choice': {
-      if (leastBad) return 'Chosen because every account that could serve this is left alone for a while, and it is back soonest';
+      if (leastBad) return 'Chosen because every account that could serve this and has quota is left alone for a while, and it is back soonest';
       const others = candidates - sum(skipped) - 1;
       const busy = running === 0 ? 'had nothing else running' : `had ${plural(running, 'other request')} running`;
       if (candidates === 1) return `Chosen because it is the only one that can serve this; it ${busy}`;
-      return others === 0
+      return others <= 0
         ? `Chosen because it is the only one left of ${candidates}; it ${busy}`
-        : `Chosen before ${others === 1 ? 'one other' : `${others} others`} by priority, then fewest running, then longest unused; it ${busy}`;
+        : `Chosen before ${others === 1 ? 'one other' : `${others} others`} ${STRATEGIES[strategy] ?? `by ${strategy}`}; it ${busy}`;
     }
     default:
       return `Chosen by ${by}`;
   }
 }
 
-function passedOver({ skipped, least_bad: leastBad }: LoggedAttempt): string[] {
-  const texts = Object.entries(skipped)
-    // The least bad one is itself among those that are left alone.
-    .map(([reason, count]) => [reason, leastBad && reason === 'backing_off' ? count - 1 : count] as const)
-    .filter(([, count]) => count > 0)
-    .map(([reason, count]) => `${count} ${SKIPPED[reason] ?? reason}`);
+/** How many of the candidates are shown with their figures. */
+const SHOWN = 4;
+
+/** The figures of the one that was chosen and of the next best, in the order of choice. */
+function compared({ figures }: LoggedAttempt): string[] {
+  const shown = figures.slice(0, SHOWN).map(({ account, standing, band, used_percent: used, in_flight: running, health, priority }) => {
+    const stood = standing === 'ready' ? [] : [SKIPPED[standing] ?? standing];
+    const quota = used === 0 && band === 'ready' ? [] : [`${Number(used.toFixed(1))} % of its quota used (${band})`];
+    return `${account}: ${[...stood, `priority ${priority}`, ...quota, `${running} running`, health === 0 ? 'healthy' : `${health} against its health`].join(', ')}`;
+  });
+  const rest = figures.length - shown.length;
+  return shown.length === 0 ? [] : ['In the order of choice', ...shown.map((text) => `  ${text}`), ...(rest > 0 ? [`  and ${rest} more`] : [])];
+}
+
+function passedOver({ skipped }: LoggedAttempt): string[] {
+  const texts = Object.entries(skipped).map(([reason, count]) => `${count} ${SKIPPED[reason] ?? reason}`);
   return texts.length === 0 ? [] : [`Passed over: ${texts.join(', ')}`];
 }
 

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { BINDING_KIND_NAMES } from '@switchyard/service-gateway';
-import type { Binding, Key, ListedAccount, LoggedRequest } from '../operations/operations.ts';
+import type { Binding, Key, ListedAccount, LoggedRequest, Quota } from '../operations/operations.ts';
 import { accountsTable } from './accounts-table.ts';
 import { keysTable } from './keys-table.ts';
+import { quotaTable } from './quota-table.ts';
 import { requestsTable } from './requests-table.ts';
 import { bindingLines, sessionsTable } from './sessions-table.ts';
 
-const account: ListedAccount = {
+const account = {
   id: 'acct_1',
   name: 'a1',
   kind: 'openai',
@@ -25,22 +26,40 @@ const account: ListedAccount = {
   backoff_reason: null,
   backoff_ms: 0,
   in_flight: 2,
+  max_in_flight: null,
+  soft_in_flight: null,
+  reserve_percent: 0,
+  health: 0,
+  quota: null,
+} as const satisfies ListedAccount;
+
+const window = { used_percent: 37.6, left_percent: 62.4, band: 'ready', window_seconds: 18_000, resets_at: '2026-11-21T15:04:00.000Z' } as const;
+const quota: Quota = {
+  account_id: 'acct_1',
+  account: 'a1',
+  band: 'ready',
+  short: window,
+  weekly: { ...window, used_percent: 90, left_percent: 10, band: 'thin', window_seconds: 604_800, resets_at: '2026-11-24T14:04:00.000Z' },
+  plan_type: 'plus',
+  source: 'header',
+  seen_at: '2026-11-21T14:03:00.000Z',
+  blocked_until: null,
 };
 
 const key: Key = { id: 'key_1', name: 'laptop', hint: 'sk-…abcd', models: null, accounts: null, created_at: '2026-11-21T14:03:22.123Z', revoked_at: null };
 
 test('accounts are listed in the order in which they are asked, each with how it is', () => {
   const lines = accountsTable([
-    { ...account, name: 'z', priority: 5, state: 'backing_off', backoff_ms: 65_000, backoff_reason: 'quota' },
-    account,
+    { ...account, name: 'z', priority: 5, state: 'backing_off', backoff_ms: 65_000, backoff_reason: 'overload', health: 6 },
+    { ...account, quota },
     { ...account, name: 'gone', priority: 200, state: 'left_out', source: 'file' },
-    { ...account, name: 'off', priority: 300, state: null, in_flight: null, backoff_ms: null, backoff_reason: null, source: 'builtin' },
+    { ...account, name: 'off', priority: 300, state: null, in_flight: null, backoff_ms: null, backoff_reason: null, health: null, source: 'builtin' },
   ]).split('\n');
   expect(lines.slice(1, 5).map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
-    'z|openai|backing off for 1 min 5 s (quota)|2|5|added|https://api.openai.com/v1|m1, m2',
-    'a1|openai|ready|2|100|added|https://api.openai.com/v1|m1, m2',
-    'gone|openai|left out|2|200|switchyard.toml|https://api.openai.com/v1|m1, m2',
-    'off|openai|server stopped|-|300|built in|https://api.openai.com/v1|m1, m2',
+    'z|openai|backing off for 1 min 5 s (overload)|2|-|6 against it|5|added|https://api.openai.com/v1|m1, m2',
+    'a1|openai|ready|2|10 %|good|100|added|https://api.openai.com/v1|m1, m2',
+    'gone|openai|left out|2|-|good|200|switchyard.toml|https://api.openai.com/v1|m1, m2',
+    'off|openai|server stopped|-|-|-|300|built in|https://api.openai.com/v1|m1, m2',
   ]);
 });
 
@@ -54,6 +73,22 @@ test.each([
   expect(note).toContain(`gone is left out`);
   expect(note).toContain(cause);
   expect(note).toContain(remedy);
+});
+
+test('quotas are listed with what is left, when it is full again, and since when an account refuses', () => {
+  const lines = quotaTable(
+    [
+      quota,
+      { ...quota, account: 'b', short: null, band: 'thin', blocked_until: '2026-11-21T15:00:00.000Z', source: 'stored' },
+      { ...quota, account: 'c', short: null, weekly: null, source: null, seen_at: null },
+    ],
+    Date.parse('2026-11-21T14:04:00.000Z'),
+  ).split('\n');
+  expect(lines.slice(1, 4).map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
+    'a1|ready|62 % left, full in 1 h 0 min|10 % left, full in 3 d 0 h|-|1 min 0 s ago from an answer',
+    'b|blocked|-|10 % left, full in 3 d 0 h|2026-11-21 15:00:00|1 min 0 s ago from before the start',
+    'c|no limit known|-|-|-|-',
+  ]);
 });
 
 test('keys are listed with what they may use, accounts by name', () => {

@@ -14,6 +14,9 @@ const SOUND: AccountDraft = {
   websocket: true,
   project: 'proj-1',
   headers: {},
+  maxInFlight: 8,
+  softInFlight: 4,
+  reservePercent: 10,
 };
 
 function accepted(check: () => unknown): boolean {
@@ -37,6 +40,9 @@ priority = ${draft.priority}
 organization = ${text(draft.organization!)}
 websocket = ${draft.websocket}
 project = ${text(draft.project!)}
+max_in_flight = ${draft.maxInFlight}
+soft_in_flight = ${draft.softInFlight}
+reserve_percent = ${draft.reservePercent}
 headers = { ${Object.entries(draft.headers)
     .map((entry) => entry.map(text).join(' = '))
     .join(', ')} }
@@ -57,6 +63,8 @@ test.each<Partial<AccountDraft>>([
   { models: ['m'.repeat(256), 'gpt-5.5', 'modèle'] },
   { organization: 'o'.repeat(200) },
   { priority: 0 },
+  { maxInFlight: 1, softInFlight: 1, reservePercent: 0 },
+  { maxInFlight: 1_000_000, softInFlight: 1_000_000, reservePercent: 99 },
   { baseUrl: 'https://host.example/' },
   { headers: { 'api-key': 'k', 'X-Api-Key': 'k', 'x-team': 'blue or green' } },
   header('openai-beta'),
@@ -82,6 +90,11 @@ test.each<Partial<AccountDraft>>([
   { organization: 'o'.repeat(201) },
   { project: 'ü' },
   { priority: -1 },
+  { maxInFlight: 0 },
+  { maxInFlight: 1_000_001 },
+  { softInFlight: 9 },
+  { reservePercent: 100 },
+  { reservePercent: -1 },
   { priority: 1_000_001 },
   { baseUrl: 'ftp://host.example' },
   { baseUrl: 'https://u:p@host.example' },

@@ -18,6 +18,11 @@ export interface AccountDraft {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether it speaks WebSocket on `/responses`. */
   readonly websocket: boolean;
+  /** Requests in flight at which the account is passed over, and from which others go first; null: no limit. */
+  readonly maxInFlight: number | null;
+  readonly softInFlight: number | null;
+  /** Percent of its quota that is kept for what the account owns. */
+  readonly reservePercent: number;
 }
 
 /** What a caller of our API asks for as a draft, with the defaults filled in. */
@@ -33,6 +38,9 @@ export function draftOf(asked: NewAccount): AccountDraft {
     project: asked.project ?? null,
     headers: asked.headers ?? {},
     websocket: asked.websocket ?? false,
+    maxInFlight: asked.max_in_flight ?? null,
+    softInFlight: asked.soft_in_flight ?? null,
+    reservePercent: asked.reserve_percent ?? 0,
   };
 }
 
@@ -52,10 +60,21 @@ export function checkDraft(draft: AccountDraft): void {
   if (draft.models !== null) refuseUnless(draft.models.length > 0, 'models', 'must name at least one model, or be left out to ask the upstream');
   for (const model of draft.models ?? []) hold('models', 'model', model);
   refuseUnless(Number.isInteger(draft.priority) && draft.priority >= 0 && draft.priority <= 1_000_000, 'priority', 'must be a whole number from 0 to 1000000');
+  holdWhole('max_in_flight', draft.maxInFlight, 1, MOST_IN_FLIGHT);
+  holdWhole('soft_in_flight', draft.softInFlight, 1, MOST_IN_FLIGHT);
+  if (draft.maxInFlight !== null && draft.softInFlight !== null)
+    refuseUnless(draft.softInFlight <= draft.maxInFlight, 'soft_in_flight', 'must not be above `max_in_flight`');
+  holdWhole('reserve_percent', draft.reservePercent, 0, 99);
   hold('organization', 'label', draft.organization);
   hold('project', 'label', draft.project);
   const problem = accountHeadersProblem(draft.headers);
   refuseUnless(problem === null, 'headers', problem ?? '');
+}
+
+const MOST_IN_FLIGHT = 1_000_000;
+
+function holdWhole(param: string, value: number | null, least: number, most: number): void {
+  if (value !== null) refuseUnless(Number.isInteger(value) && value >= least && value <= most, param, `must be a whole number from ${least} to ${most}`);
 }
 
 function refuseUnless(holds: boolean, param: string, must: string): void {

@@ -83,6 +83,7 @@ export class AccountRegistry {
     const accounts = rows.map((row) => this.#account(row)).filter((account) => account !== null);
     this.#known = new Set(rows.map(({ id }) => id));
     this.#snapshot = makeSnapshot(this.#snapshot.version + 1, accounts);
+    this.#parts.live.adopt(this.#snapshot);
     for (const [id, { upstream }] of this.#upstreams) {
       if (this.#snapshot.byId.has(id)) continue;
       this.#upstreams.delete(id);
@@ -105,6 +106,9 @@ export class AccountRegistry {
       models: row.models,
       createdAtMs: row.created_at.getTime(),
       priority: row.priority,
+      softInFlight: row.soft_in_flight ?? Infinity,
+      maxInFlight: row.max_in_flight ?? Infinity,
+      reservePercent: row.reserve_percent,
       slot: live.slotOf(row.id),
       headers,
       headerNames: new Set(headers.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase())),

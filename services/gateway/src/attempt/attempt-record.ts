@@ -2,14 +2,24 @@ import { SwitchyardError } from '@switchyard/contracts';
 import type { UpstreamFailure } from '@switchyard/contracts';
 import type { Account } from '../choice/account.ts';
 import type { Choice } from '../choice/choose-account.ts';
+import type { StoredFigures } from '../choice/candidate-figures.ts';
 import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
 
 /**
  * The line of an attempt that begins now.
+ * @param figures    What the candidates looked like; undefined when there was only one.
  * @param startedMs  Milliseconds after the start of the request.
  * @param waitedMs   Milliseconds that were waited before it.
  */
-export function openRecord(account: Account, choice: Choice, chosenBy: ChosenBy, inFlight: number, startedMs: number, waitedMs: number): AttemptRecord {
+export function openRecord(
+  account: Account,
+  choice: Choice,
+  chosenBy: ChosenBy,
+  inFlight: number,
+  figures: readonly StoredFigures[] | undefined,
+  startedMs: number,
+  waitedMs: number,
+): AttemptRecord {
   return {
     account_id: account.id,
     account: account.name,
@@ -18,6 +28,7 @@ export function openRecord(account: Account, choice: Choice, chosenBy: ChosenBy,
     skipped: choice.skipped,
     least_bad: choice.leastBad || undefined,
     in_flight: inFlight,
+    figures,
     started_ms: roundMs(startedMs),
     waited_ms: waitedMs || undefined,
     verdict: 'in_progress',

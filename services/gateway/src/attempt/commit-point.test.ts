@@ -52,6 +52,7 @@ const RELAY: RelayParts = {
   showAccount: true,
   onBound: () => {},
   onBroken: () => {},
+  onQuota: () => {},
 };
 
 beforeAll(async () => {

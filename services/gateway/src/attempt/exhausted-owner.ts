@@ -8,14 +8,13 @@ const NEARLY_OVER_MS = 60_000;
 /**
  * The refusal of a conversation whose owner is known to be out of quota: nobody else may answer, and asking would only tell it again. In the
  * words at which codex stops and shows its usage-limit text, with the moment at which it is worth asking (protocol section 2.8).
- * @param nowMs        Monotonic milliseconds.
  * @param wallClockMs  Epoch milliseconds.
  * @returns null when the owner may be asked
  */
-export function exhaustedOwner({ account }: Owner, live: LiveFigures, nowMs: number, wallClockMs: () => number): SwitchyardError | null {
-  if (live.backoffReason(account.slot) !== 'quota') return null;
-  const leftMs = live.backoffUntil(account.slot) - nowMs;
-  if (leftMs <= NEARLY_OVER_MS) return null;
-  const resetsAtS = Math.ceil((wallClockMs() + leftMs) / 1_000);
+export function exhaustedOwner({ account }: Owner, live: LiveFigures, wallClockMs: number): SwitchyardError | null {
+  const untilMs = live.quota.blockedUntilMs(account.slot, wallClockMs);
+  const leftMs = untilMs - wallClockMs;
+  if (untilMs === 0 || leftMs <= NEARLY_OVER_MS) return null;
+  const resetsAtS = Math.ceil(untilMs / 1_000);
   return new SwitchyardError('owner_exhausted', 'The account that owns this conversation has reached its usage limit.', { retryAfterMs: leftMs, resetsAtS });
 }

@@ -19,10 +19,11 @@ export class HoldFrames implements FrameSink {
   /** In the order in which they came; it grows until another sink takes over. */
   readonly frames: Frame[] = [];
   readonly opening: Promise<Opening>;
+  /** Monotonic milliseconds at which the first of them came; null before. */
+  firstMs: number | null = null;
   #sentMs: number;
   #resolve!: (opening: Opening) => void;
   #bytes = 0;
-  #firstMs: number | null = null;
   readonly #nowMs: () => number;
 
   constructor(nowMs: () => number) {
@@ -33,7 +34,7 @@ export class HoldFrames implements FrameSink {
 
   frame(data: Buffer, isBinary: boolean): void {
     this.frames.push({ data, isBinary });
-    this.#firstMs ??= this.#nowMs();
+    this.firstMs ??= this.#nowMs();
     this.#bytes += data.length;
     const type = isBinary ? '' : frameType(data);
     if (FAILING_EVENTS.has(type)) this.#resolve({ is: 'failing', type, frame: data });
@@ -50,7 +51,7 @@ export class HoldFrames implements FrameSink {
    */
   tick(nowMs: number, isSending = false): void {
     if (isSending) this.#sentMs = nowMs;
-    if (this.#firstMs === null ? nowMs - this.#sentMs <= PROGRESS_MS : nowMs - this.#firstMs <= LOOK_AHEAD_MS) return;
-    this.#resolve(this.#firstMs === null ? { is: 'silent' } : { is: 'committed' });
+    if (this.firstMs === null ? nowMs - this.#sentMs <= PROGRESS_MS : nowMs - this.firstMs <= LOOK_AHEAD_MS) return;
+    this.#resolve(this.firstMs === null ? { is: 'silent' } : { is: 'committed' });
   }
 }

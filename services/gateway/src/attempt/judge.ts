@@ -1,5 +1,5 @@
 import type { UpstreamAnswer, UpstreamFailureReason } from '@switchyard/contracts';
-import type { BackoffReason } from '../choice/live-figures.ts';
+import type { BackoffReason } from '../choice/back-offs.ts';
 import { PASSED_ON, policyFor, statusOfEvent } from './policy.ts';
 import type { AttemptFacts } from './policy.ts';
 import { waitHint } from './wait-hint.ts';

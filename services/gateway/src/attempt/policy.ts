@@ -1,5 +1,5 @@
 import type { UpstreamFailureReason } from '@switchyard/contracts';
-import type { BackoffReason } from '../choice/live-figures.ts';
+import type { BackoffReason } from '../choice/back-offs.ts';
 
 /** What an attempt showed, as far as the table asks. */
 export interface AttemptFacts {

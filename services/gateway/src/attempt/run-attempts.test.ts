@@ -4,6 +4,7 @@ import { SwitchyardError } from '@switchyard/contracts';
 import { scriptedWorld } from '../../test/scripted-accounts.ts';
 import type { Scripted, ScriptedAccount, ScriptedWorld } from '../../test/scripted-accounts.ts';
 import type { Owner } from './owner.ts';
+import { LANE_AT } from '../choice/lanes.ts';
 import { runAttempts } from './run-attempts.ts';
 import type { Committed } from './run-attempts.ts';
 import type { AttemptRecord } from '../settle/decision.ts';
@@ -120,7 +121,7 @@ test('a client that leaves during a pause ends it at once', async () => {
 test('an owner that is known to be out of quota is not asked: the client is told until when', async () => {
   const world = scriptedWorld(fakeClock());
   const owner = world.account('owner', [SERVES]);
-  world.live.failed(owner.account.slot, 'quota', 0, 7_200_000);
+  world.live.block(owner.account.slot, 7_200_000, false);
   const { committed, lines } = await run(world, [owner], hard(owner));
   expect(committed).toMatchObject({ code: 'owner_exhausted', retryAfterMs: 7_200_000, resetsAtS: 1_800_007_200 });
   expect([owner.asked(), lines]).toEqual([0, []]);
@@ -129,14 +130,14 @@ test('an owner that is known to be out of quota is not asked: the client is told
 test.each(['overload', 'transport', 'server_error', 'auth'] as const)('a back-off for %s never keeps a conversation from its owner', async (reason) => {
   const world = scriptedWorld(fakeClock());
   const owner = world.account('owner', [SERVES]);
-  world.live.failed(owner.account.slot, reason, 0, 7_200_000);
+  world.live.failed(owner.account.slot, LANE_AT.responses, reason === 'server_error' ? 'transport' : reason, reason, 7_200_000);
   expect(statusOf(await run(world, [owner], hard(owner)))).toBe(200);
 });
 
 test('a block that is nearly over is the owner’s own to tell', async () => {
   const world = scriptedWorld(fakeClock());
   const owner = world.account('owner', [SERVES]);
-  world.live.failed(owner.account.slot, 'quota', 0, 60_000);
+  world.live.block(owner.account.slot, 60_000, false);
   expect(statusOf(await run(world, [owner], hard(owner)))).toBe(200);
 });
 
@@ -246,7 +247,7 @@ test('a failed opening is kept until a better answer is there, and stopped when 
   ]);
   expect([statusOf(done), failing.aborted()]).toEqual([200, 1]);
 
-  world.live.succeeded(failing.account.slot); // or it would not go first again
+  world.live.succeeded(failing.account.slot, LANE_AT.responses, null); // or it would not go first again
   const exchange = world.exchange();
   const running = runAttempts(exchange, world.snapshot(failing, slow), null, world.parts);
   await clock.advance(10);

@@ -1,12 +1,18 @@
-import { SwitchyardError, UpstreamFailure } from '@switchyard/contracts';
+import { UpstreamFailure } from '@switchyard/contracts';
 import type { UpstreamAnswer, UpstreamCall, UpstreamRequest } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/observability';
 import type { Pressure } from '../admission/pressure.ts';
 import type { Account, Snapshot } from '../choice/account.ts';
+import { recordFigures } from '../choice/candidate-figures.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
 import type { Choice } from '../choice/choose-account.ts';
+import { keepsOwner } from '../choice/keep-owner.ts';
+import { LANE_AT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
-import type { Exchange } from '../exchange.ts';
+import { nobodyLeft } from '../choice/nobody-left.ts';
+import { noteOutcome } from '../choice/note-outcome.ts';
+import { quotaFromHeaders, tellsQuota } from '../choice/read-quota.ts';
+import type { Exchange, Taken } from '../exchange.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
 import { nobodyAnswered, openRecord, roundMs } from './attempt-record.ts';
@@ -64,18 +70,19 @@ export interface Committed {
  * of all when every account has refused. A conversation with a hard owner is tried there alone, and there again where the table says so.
  * Nothing has been sent to the client while this runs.
  * @returns null when the client left meanwhile
- * @throws SwitchyardError `model_not_found`, `no_account_available`, `owner_exhausted`, `upstream_unreachable`
+ * @throws SwitchyardError `model_not_found`, `no_account_available`, `owner_exhausted`, `quota_exhausted`, `server_is_overloaded`, `upstream_unreachable`
  * @see product section 2, "What happens before commit"
  */
 export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner: Owner | null, parts: AttemptParts): Promise<Committed | null> {
   const { live, nowMs, retries } = parts;
   const model = exchange.facts!.model;
+  const lane = LANE_AT[exchange.match.surface.lane];
   const isOwned = owner !== null && owner.strength !== 'soft';
   const budget = parts.pressure.isOn ? BUDGETS.pressed : owner === null ? BUDGETS.fresh : BUDGETS.continuation;
   if (isOwned) {
-    const refusal = exhaustedOwner(owner, live, nowMs(), parts.wallClockMs);
+    const refusal = exhaustedOwner(owner, live, parts.wallClockMs());
     if (refusal !== null) {
-      exchange.decision = { snapshot: snapshot.version, attempts: [] };
+      exchange.decision = { snapshot: snapshot.version, strategy: live.recordedStrategy, attempts: [] };
       throw refusal;
     }
   }
@@ -91,10 +98,10 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     const isFirst = attempts.length === 0;
     let chosenBy: ChosenBy = 'choice';
     if (isOwned) chosenBy = isFirst ? 'owner' : 'owner_again';
-    else if (owner !== null && isFirst && canServe(owner.account, exchange, snapshot, live, nowMs())) chosenBy = 'kept';
+    else if (owner !== null && isFirst && keepsOwner(snapshot, live, owner.account, { model, lane, key: exchange.key, tried })) chosenBy = 'kept';
     const choice: Choice =
       chosenBy === 'choice'
-        ? chooseAccount(snapshot, live, { model, key: exchange.key, tried, nowMs: nowMs() })
+        ? chooseAccount(snapshot, live, { model, lane, key: exchange.key, tried })
         : { account: owner!.account, candidates: 1, skipped: undefined, leastBad: false };
     let account = choice.account;
     if (account === null && last === null && failure?.reason === 'reset' && tried.length === 1 && attempts.length === 1) {
@@ -115,17 +122,19 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       }
     }
 
-    const record = openRecord(account, choice, chosenBy, live.inFlight(account.slot), nowMs() - exchange.startedMs, waitedMs);
+    const figures = choice.candidates > 1 ? recordFigures(snapshot, live, { model, lane, key: exchange.key, tried }) : undefined;
+    const record = openRecord(account, choice, chosenBy, live.inFlight(account.slot), figures, nowMs() - exchange.startedMs, waitedMs);
     waitedMs = 0;
     if (attempts === NO_ATTEMPTS) {
       // Written as literals, which hold one; an array that grows by `push` begins with room for seventeen.
       attempts = [record];
-      exchange.decision = { snapshot: snapshot.version, attempts, stopped_by: undefined };
+      exchange.decision = { snapshot: snapshot.version, strategy: live.recordedStrategy, attempts, stopped_by: undefined };
     } else attempts.push(record);
     tried = tried === NOBODY ? [account] : [...tried, account];
-    live.begin(account.slot);
+    live.begin(account.slot, lane);
     const begunMs = nowMs();
     let call: UpstreamCall | null = null;
+    let headMs = 0;
     let result: AttemptResult;
     try {
       call = account.upstream.dispatch(upstreamRequest(exchange, account, turnState, parts));
@@ -134,7 +143,10 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       if (isLookedAt(answer, exchange.match.surface.watch)) {
         const ahead = new LookAhead(answer.body, exchange.match.surface.watch, parts.holds);
         const waiting = ahead.begin();
-        if (waiting !== null) await waiting;
+        if (waiting !== null) {
+          headMs = nowMs() - begunMs;
+          await waiting;
+        }
         parts.lookedAhead(ahead.ended!);
         result = { answer, collected: ahead, failure: ahead.failure, judgement: judgeOpening(answer, ahead, parts) };
       } else {
@@ -157,9 +169,10 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       last?.call.abort();
       return null;
     }
-    note(record, result, account, parts);
+    const tookMs = nowMs() - begunMs;
+    note(record, result, account, lane, headMs === 0 ? tookMs : headMs, parts);
     // Time in which nobody was reached is nobody's work done twice: it does not use up the budget.
-    if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += nowMs() - begunMs;
+    if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += tookMs;
     const { policy } = result.judgement;
     const waitMs = isOwned ? ownerRetryMs(policy, attempts.length, owner.wasDenied) : null;
     if (policy.name === 'response_not_found' && exchange.affinity !== null) turnState = exchange.affinity.turnState;
@@ -190,7 +203,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
   }
   exchange.call = null;
   if (last !== null) {
-    live.begin(last.account.slot); // held again while its answer is relayed
+    live.begin(last.account.slot, lane); // held again while its answer is relayed
     last.record.verdict = 'relayed';
     if (last.collected !== null && last.collected.rest !== null) exchange.call = last.call;
     return last;
@@ -199,15 +212,8 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     attempts.at(-1)!.verdict = 'gave_up';
     throw nobodyAnswered(attempts.length, failure!);
   }
-  exchange.decision = { snapshot: snapshot.version, attempts: [] };
-  if (model !== null) throw new SwitchyardError('model_not_found', `No account of this key serves the model \`${model}\`.`, { param: 'model' });
-  throw new SwitchyardError('no_account_available', 'No account can serve this request.');
-}
-
-/** Whether the account to which a conversation should return can take it now; else it is an account like any other. */
-function canServe(account: Account, { facts, key }: Exchange, snapshot: Snapshot, live: LiveFigures, nowMs: number): boolean {
-  const serving = facts!.model === null ? snapshot.general : snapshot.byModel.get(facts!.model);
-  return serving?.includes(account) === true && (key.accounts === null || key.accounts.has(account.id)) && live.backoffUntil(account.slot) <= nowMs;
+  exchange.decision = { snapshot: snapshot.version, strategy: live.recordedStrategy, attempts: [] };
+  throw nobodyLeft(snapshot, live, { model, lane, key: exchange.key, tried }, parts.wallClockMs());
 }
 
 function judgeOpening(answer: UpstreamAnswer, ahead: LookAhead, { wallClockMs }: AttemptParts): Judgement {
@@ -229,7 +235,7 @@ interface AttemptResult {
 }
 
 /** What is written down of an attempt, whatever it went over. */
-type Noted = Pick<AttemptResult, 'failure' | 'judgement'> & { readonly answer: Pick<UpstreamAnswer, 'status'> | null };
+type Noted = Pick<AttemptResult, 'failure' | 'judgement'> & { readonly answer: Pick<UpstreamAnswer, 'status' | 'headers'> | null };
 
 /** @param turnState  To be sent along, the request having none of its own. */
 function upstreamRequest({ match, facts, head, request }: Exchange, account: Account, turnState: string | null, { limits }: AttemptParts): UpstreamRequest {
@@ -245,8 +251,11 @@ function upstreamRequest({ match, facts, head, request }: Exchange, account: Acc
   };
 }
 
-/** Writes down what an attempt showed: in the decision, in the account's health, in the metrics. */
-export function note(record: AttemptRecord, result: Noted, account: Account, parts: AttemptParts): void {
+/**
+ * Writes down what an attempt showed: in the decision, in the account's figures, in the metrics.
+ * @param tookMs  From the attempt to the first that came of its answer.
+ */
+export function note(record: AttemptRecord, result: Noted, account: Account, lane: number, tookMs: number, parts: AttemptParts): void {
   const { metrics } = parts;
   const { judgement, answer, failure } = result;
   record.status = answer?.status;
@@ -258,11 +267,11 @@ export function note(record: AttemptRecord, result: Noted, account: Account, par
   record.backoff = judgement.backoff ?? undefined;
   if (failure !== null) metrics.switchyard_upstream_failures_total.inc({ reason: failure.reason });
   else parts.answered(answer!.status);
-  setBackoff(account, result, parts);
+  setBackoff(account, lane, result, tookMs, parts);
 }
 
 /** Writes down that an answer broke off after it had begun: too late for another account, but not for the next request. */
-export function noteBroken(exchange: Pick<Exchange, 'decision'>, account: Account, failure: UpstreamFailure, parts: AttemptParts): void {
+export function noteBroken(exchange: Pick<Taken, 'decision' | 'match'>, account: Account, failure: UpstreamFailure, parts: AttemptParts): void {
   if (failure.reason === 'aborted') return;
   const record = exchange.decision?.attempts.findLast(({ verdict }) => verdict === 'relayed');
   // One that broke off in its opening, and was passed on for want of a better, has been written down.
@@ -272,24 +281,28 @@ export function noteBroken(exchange: Pick<Exchange, 'decision'>, account: Accoun
     record.backoff = 'transport';
   }
   parts.metrics.switchyard_upstream_failures_total.inc({ reason: failure.reason });
-  setBackoff(account, { failure, judgement: judgeFailure(failure.reason) }, parts);
+  const result = { answer: null, failure, judgement: judgeFailure(failure.reason) };
+  setBackoff(account, LANE_AT[exchange.match.surface.lane], result, 0, parts);
 }
 
-/** Puts the account aside after a failure of its own, and takes it back after anything else. */
-function setBackoff(account: Account, { judgement, failure }: Pick<AttemptResult, 'failure' | 'judgement'>, { live, metrics, log, nowMs }: AttemptParts): void {
-  const { backoff: reason, retryAfterS } = judgement;
-  if (reason === null) {
-    live.succeeded(account.slot);
-    return;
+/** Takes what an attempt has shown into the figures of the account, and says so when that puts it aside. */
+function setBackoff(account: Account, lane: number, result: Noted, tookMs: number, { live, metrics, log, wallClockMs }: AttemptParts): void {
+  const { judgement, answer, failure } = result;
+  const { slot } = account;
+  if (answer !== null && tellsQuota(answer.headers)) {
+    const reading = quotaFromHeaders(answer.headers, wallClockMs());
+    if (reading !== null) live.observe(slot, reading);
   }
-  if (live.backoffUntil(account.slot) <= nowMs()) {
-    log.warn('account_backing_off', 'An account is put aside for a while', {
-      account: account.name,
-      account_id: account.id,
-      reason,
-      ...(failure === null ? {} : { error: failure }),
-    });
-  }
-  live.failed(account.slot, reason, nowMs(), retryAfterS === null ? null : nowMs() + retryAfterS * 1_000);
+  const reason = judgement.backoff;
+  const wasAside = reason !== null && live.backInMs(slot, lane) > 0;
+  noteOutcome(live, slot, lane, answer === null ? null : answer.status, failure === null ? null : failure.reason, judgement, tookMs);
+  if (reason === null) return;
   metrics.switchyard_backoffs_total.inc({ reason });
+  if (wasAside) return;
+  log.warn('account_backing_off', 'An account is put aside for a while', {
+    account: account.name,
+    account_id: account.id,
+    reason,
+    ...(failure === null ? {} : { error: failure }),
+  });
 }

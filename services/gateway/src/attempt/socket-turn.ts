@@ -1,7 +1,12 @@
 import { SwitchyardError, UpstreamFailure, errorEnvelope, retryAfterSeconds } from '@switchyard/contracts';
+import type { AnswerHeaders } from '@switchyard/contracts';
 import type { Account, Snapshot } from '../choice/account.ts';
+import { recordFigures } from '../choice/candidate-figures.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
-import type { Choice } from '../choice/choose-account.ts';
+import type { Choice, Query } from '../choice/choose-account.ts';
+import { keepsOwner } from '../choice/keep-owner.ts';
+import { LANE_AT } from '../choice/lanes.ts';
+import { nobodyLeft } from '../choice/nobody-left.ts';
 import type { Taken } from '../exchange.ts';
 import { errorIn } from '../relay/frame-facts.ts';
 import type { Frame } from '../relay/relay-frames.ts';
@@ -44,18 +49,27 @@ export interface CommittedTurn {
 
 /**
  * Tries accounts until one takes the turn, or says what is wrong with it. Nothing has been sent to the client while this runs.
- * @param speaking  The accounts that speak WebSocket.
+ * @param speaking  Those accounts of the snapshot that speak WebSocket.
  * @param owner     The one account that may be asked, when the turn continues something; it is asked again where the table says so.
  * @returns null when the client left meanwhile
- * @throws SwitchyardError `no_account_available` when no account that may be asked speaks WebSocket, `upstream_unreachable`
+ * @throws SwitchyardError `no_account_available` when no account that may be asked speaks WebSocket, `owner_exhausted`, `quota_exhausted`,
+ *   `server_is_overloaded`, `upstream_unreachable`
  */
-export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner | null, route: TurnRoute, parts: AttemptParts): Promise<CommittedTurn | null> {
+export async function runTurn(
+  exchange: Taken,
+  snapshot: Snapshot,
+  speaking: Snapshot,
+  owner: Owner | null,
+  route: TurnRoute,
+  parts: AttemptParts,
+): Promise<CommittedTurn | null> {
   const { live, nowMs, retries } = parts;
   const { model } = exchange.facts!;
+  const lane = LANE_AT[exchange.match.surface.lane];
   const attempts: AttemptRecord[] = [];
-  exchange.decision = { snapshot: speaking.version, attempts };
+  exchange.decision = { snapshot: speaking.version, strategy: live.recordedStrategy, attempts };
   const isOwned = owner !== null && owner.strength !== 'soft';
-  const refusal = !isOwned ? null : exhaustedOwner(owner, live, nowMs(), parts.wallClockMs);
+  const refusal = !isOwned ? null : exhaustedOwner(owner, live, parts.wallClockMs());
   if (refusal !== null) throw refusal;
   const budget = parts.pressure.isOn ? BUDGETS.pressed : owner === null ? BUDGETS.fresh : BUDGETS.continuation;
   retries.earn();
@@ -66,8 +80,8 @@ export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner 
   let failure: UpstreamFailure | null = null;
   let again: Account | null = null;
   for (;;) {
-    const pick: Pick =
-      again === null ? pickAccount(exchange, speaking, owner, route.openTo, tried, parts) : repeat(again, isOwned ? 'owner_again' : 'only_one_left');
+    const query: Query = { model, lane, key: exchange.key, tried };
+    const pick: Pick = again === null ? pickAccount(query, speaking, owner, route.openTo, parts) : repeat(again, isOwned ? 'owner_again' : 'only_one_left');
     const account: Account | null = pick.account;
     if (account === null) break;
     const isFirst = attempts.length === 0;
@@ -80,12 +94,13 @@ export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner 
       parts.metrics.switchyard_retries_refused_total.inc();
       break;
     }
-    const record = openRecord(account, pick, pick.by, live.inFlight(account.slot), nowMs() - exchange.startedMs, waitedMs);
+    const figures = pick.candidates > 1 ? recordFigures(speaking, live, query) : undefined;
+    const record = openRecord(account, pick, pick.by, live.inFlight(account.slot), figures, nowMs() - exchange.startedMs, waitedMs);
     waitedMs = 0;
     attempts.push(record);
     const wasOpen = route.openTo?.id === account.id;
     tried.push(account);
-    live.begin(account.slot);
+    live.begin(account.slot, lane);
     const begunMs = nowMs();
     let result: TurnResult;
     try {
@@ -97,14 +112,15 @@ export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner 
       live.finish(account.slot);
       return null;
     }
-    if (result.judgement === null) {
-      record.status = result.status ?? undefined;
+    const endedMs = nowMs();
+    const { judgement, said } = result;
+    if (judgement === null) {
+      record.status = said?.status;
       record.verdict = 'next_account';
-    } else
-      note(record, { answer: result.status === null ? null : { status: result.status }, failure: result.failure, judgement: result.judgement }, account, parts);
-    if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += nowMs() - begunMs;
-    const waitMs = isOwned && result.judgement !== null && !route.isStale ? ownerRetryMs(result.judgement.policy, attempts.length) : null;
-    if (result.answer !== null && waitMs === null && result.judgement?.policy.free === 'relay') {
+    } else note(record, { answer: said, failure: result.failure, judgement }, account, lane, (result.firstMs ?? endedMs) - begunMs, parts);
+    if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += endedMs - begunMs;
+    const waitMs = isOwned && judgement !== null && !route.isStale ? ownerRetryMs(judgement.policy, attempts.length) : null;
+    if (result.answer !== null && waitMs === null && judgement?.policy.free === 'relay') {
       record.verdict = 'relayed';
       return result.answer;
     }
@@ -125,13 +141,17 @@ export async function runTurn(exchange: Taken, speaking: Snapshot, owner: Owner 
     waitedMs = roundMs(nowMs() - pausedMs);
   }
   if (last !== null) {
-    live.begin(last.account.slot); // held again until its answer has been passed on
+    live.begin(last.account.slot, lane); // held again until its answer has been passed on
     attempts.findLast((record) => record.account_id === last.account.id)!.verdict = 'relayed';
     return last;
   }
   if (attempts.length === 0) {
     if (isOwned) throw new SwitchyardError('no_account_available', 'The account that owns this conversation does not speak WebSocket.');
-    throw new SwitchyardError('no_account_available', `No account of this key speaks WebSocket for the model \`${model}\`.`);
+    const query: Query = { model, lane, key: exchange.key, tried };
+    // While another account could serve it over HTTP, its client is sent there.
+    const refusal = nobodyLeft(speaking, live, query, parts.wallClockMs());
+    if (refusal.code !== 'model_not_found' && chooseAccount(snapshot, live, query).account === null) throw refusal;
+    throw new SwitchyardError('no_account_available', `No account of this key takes the model \`${model}\` over WebSocket now.`);
   }
   attempts.at(-1)!.verdict = 'gave_up';
   if (failure === null) throw new SwitchyardError('no_account_available', 'No account of this key took the turn over WebSocket.');
@@ -143,32 +163,19 @@ interface Pick extends Choice {
 }
 
 /** Who is asked next: the owner and nobody else; else the account that the open socket leads to; else by the table of choice. */
-function pickAccount(
-  exchange: Taken,
-  speaking: Snapshot,
-  owner: Owner | null,
-  openTo: Account | null,
-  tried: readonly Account[],
-  { live, nowMs }: AttemptParts,
-): Pick {
-  const { model } = exchange.facts!;
+function pickAccount(query: Query, speaking: Snapshot, owner: Owner | null, openTo: Account | null, { live }: AttemptParts): Pick {
+  const { tried } = query;
   if (owner !== null && owner.strength !== 'soft') {
     const may = tried.length === 0 && speaking.byId.has(owner.account.id);
     return { account: may ? owner.account : null, candidates: 1, skipped: undefined, leastBad: false, by: 'owner' };
   }
   // State that was not stored lives on the socket (codex-protocol 3), and moving a conversation for nothing empties its cache.
-  const { accounts } = exchange.key;
-  const now = (account: Account | undefined): boolean =>
-    account !== undefined &&
-    !tried.includes(account) &&
-    live.backoffUntil(account.slot) <= nowMs() &&
-    account.models.includes(model!) &&
-    (accounts === null || accounts.has(account.id));
+  const now = (account: Account | undefined): boolean => account !== undefined && !tried.includes(account) && keepsOwner(speaking, live, account, query);
   const open = openTo === null ? undefined : speaking.byId.get(openTo.id);
   if (now(open)) return { account: open!, candidates: 1, skipped: undefined, leastBad: false, by: 'open_socket' };
   const kept = owner === null ? undefined : speaking.byId.get(owner.account.id);
   if (now(kept)) return { account: kept!, candidates: 1, skipped: undefined, leastBad: false, by: 'kept' };
-  return { ...chooseAccount(speaking, live, { model, key: exchange.key, tried, nowMs: nowMs() }), by: 'choice' };
+  return { ...chooseAccount(speaking, live, query), by: 'choice' };
 }
 
 function repeat(account: Account, by: ChosenBy): Pick {
@@ -178,7 +185,10 @@ function repeat(account: Account, by: ChosenBy): Pick {
 interface TurnResult {
   /** What the client would get; null when nothing came. */
   readonly answer: CommittedTurn | null;
-  readonly status: number | null;
+  /** What the upstream said of the turn, as an HTTP answer would; null when nothing came. */
+  readonly said: { readonly status: number; readonly headers: AnswerHeaders } | null;
+  /** Monotonic milliseconds at which its first frame came; null when none did. */
+  readonly firstMs: number | null;
   readonly failure: UpstreamFailure | null;
   /** Null when the account was not asked at all: it does not speak this. */
   readonly judgement: Judgement | null;
@@ -186,6 +196,7 @@ interface TurnResult {
   readonly isUntouched: boolean;
 }
 
+const NOTHING: TurnResult = { answer: null, said: null, firstMs: null, failure: null, judgement: null, isUntouched: false };
 const SERVED = { status: 200, headers: {} };
 
 async function attempt(account: Account, isOwned: boolean, route: TurnRoute, { wallClockMs }: AttemptParts): Promise<TurnResult> {
@@ -200,27 +211,27 @@ async function attempt(account: Account, isOwned: boolean, route: TurnRoute, { w
     const { status, headers, body } = reached;
     if (NOT_SPOKEN.has(status)) {
       route.notSpokenBy(account);
-      return { answer: null, status, failure: null, judgement: null, isUntouched: false };
+      return { ...NOTHING, said: reached };
     }
     const frame = { data: errorFrame(status, headers, body), isBinary: false };
-    return {
-      answer: { account, opening: { frames: [frame] } },
-      status,
-      failure: null,
-      judgement: judgeAnswer(reached, body, wallClockMs()),
-      isUntouched: false,
-    };
+    return { ...NOTHING, answer: { account, opening: { frames: [frame] } }, said: reached, judgement: judgeAnswer(reached, body, wallClockMs()) };
   }
   const opening = await reached.opening;
   switch (opening.is) {
     case 'committed':
-      return { answer: { account, opening: reached }, status: 200, failure: null, judgement: judgeAnswer(SERVED, null, wallClockMs()), isUntouched: false };
+      return {
+        ...NOTHING,
+        answer: { account, opening: reached },
+        said: SERVED,
+        firstMs: reached.firstMs,
+        judgement: judgeAnswer(SERVED, null, wallClockMs()),
+      };
     case 'failing': {
       const { status, headers, body } = errorIn(opening.frame);
       const judgement = judgeFrame(status, headers, body, wallClockMs());
       // What was not stored lives on the socket: an owner that is asked again is asked there, as long as it is open.
       if (judgement.policy.free === 'next' && !isOwned) route.drop();
-      return { answer: { account, opening: reached }, status: status ?? 200, failure: null, judgement, isUntouched: false };
+      return { ...NOTHING, answer: { account, opening: reached }, said: { status: status ?? 200, headers }, firstMs: reached.firstMs, judgement };
     }
     case 'closed':
       route.drop();
@@ -232,7 +243,7 @@ async function attempt(account: Account, isOwned: boolean, route: TurnRoute, { w
 }
 
 function failed(failure: UpstreamFailure): TurnResult {
-  return { answer: null, status: null, failure, judgement: judgeFailure(failure.reason), isUntouched: false };
+  return { ...NOTHING, failure, judgement: judgeFailure(failure.reason) };
 }
 
 /** A frame that fails is judged as the answer would be that says the same over HTTP. */

@@ -18,6 +18,11 @@ export interface Account {
   readonly createdAtMs: number;
   /** Smaller goes first; 100 by default, 1000 for the sandbox. */
   readonly priority: number;
+  /** Requests in flight from which others go first, and at which it is passed over; Infinity for no limit. */
+  readonly softInFlight: number;
+  readonly maxInFlight: number;
+  /** Percent of its quota that is kept: with no more left it is only asked for what it owns. */
+  readonly reservePercent: number;
   /** Index of this account's live figures, kept for as long as the process lives. */
   readonly slot: number;
   /** Headers that carry its credential and its own settings, flat. */

@@ -1,78 +1,107 @@
 import type { KeyRecord } from '../edge/key-table.ts';
 import type { Account, Snapshot } from './account.ts';
 import type { LiveFigures } from './live-figures.ts';
-
-/** Why a candidate was passed over. A closed list: decisions count by it. */
-export const SKIP_REASONS = ['key_may_not', 'already_tried', 'backing_off'] as const;
-export type SkipReason = (typeof SKIP_REASONS)[number];
+import { CLOSED, DEFERRED, SKIP_REASONS, STANDINGS } from './standing.ts';
+import type { SkipReason } from './standing.ts';
 
 export interface Query {
   /** Null when the request names no model: then every account but the sandbox is a candidate. */
   readonly model: string | null;
+  /** Place of its lane (`LANE_AT`). */
+  readonly lane: number;
   readonly key: Pick<KeyRecord, 'accounts'>;
   /** Accounts that this request has already been sent to. */
   readonly tried: readonly Account[];
-  /** Monotonic milliseconds. */
-  readonly nowMs: number;
 }
 
 export interface Choice {
   readonly account: Account | null;
   readonly candidates: number;
-  /** Undefined when none was. */
-  readonly skipped: Readonly<Partial<Record<SkipReason, number>>> | undefined;
-  /** True when every candidate was backing off and the one that is back soonest was taken. */
+  /** Why others were passed over, without the one that was chosen; undefined when none was. */
+  readonly skipped: Skips | undefined;
+  /** True when every candidate that may be chosen is deferred and the one that is back soonest was taken. */
   readonly leastBad: boolean;
 }
+export type Skips = Readonly<Partial<Record<SkipReason, number>>>;
 
 const NONE: Choice = { account: null, candidates: 0, skipped: undefined, leastBad: false };
+const NO_ACCOUNTS: readonly Account[] = [];
+
+/** The accounts that serve a request with this model, in the order of the list. */
+export function candidatesOf(snapshot: Snapshot, model: string | null): readonly Account[] {
+  return model === null ? snapshot.general : (snapshot.byModel.get(model) ?? NO_ACCOUNTS);
+}
 
 /**
- * Picks the account for the next attempt: priority, then fewest requests in flight, then least recently chosen, then list order.
- * Accounts that are backing off come after all others and are ordered by when they are back: a back-off defers, it never refuses.
- * Pure: the same snapshot, figures and query give the same choice.
+ * Picks the account for the next attempt: by how it stands, then by the strategy, then by the order of the list. Those that are left
+ * alone for a while come after all others, ordered by when they are back: a failure defers, it never refuses. Those without quota, or
+ * with as many requests as they may have, are not chosen.
+ * Pure: the same snapshot, figures and query give the same choice. It looks at all of a short list, and in a long one at the best of each
+ * group of like accounts.
  * @see product section 3
  */
 export function chooseAccount(snapshot: Snapshot, live: LiveFigures, query: Query): Choice {
-  const candidates = query.model === null ? snapshot.general : snapshot.byModel.get(query.model);
-  if (candidates === undefined || candidates.length === 0) return NONE;
+  const candidates = candidatesOf(snapshot, query.model);
+  if (candidates.length === 0) return NONE;
+  const index = query.key.accounts === null ? live.indexOf(snapshot) : null;
+  return index === null
+    ? scan(candidates, live, query)
+    : chosenFrom(candidates.length, index.best(query.model, query.lane, query.tried), index.standings(query.model, query.lane), live, query);
+}
+
+// Counted into by one choice after another, each of which is over before the next begins.
+const counts = new Int32Array(STANDINGS.length);
+
+function scan(candidates: readonly Account[], live: LiveFigures, { lane, key, tried }: Query): Choice {
   let best: Account | null = null;
-  let deferred: Account | null = null;
   let keyMayNot = 0;
   let alreadyTried = 0;
-  let backingOff = 0;
+  let notReady = 0;
   for (const account of candidates) {
-    if (query.key.accounts !== null && !query.key.accounts.has(account.id)) {
+    if (key.accounts !== null && !key.accounts.has(account.id)) {
       keyMayNot++;
-    } else if (query.tried.includes(account)) {
+      continue;
+    }
+    if (tried.includes(account)) {
       alreadyTried++;
-    } else if (live.backoffUntil(account.slot) > query.nowMs) {
-      backingOff++;
-      if (deferred === null || live.backoffUntil(account.slot) < live.backoffUntil(deferred.slot)) deferred = account;
-    } else if (best === null || goesBefore(account, best, live)) {
-      best = account;
+      continue;
+    }
+    const standing = live.standingAt(account.slot, lane);
+    if (standing !== 0) {
+      if (notReady++ === 0) counts.fill(0);
+      counts[standing]!++;
+      if (live.tier(account.slot, lane) >= CLOSED) continue;
+    }
+    if (best === null || live.compare(account.slot, best.slot, lane) < 0) best = account;
+  }
+  if (best !== null && notReady > 0) {
+    const standing = live.standingAt(best.slot, lane);
+    if (standing !== 0) {
+      counts[standing]!--;
+      notReady--;
     }
   }
   return {
-    account: best ?? deferred,
+    account: best,
     candidates: candidates.length,
-    skipped: counted(keyMayNot, alreadyTried, backingOff),
-    leastBad: best === null && deferred !== null,
+    skipped: notReady + keyMayNot + alreadyTried === 0 ? undefined : skips(keyMayNot, alreadyTried, notReady === 0 ? null : counts),
+    leastBad: best !== null && live.tier(best.slot, lane) === DEFERRED,
   };
 }
 
-function counted(keyMayNot: number, alreadyTried: number, backingOff: number): Choice['skipped'] {
-  if (keyMayNot + alreadyTried + backingOff === 0) return undefined;
-  return {
-    ...(keyMayNot > 0 ? { key_may_not: keyMayNot } : {}),
-    ...(alreadyTried > 0 ? { already_tried: alreadyTried } : {}),
-    ...(backingOff > 0 ? { backing_off: backingOff } : {}),
-  };
+/** A choice from an index, which counts standings over all candidates: those tried are counted as that instead. */
+function chosenFrom(candidates: number, best: Account | null, standings: Int32Array, live: LiveFigures, { lane, tried }: Query): Choice {
+  for (const { slot } of tried) standings[live.standingAt(slot, lane)]!--;
+  if (best !== null) standings[live.standingAt(best.slot, lane)]!--;
+  return { account: best, candidates, skipped: skips(0, tried.length, standings), leastBad: best !== null && live.tier(best.slot, lane) === DEFERRED };
 }
 
-function goesBefore(a: Account, b: Account, live: LiveFigures): boolean {
-  if (a.priority !== b.priority) return a.priority < b.priority;
-  const busier = live.inFlight(a.slot) - live.inFlight(b.slot);
-  if (busier !== 0) return busier < 0;
-  return live.lastChosen(a.slot) < live.lastChosen(b.slot);
+function skips(keyMayNot: number, alreadyTried: number, standings: Int32Array | null): Skips | undefined {
+  const counted: Partial<Record<SkipReason, number>> = {};
+  for (const [i, reason] of SKIP_REASONS.entries()) {
+    // After the first two the list goes on with the standings that are not `ready`.
+    const count = i === 0 ? keyMayNot : i === 1 ? alreadyTried : (standings?.[i - 1] ?? 0);
+    if (count > 0) counted[reason] = count;
+  }
+  return Object.keys(counted).length === 0 ? undefined : counted;
 }

@@ -1,39 +1,126 @@
-/** Why an account is being left alone for a while. A closed list: it labels metrics and decisions. */
-export const BACKOFF_REASONS = ['transport', 'server_error', 'overload', 'quota', 'auth', 'forbidden'] as const;
-export type BackoffReason = (typeof BACKOFF_REASONS)[number];
+import type { Snapshot } from './account.ts';
+import { AccountIndex } from './account-index.ts';
+import { BackOffs } from './back-offs.ts';
+import type { BackoffReason } from './back-offs.ts';
+import { BANDS } from './bands.ts';
+import type { Band } from './bands.ts';
+import { Circuits } from './circuits.ts';
+import { grown } from './grown.ts';
+import { Health } from './health.ts';
+import type { HealthEvent } from './health.ts';
+import { LANE_COUNT, familyOf } from './lanes.ts';
+import { pressureBucket } from './pressure.ts';
+import { QuotaWindows } from './quota-windows.ts';
+import type { QuotaReading } from './read-quota.ts';
+import { CLOSED, DEFERRED, STANDINGS, TIERS } from './standing.ts';
+import type { Standing } from './standing.ts';
+import { STRATEGIES } from './strategies.ts';
+import type { PlaceFigures, StrategyName } from './strategies.ts';
 
-/** First wait and longest wait of each reason, milliseconds; doubled with each failure in a row (product section 3). */
-const BACKOFF_MS: Readonly<Record<BackoffReason, { readonly first: number; readonly most: number }>> = {
-  transport: { first: 15_000, most: 120_000 },
-  server_error: { first: 20_000, most: 120_000 },
-  overload: { first: 3_000, most: 48_000 },
-  quota: { first: 300_000, most: 300_000 },
-  auth: { first: 20_000, most: 600_000 },
-  forbidden: { first: 20_000, most: 600_000 },
-};
+/** Monotonic and wall-clock milliseconds. */
+export interface FiguresClock {
+  readonly nowMs: () => number;
+  readonly wallClockMs: () => number;
+}
+
+const TIER_UNIT = 2 ** 50;
+const TIER_OF = STANDINGS.map((standing) => TIERS[standing]);
+const STANDING_PLACE = Object.fromEntries(STANDINGS.map((standing, place) => [standing, place])) as Readonly<Record<Standing, number>>;
+const LATEST = 2 ** 49;
+const SETTLED_AT_ONCE = 1_000;
+const EXHAUSTED = BANDS.indexOf('exhausted');
 
 /**
- * What changes from request to request, in typed arrays by account slot: nothing is allocated or copied for a choice.
- * Slots are handed out once per account id and kept while the process lives.
+ * What changes from request to request, in typed arrays by account slot and lane: nothing is allocated or copied for a choice.
+ * Slots are handed out once per account id and kept while the process lives. The order of choice is worked out when something changes
+ * (an event, or `settle` once a second for what changes with time), so that choosing only compares numbers.
  */
 export class LiveFigures {
-  #inFlight = new Int32Array(64);
-  #failures = new Int32Array(64);
-  #backoffUntil = new Float64Array(64);
-  #lastChosen = new Float64Array(64);
-  readonly #reasons: (BackoffReason | null)[] = [];
+  readonly #clock: FiguresClock;
+  readonly #strategy: (typeof STRATEGIES)[StrategyName];
+  readonly strategy: StrategyName;
+  /** As decisions keep it: undefined for the usual one. */
+  readonly recordedStrategy: StrategyName | undefined;
+  readonly quota = new QuotaWindows();
+  readonly #health = new Health();
+  readonly #circuits = new Circuits();
+  readonly #backOffs = new BackOffs();
   readonly #slots = new Map<string, number>();
+  readonly #accounts: string[] = [];
+  // By slot.
+  #inFlight = new Int32Array(0);
+  #lastChosen = new Float64Array(0);
+  #priority = new Int32Array(0);
+  #soft = new Float64Array(0);
+  #hard = new Float64Array(0);
+  #reserve = new Float64Array(0);
+  // By place: slot × lanes + lane.
+  #standing = new Uint8Array(0);
+  #order = new Float64Array(0);
+  #rank = new Int32Array(0);
+  // What the order was worked out from, kept so that decisions tell exactly that.
+  #band = new Uint8Array(0);
+  #bucket = new Uint8Array(0);
+  #remembered = new Uint8Array(0);
+  #used = new Int32Array(0);
+  #resetAtS = new Float64Array(0);
+  /** Slots whose figures change with time alone. */
+  readonly #moving = new Set<number>();
+  #index: AccountIndex | null = null;
   #choices = 0;
+  #settled = 0;
   #total = 0;
+  // Reused, so that working out a place makes no garbage.
+  readonly #place: { -readonly [K in keyof PlaceFigures]: number } = {
+    priority: 0,
+    band: 0,
+    bucket: 0,
+    remembered: 0,
+    health: 0,
+    latency: 0,
+    used: 0,
+    resetAtS: 0,
+  };
+
+  constructor(clock: FiguresClock, strategy: StrategyName = 'balance') {
+    this.#clock = clock;
+    this.strategy = strategy;
+    this.recordedStrategy = strategy === 'balance' ? undefined : strategy;
+    this.#strategy = STRATEGIES[strategy];
+    this.#grow(64);
+  }
 
   slotOf(accountId: string): number {
     const known = this.#slots.get(accountId);
     if (known !== undefined) return known;
     const slot = this.#slots.size;
     this.#slots.set(accountId, slot);
-    if (slot >= this.#inFlight.length) this.#grow();
-    this.#reasons[slot] = null;
+    this.#accounts.push(accountId);
+    if (slot >= this.#inFlight.length) this.#grow(this.#inFlight.length * 2);
     return slot;
+  }
+
+  /** The account that a slot was handed out to. */
+  accountOf(slot: number): string {
+    return this.#accounts[slot]!;
+  }
+
+  /** Takes over limits and priorities of a new snapshot, and indexes it when it is large. */
+  adopt(snapshot: Snapshot): void {
+    this.#index = null;
+    for (const { slot, priority, softInFlight, maxInFlight, reservePercent } of snapshot.accounts) {
+      this.#priority[slot] = priority;
+      this.#soft[slot] = softInFlight;
+      this.#hard[slot] = maxInFlight;
+      this.#reserve[slot] = reservePercent;
+      this.#refresh(slot);
+    }
+    this.#index = AccountIndex.of(snapshot, this);
+  }
+
+  /** The index of this snapshot; null when it is small or no longer the one in force. */
+  indexOf(snapshot: Snapshot): AccountIndex | null {
+    return this.#index?.snapshot === snapshot ? this.#index : null;
   }
 
   /** Attempts in progress over all accounts. */
@@ -50,52 +137,259 @@ export class LiveFigures {
     return this.#lastChosen[slot]!;
   }
 
-  /** Monotonic milliseconds until which the account is left alone; 0 when it is not. */
-  backoffUntil(slot: number): number {
-    return this.#backoffUntil[slot]!;
+  standing(slot: number, lane: number): Standing {
+    return STANDINGS[this.#standing[slot * LANE_COUNT + lane]!]!;
   }
 
-  backoffReason(slot: number): BackoffReason | null {
-    return this.#reasons[slot]!;
+  /** Index in `STANDINGS`. */
+  standingAt(slot: number, lane: number): number {
+    return this.#standing[slot * LANE_COUNT + lane]!;
   }
 
-  begin(slot: number): void {
-    this.#inFlight[slot]!++;
-    this.#total++;
-    this.#lastChosen[slot] = ++this.#choices;
-  }
-
-  finish(slot: number): void {
-    this.#inFlight[slot]!--;
-    this.#total--;
-  }
-
-  succeeded(slot: number): void {
-    this.#failures[slot] = 0;
-    this.#backoffUntil[slot] = 0;
-    this.#reasons[slot] = null;
+  tier(slot: number, lane: number): number {
+    return TIER_OF[this.#standing[slot * LANE_COUNT + lane]!]!;
   }
 
   /**
-   * @param nowMs    Monotonic clock.
-   * @param untilMs  Monotonic time that the upstream itself named, if any; it wins over the table.
+   * Compares two accounts for a lane: tier and place, then as the strategy says.
+   * @returns below 0 when `a` goes first; 0 when their order in the list decides
    */
-  failed(slot: number, reason: BackoffReason, nowMs: number, untilMs: number | null): void {
-    const { first, most } = BACKOFF_MS[reason];
-    const row = Math.min(this.#failures[slot]!++, 30);
-    this.#backoffUntil[slot] = untilMs ?? nowMs + Math.min(most, first * 2 ** row);
-    this.#reasons[slot] = reason;
+  compare(a: number, b: number, lane: number): number {
+    const byOrder = this.#order[a * LANE_COUNT + lane]! - this.#order[b * LANE_COUNT + lane]!;
+    if (byOrder !== 0) return byOrder;
+    const { byInFlight, byHealth, byLastChosen } = this.#strategy;
+    if (byInFlight) {
+      const busier = this.#inFlight[a]! - this.#inFlight[b]!;
+      if (busier !== 0) return busier;
+    }
+    if (byHealth) {
+      const worse = this.#rank[a * LANE_COUNT + lane]! - this.#rank[b * LANE_COUNT + lane]!;
+      if (worse !== 0) return worse;
+    }
+    return byLastChosen ? this.#lastChosen[a]! - this.#lastChosen[b]! : 0;
   }
 
-  #grow(): void {
-    const size = this.#inFlight.length * 2;
-    const grown = <T extends Int32Array | Float64Array>(old: T, made: T): T => {
-      made.set(old as never);
-      return made;
-    };
-    this.#inFlight = grown(this.#inFlight, new Int32Array(size));
-    this.#failures = grown(this.#failures, new Int32Array(size));
-    this.#backoffUntil = grown(this.#backoffUntil, new Float64Array(size));
-    this.#lastChosen = grown(this.#lastChosen, new Float64Array(size));
+  /** An attempt begins. */
+  begin(slot: number, lane: number): void {
+    const running = ++this.#inFlight[slot]!;
+    this.#total++;
+    this.#lastChosen[slot] = ++this.#choices;
+    const at = slot * LANE_COUNT + lane;
+    const isProbe = !this.#circuits.isClosed(at) && this.#circuits.begun(at, this.#clock.nowMs());
+    if (isProbe || running === this.#soft[slot] || running === this.#hard[slot]) this.#refresh(slot);
+    if (this.#index !== null) this.#index.moved(slot);
   }
+
+  finish(slot: number): void {
+    const running = this.#inFlight[slot]!--;
+    this.#total--;
+    if (running === this.#soft[slot] || running === this.#hard[slot]) this.#refresh(slot);
+    if (this.#index !== null) this.#index.moved(slot);
+  }
+
+  /**
+   * The account answered as one that works.
+   * @param firstByteMs  From the attempt to the head of its answer; null when that says nothing of its speed.
+   */
+  succeeded(slot: number, lane: number, firstByteMs: number | null): void {
+    const at = slot * LANE_COUNT + lane;
+    const isOtherwise = firstByteMs !== null && this.#health.observeFirstByte(at, firstByteMs);
+    if (this.#health.isSound(at) && this.#backOffs.isClear(at) && this.#circuits.isClosed(at)) {
+      if (isOtherwise) this.#refresh(slot);
+      return;
+    }
+    this.#health.ease(at);
+    const reason = this.#backOffs.reason(at);
+    for (const place of placesOf(slot, at, reason)) this.#backOffs.clear(place);
+    this.#circuits.close(at);
+    this.#refresh(slot);
+  }
+
+  /**
+   * An attempt went wrong by the account's own fault.
+   * @param backoff  What to leave it alone for; null for nothing.
+   * @param waitMs   As the upstream said; null when it did not.
+   */
+  failed(slot: number, lane: number, event: HealthEvent, backoff: Exclude<BackoffReason, 'quota'> | null, waitMs: number | null): void {
+    const nowMs = this.#clock.nowMs();
+    const at = slot * LANE_COUNT + lane;
+    this.#health.hit(at, event, nowMs);
+    this.#circuits.failed(at, this.#health.effective(at), nowMs);
+    const untilMs = waitMs === null ? null : nowMs + waitMs;
+    if (backoff !== null) for (const place of placesOf(slot, at, backoff)) this.#backOffs.failed(place, backoff, nowMs, untilMs);
+    this.#moving.add(slot);
+    this.#refresh(slot);
+  }
+
+  /** The account refused for its quota. @param waitMs  As the upstream said; null when it did not. */
+  block(slot: number, waitMs: number | null, isShort: boolean): void {
+    this.quota.block(slot, waitMs, isShort, this.#clock.wallClockMs());
+    this.#moving.add(slot);
+    this.#refresh(slot);
+  }
+
+  /** An answer or an event told of the account's quota. */
+  observe(slot: number, reading: QuotaReading): void {
+    this.quota.observe(slot, reading);
+    this.#moving.add(slot);
+    this.#refresh(slot);
+  }
+
+  /** Takes over what was stored of a quota. */
+  restore(slot: number, record: Parameters<QuotaWindows['restore']>[1]): void {
+    this.quota.restore(slot, record);
+    this.#moving.add(slot);
+    this.#refresh(slot);
+  }
+
+  /** Works out anew what changes with time: call it about once a second. */
+  settle(): void {
+    const nowMs = this.#clock.nowMs();
+    this.#settled++;
+    // Of very many quotas, those that are at ease take turns: all of them at once would hold up requests for some milliseconds.
+    const rounds = this.#moving.size > SETTLED_AT_ONCE ? 8 : 1;
+    for (const slot of this.#moving) {
+      if (slot % rounds !== this.#settled % rounds && this.#isCalm(slot)) continue;
+      for (let n = 0; n < LANE_COUNT; n++) this.#health.decay(slot * LANE_COUNT + n, nowMs);
+      this.#refresh(slot);
+      if (!this.quota.isMetered(slot) && this.#isCalm(slot)) this.#moving.delete(slot);
+    }
+  }
+
+  band(slot: number, lane: number): Band {
+    return BANDS[this.#band[slot * LANE_COUNT + lane]!]!;
+  }
+
+  /** Points of health with those of a slow first byte; 0 is sound. */
+  health(slot: number, lane: number): number {
+    return this.#rank[slot * LANE_COUNT + lane]!;
+  }
+
+  /** Why the account is left alone on a lane; null when it is not, or for another reason than a failure. */
+  backoffReason(slot: number, lane: number): BackoffReason | null {
+    return this.standing(slot, lane) === 'backing_off' ? this.#backOffs.reason(slot * LANE_COUNT + lane) : null;
+  }
+
+  /**
+   * Milliseconds until an account that is deferred or out of quota may be chosen again, as far as is known; 0 when it may, below 0 when that
+   * is due. Whole numbers that differ between deferred accounts as their places in the order do.
+   */
+  backInMs(slot: number, lane: number): number {
+    const tier = this.tier(slot, lane);
+    if (tier === DEFERRED) return this.#backAtMs(slot * LANE_COUNT + lane) - Math.floor(this.#clock.nowMs());
+    if (tier <= CLOSED) return 0;
+    const wallMs = this.#clock.wallClockMs();
+    const until = this.quota.blockedUntilMs(slot, wallMs) || (this.quota.nextResetMs(slot, wallMs) ?? 0);
+    return Math.max(0, Math.ceil(until - wallMs));
+  }
+
+  /** What the place of an account was worked out from. The same object at each call. */
+  placeFigures(slot: number, lane: number): PlaceFigures {
+    const at = slot * LANE_COUNT + lane;
+    const place = this.#place;
+    place.priority = this.#priority[slot]!;
+    place.band = this.#band[at]!;
+    place.bucket = this.#bucket[at]!;
+    place.remembered = this.#remembered[at]!;
+    place.health = this.#rank[at]!;
+    place.latency = this.#health.latency(at);
+    place.used = this.#used[at]!;
+    place.resetAtS = this.#resetAtS[at]!;
+    return place;
+  }
+
+  #backAtMs(at: number): number {
+    return Math.ceil(Math.max(this.#backOffs.untilMs(at), this.#circuits.backAtMs(at)));
+  }
+
+  #isCalm(slot: number): boolean {
+    for (let n = 0; n < LANE_COUNT; n++) {
+      const at = slot * LANE_COUNT + n;
+      if (!this.#health.isSound(at) || TIER_OF[this.#standing[at]!]! >= DEFERRED || !this.#circuits.isClosed(at)) return false;
+    }
+    return true;
+  }
+
+  /** Works out the standing and the order of an account on every lane. */
+  #refresh(slot: number): void {
+    const nowMs = this.#clock.nowMs();
+    const isMetered = this.quota.isMetered(slot);
+    const wallMs = isMetered ? this.#clock.wallClockMs() : 0;
+    const isBlocked = isMetered && this.quota.blockedUntilMs(slot, wallMs) !== 0;
+    if (isMetered) this.#measure(slot, wallMs);
+    let changed = false;
+    for (let lane = 0; lane < LANE_COUNT; lane++) {
+      const at = slot * LANE_COUNT + lane;
+      const rank = this.#health.rank(at);
+      const standing = STANDING_PLACE[this.#standingNow(slot, at, isBlocked, nowMs)];
+      const tier = TIER_OF[standing]!;
+      const rankBefore = this.#rank[at]!;
+      this.#rank[at] = rank;
+      const within = tier === DEFERRED ? Math.min(this.#backAtMs(at), LATEST) : tier >= CLOSED ? 0 : this.#strategy.place(this.placeFigures(slot, lane));
+      const order = tier * TIER_UNIT + within;
+      if (order !== this.#order[at] || rank !== rankBefore) changed = true;
+      this.#order[at] = order;
+      const before = this.#standing[at]!;
+      this.#standing[at] = standing;
+      if (this.#index !== null && before !== standing) this.#index.stood(slot, lane, before, standing);
+    }
+    if (changed && this.#index !== null) this.#index.moved(slot);
+  }
+
+  /** Takes down what is known of a quota now; lanes of one family see the same. */
+  #measure(slot: number, wallMs: number): void {
+    const { quota } = this;
+    const remembered = quota.isRemembered(slot, wallMs) ? 1 : 0;
+    const used = Math.round((100 - quota.leastLeft(slot, wallMs)) * 10);
+    const resetAtS = Math.ceil((quota.nextResetMs(slot, wallMs) ?? 0) / 1_000);
+    for (let lane = 0; lane < LANE_COUNT; lane++) {
+      const at = slot * LANE_COUNT + lane;
+      // Even lanes are worked out, and odd ones are the other of their pair.
+      const isFirst = lane % 2 === 0;
+      this.#band[at] = isFirst ? BANDS.indexOf(quota.band(slot, familyOf(lane), wallMs)) : this.#band[at - 1]!;
+      this.#bucket[at] = isFirst ? pressureBucket(quota.pressure(slot, familyOf(lane), wallMs), this.#bucket[at]!) : this.#bucket[at - 1]!;
+      this.#remembered[at] = remembered;
+      this.#used[at] = used;
+      this.#resetAtS[at] = resetAtS;
+    }
+  }
+
+  #standingNow(slot: number, at: number, isBlocked: boolean, nowMs: number): Standing {
+    if (isBlocked) return 'quota_blocked';
+    if (this.#band[at] === EXHAUSTED) return 'exhausted';
+    if (this.#reserve[slot] !== 0 && this.#used[at]! >= 1_000 - 10 * this.#reserve[slot]!) return 'reserve';
+    const running = this.#inFlight[slot]!;
+    if (running >= this.#hard[slot]!) return 'hard_full';
+    if (this.#backOffs.untilMs(at) > nowMs) return 'backing_off';
+    if (this.#circuits.backAtMs(at) > nowMs) return 'circuit_open';
+    return running >= this.#soft[slot]! ? 'soft_full' : 'ready';
+  }
+
+  #grow(slots: number): void {
+    const places = slots * LANE_COUNT;
+    const first = this.#soft.length;
+    this.#inFlight = grown(this.#inFlight, slots);
+    this.#lastChosen = grown(this.#lastChosen, slots);
+    this.#priority = grown(this.#priority, slots);
+    this.#soft = grown(this.#soft, slots).fill(Infinity, first);
+    this.#hard = grown(this.#hard, slots).fill(Infinity, first);
+    this.#reserve = grown(this.#reserve, slots);
+    this.#standing = grown(this.#standing, places);
+    this.#order = grown(this.#order, places);
+    this.#rank = grown(this.#rank, places);
+    this.#band = grown(this.#band, places);
+    this.#bucket = grown(this.#bucket, places);
+    this.#remembered = grown(this.#remembered, places);
+    this.#used = grown(this.#used, places);
+    this.#resetAtS = grown(this.#resetAtS, places);
+    this.#health.grow(places);
+    this.#circuits.grow(places);
+    this.#backOffs.grow(places);
+  }
+}
+
+/** Where a back-off for this reason holds: a credential is the same on every lane. */
+function placesOf(slot: number, at: number, reason: BackoffReason | null): readonly number[] {
+  if (reason !== 'auth' && reason !== 'forbidden') return [at];
+  return Array.from({ length: LANE_COUNT }, (_, lane) => slot * LANE_COUNT + lane);
 }

@@ -7,12 +7,15 @@ import { draftOf } from '../accounts/account-draft.ts';
 import type { AccountRegistry } from '../accounts/account-registry.ts';
 import type { Bindings } from '../bindings/bindings.ts';
 import type { KindLimits } from '../bindings/kinds.ts';
+import { LANE_COUNT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
-import { findRequest, listRequests } from '../store/requests.ts';
+import { findDecision, findRequest, listRequests } from '../store/requests.ts';
 import { addAccount, removeAccount, showAccounts, testAccount } from '../use/accounts.ts';
 import type { AccountView } from '../use/accounts.ts';
 import type { Control } from '../use/control.ts';
-import { createKey, endKey, showKeys } from '../use/keys.ts';
+import { explainChoice, replayDecision } from '../use/explain.ts';
+import { createKey, endKey, findKey, showKeys } from '../use/keys.ts';
+import { quotaView } from '../use/quota.ts';
 import { forgetSessionBindings, showSessionBindings } from '../use/session-bindings.ts';
 import type { SoughtId } from '../use/session-bindings.ts';
 
@@ -25,6 +28,7 @@ export interface AdminApiParts {
   readonly bindings: Pick<Bindings, 'take'>;
   /** Of bindings. */
   readonly limits: KindLimits;
+  readonly wallClockMs: () => number;
 }
 
 /** The gateway's part of our own API. Who may call it is decided before it is reached. */
@@ -51,6 +55,10 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
     const test = await testAccount(control, c.req.valid('param').id, nowMs, parts.registry.snapshot);
     return c.json({ account: plain(test.account), models: [...test.models], duration_ms: test.duration_ms }, 200);
   });
+  api.openapi(GATEWAY_API.listQuota, (c) => {
+    const { registry, live, wallClockMs } = parts;
+    return c.json({ data: registry.snapshot.accounts.map((account) => plain(quotaView(account, live.quota, account.slot, wallClockMs()))) }, 200);
+  });
   api.openapi(GATEWAY_API.listKeys, async (c) => c.json({ data: (await showKeys(control)).map(plain) }, 200));
   api.openapi(GATEWAY_API.createKey, async (c) => {
     const { name, models, accounts } = c.req.valid('json');
@@ -59,6 +67,15 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
   api.openapi(GATEWAY_API.revokeKey, async (c) => c.json(plain(await endKey(control, c.req.valid('param').id)), 200));
   // Rows of the log are typed as their JSON says them, with times as text.
   api.openapi(GATEWAY_API.getDecision, async (c) => c.json((await findRequest(pool, c.req.valid('param').id)) as unknown as GatewayAnswer<'getDecision'>, 200));
+  api.openapi(GATEWAY_API.replayDecision, async (c) => {
+    const decision = await findDecision(pool, c.req.valid('param').id);
+    return c.json({ data: decision === null ? [] : plain(replayDecision(decision, c.req.valid('json'))) }, 200);
+  });
+  api.openapi(GATEWAY_API.explainChoice, async (c) => {
+    const { model = null, lane, key } = c.req.valid('json');
+    const asking = key === undefined ? null : await findKey(control, key);
+    return c.json(plain(explainChoice(parts.registry.snapshot, parts.live, { model, lane, key: asking })) as GatewayAnswer<'explainChoice'>, 200);
+  });
   api.openapi(GATEWAY_API.listRequests, async (c) => {
     const { limit, after } = c.req.valid('query');
     const { rows, hasMore } = await listRequests(pool, { limit, after: after ?? null });
@@ -87,16 +104,22 @@ function plain<T>(value: T): Plain<T> {
   return value as Plain<T>;
 }
 
-function withState(account: AccountView, { registry, live, nowMs }: AdminApiParts) {
+function withState(account: AccountView, { registry, live, wallClockMs }: AdminApiParts) {
   const loaded = registry.snapshot.byId.get(account.id);
-  if (loaded === undefined) return { ...plain(account), state: 'left_out' as const, backoff_reason: null, backoff_ms: 0, in_flight: 0 };
-  const backoffMs = Math.max(0, Math.round(live.backoffUntil(loaded.slot) - nowMs()));
-  const state = loaded.models.length === 0 ? ('no_models' as const) : backoffMs > 0 ? ('backing_off' as const) : ('ready' as const);
+  if (loaded === undefined) return { ...plain(account), state: 'left_out' as const, backoff_reason: null, backoff_ms: 0, in_flight: 0, health: 0, quota: null };
+  const { slot } = loaded;
+  let worst = 0;
+  for (let lane = 1; lane < LANE_COUNT; lane++) {
+    const tiers = live.tier(slot, lane) - live.tier(slot, worst);
+    if (tiers > 0 || (tiers === 0 && live.backInMs(slot, lane) > live.backInMs(slot, worst))) worst = lane;
+  }
   return {
     ...plain(account),
-    state,
-    backoff_reason: backoffMs > 0 ? live.backoffReason(loaded.slot) : null,
-    backoff_ms: backoffMs,
-    in_flight: live.inFlight(loaded.slot),
+    state: loaded.models.length === 0 ? ('no_models' as const) : live.standing(slot, worst),
+    backoff_reason: live.backoffReason(slot, worst),
+    backoff_ms: Math.max(0, live.backInMs(slot, worst)),
+    in_flight: live.inFlight(slot),
+    health: live.health(slot, worst),
+    quota: plain(quotaView(account, live.quota, slot, wallClockMs())),
   };
 }

@@ -97,7 +97,16 @@ beforeAll(async () => {
     relayAnswer(
       last,
       { account, answer: { status: 200, headers: plan.headers, body: plan.body }, collected: null },
-      { bindings, turnStates: new TurnStates(), mayLeave: () => false, nowMs: () => 0, showAccount: true, onBound: () => {}, onBroken: () => {} },
+      {
+        bindings,
+        turnStates: new TurnStates(),
+        mayLeave: () => false,
+        nowMs: () => 0,
+        showAccount: true,
+        onBound: () => {},
+        onBroken: () => {},
+        onQuota: () => {},
+      },
     );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

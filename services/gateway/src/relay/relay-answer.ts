@@ -8,6 +8,7 @@ import type { RecorderParts } from '../bindings/record-answer.ts';
 import type { Account } from '../choice/account.ts';
 import type { Exchange } from '../exchange.ts';
 import { SseWatcher } from './sse-watcher.ts';
+import type { SseListener } from './sse-watcher.ts';
 import { UnaryWatcher } from './unary-watcher.ts';
 
 export interface RelayParts extends RecorderParts {
@@ -15,7 +16,9 @@ export interface RelayParts extends RecorderParts {
   readonly showAccount: boolean;
   readonly onBound: (result: BindResult) => void;
   /** An answer broke off after it had begun. */
-  readonly onBroken: (exchange: Pick<Exchange, 'decision'>, account: Account, failure: UpstreamFailure) => void;
+  readonly onBroken: (exchange: Pick<Exchange, 'decision' | 'match'>, account: Account, failure: UpstreamFailure) => void;
+  /** A stream told of its account's quota. */
+  readonly onQuota: (account: Account, json: string) => void;
 }
 
 /**
@@ -28,7 +31,7 @@ export function relayAnswer(exchange: Exchange, committed: Committed, parts: Rel
   if (exchange.openAt !== -1) new Relay(exchange, committed, parts).begin();
 }
 
-class Relay implements BodySink {
+class Relay implements BodySink, SseListener {
   readonly #exchange: Exchange;
   readonly #committed: Committed;
   readonly #parts: RelayParts;
@@ -57,7 +60,7 @@ class Relay implements BodySink {
     const binds = watch === 'responses' && answer.status >= 200 && answer.status < 300;
     this.#recorder = binds ? new AnswerRecorder(exchange, account, answer.headers, parts) : null;
     this.#watcher = single(answer.headers, 'content-type')?.startsWith('text/event-stream')
-      ? new SseWatcher(watch, watch === 'responses')
+      ? new SseWatcher(watch, watch === 'responses', watch === 'responses' ? this : null)
       : new UnaryWatcher(watch);
     this.#body = collected === null ? answer.body : collected.rest;
     exchange.account = account;
@@ -116,6 +119,10 @@ class Relay implements BodySink {
     this.#exchange.call = null;
     this.#parts.onBroken(this.#exchange, this.#committed.account, failure);
     if (this.#held === null) this.#breakOff();
+  }
+
+  sawQuota(json: string): void {
+    this.#parts.onQuota(this.#committed.account, json);
   }
 
   #note(recorder: AnswerRecorder): void {

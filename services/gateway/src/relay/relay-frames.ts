@@ -30,6 +30,8 @@ export interface TurnLine {
 }
 
 const USAGE_BYTES = 4_096;
+const QUOTA_EVENT = 'codex.rate_limits';
+const QUOTA_BYTES = 16_384;
 
 /**
  * Passes the frames of a committed turn to the client: each as it came, in order, as fast as the client takes them. Nothing is added and no
@@ -89,6 +91,8 @@ export class FrameRelay implements FrameSink {
     } else if (type === 'response.created') {
       const id = this.#recorder.hasNoted ? null : responseIdIn(data);
       if (id !== null) this.#recorder.note(id);
+    } else if (type === QUOTA_EVENT && data.length <= QUOTA_BYTES) {
+      this.#parts.onQuota(this.#account, data.toString());
     } else if (type === ITEM_DONE && data.length <= ITEM_BYTES) this.#items.look(data);
   }
 

@@ -148,3 +148,38 @@ test('calls, a compaction and the last encrypted item of a stream are found in a
     { numRuns: 2_000 },
   );
 });
+
+test('the data of every event that tells of a quota is handed over whole, in any chunking, and nothing else is', () => {
+  const told = { type: 'codex.rate_limits', plan_type: 'plus', rate_limits: { primary: { used_percent: 55, window_minutes: 300, reset_at: 1_893_456_000 } } };
+  fc.assert(
+    fc.property(
+      fc.constantFrom('\n', '\r\n', '\r'),
+      fc.boolean(),
+      fc.array(fc.oneof(nasty, fc.constant(null)), { maxLength: 5 }),
+      fc.array(fc.nat(2_000), { maxLength: 12 }),
+      fc.boolean(),
+      (newline, named, deltas, cuts, bytewise) => {
+        const event = (body: { readonly type: string }): string =>
+          `${named ? `event: ${body.type}${newline}` : ''}data: ${JSON.stringify(body)}${newline}${newline}`;
+        const text = Buffer.from(
+          deltas.map((delta) => event(delta === null ? told : ({ type: 'response.output_text.delta', delta } as { readonly type: string }))).join('') +
+            event({ type: 'response.completed' }),
+        );
+        const seen: string[] = [];
+        const watcher = new SseWatcher('responses', false, { sawQuota: (json) => void seen.push(json) });
+        const edges = [...new Set([0, ...(bytewise ? text.keys() : cuts.filter((cut) => cut < text.length)), text.length])].sort((a, b) => a - b);
+        for (let i = 1; i < edges.length; i++) watcher.push(Buffer.from(text.subarray(edges[i - 1], edges[i])));
+        expect(seen.map((json) => JSON.parse(json) as unknown)).toEqual(deltas.filter((delta) => delta === null).map(() => told));
+      },
+    ),
+  );
+});
+
+test('an event that tells of a quota and does not end is cut off, and the stream goes on', () => {
+  const seen: string[] = [];
+  const watcher = new SseWatcher('responses', false, { sawQuota: (json) => void seen.push(json) });
+  watcher.push(Buffer.from('data: {"type":"codex.rate_limits","x":"'));
+  for (let i = 0; i < 40; i++) watcher.push(Buffer.alloc(1_024, 0x61));
+  expect(watcher.push(Buffer.from('"}\n\ndata: {"type":"response.completed"}\n\n'))).toBe(4);
+  expect(seen.map((json) => json.length)).toEqual([16_384 - 6]);
+});

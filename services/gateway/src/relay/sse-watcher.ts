@@ -10,6 +10,7 @@ const LINE_START = 0;
 const IN_HEAD = 1; // within the first HEAD bytes of a line, which say what it is
 const REST = 2; // the rest of the line is not looked at
 const AFTER_CR = 3; // a CR ended the line; an LF now belongs to it
+const IN_QUOTA = 4; // a line that tells of a quota, which is kept to its end
 
 /** Enough to tell `data: {"type":"response.incomplete"` and every other line of interest from the rest. */
 const HEAD = 48;
@@ -17,8 +18,15 @@ const CR = 0x0d;
 const LF = 0x0a;
 const ID_NEAR = 2_048;
 const FIRST_EVENT_MAX = 1_048_576;
+const QUOTA_EVENT_MAX = 16_384;
 
 export type WatchKind = 'responses' | 'chat' | 'none';
+
+/** Who is told what was seen on the way. */
+export interface SseListener {
+  /** @param json  The data of a `codex.rate_limits` event, as it came. */
+  sawQuota(json: string): void;
+}
 
 /**
  * Looks on while the bytes of an SSE stream pass and never changes one. It finds where the terminal event begins (so that its
@@ -32,6 +40,8 @@ export class SseWatcher {
   #head = '';
   #terminal = false;
   readonly #tail: Tail;
+  readonly #listener: SseListener | null;
+  #quota = '';
   #first: Buffer[] | null;
   #firstLength = 0;
   #responseId: string | null = null;
@@ -41,8 +51,9 @@ export class SseWatcher {
   #items: ItemFacts | null = null; // null before the first
 
   /** @param wantsId  Whether the response id is to be found in the first event. */
-  constructor(kind: WatchKind, wantsId: boolean) {
+  constructor(kind: WatchKind, wantsId: boolean, listener: SseListener | null = null) {
     this.#kind = kind;
+    this.#listener = listener;
     this.#first = wantsId ? [] : null;
     this.#tail = new Tail(kind === 'chat' ? 1_024 : 4_096);
   }
@@ -104,12 +115,13 @@ export class SseWatcher {
           }
           if (i + HEAD <= length) {
             // The head lies whole in this chunk, as it nearly always does: one slice, and only when the cheap look says so.
+            this.#state = REST;
             if (this.#mayMatter(chunk, i)) {
               const head = chunk.toString('latin1', i, i + HEAD);
               if (this.#isTerminal(head)) return lineAt;
-              this.#beginItem(head);
+              if (this.#tellsQuota(head)) this.#state = IN_QUOTA;
+              else this.#beginItem(head);
             }
-            this.#state = REST;
             break;
           }
           this.#head = '';
@@ -120,13 +132,29 @@ export class SseWatcher {
           const c = chunk[i]!;
           if (c === LF || c === CR || this.#head.length === HEAD) {
             if (this.#isTerminal(this.#head)) return lineAt;
-            this.#beginItem(this.#head);
-            if (this.#item !== null) this.#keepItem(Buffer.from(this.#head, 'latin1'));
             this.#state = REST;
+            if (this.#tellsQuota(this.#head)) {
+              this.#quota = this.#head;
+              this.#state = IN_QUOTA;
+            } else {
+              this.#beginItem(this.#head);
+              if (this.#item !== null) this.#keepItem(Buffer.from(this.#head, 'latin1'));
+            }
             break;
           }
           this.#head += String.fromCharCode(c);
           i++;
+          break;
+        }
+        case IN_QUOTA: {
+          const end = lineEnd(chunk, i);
+          this.#quota += chunk.toString('latin1', i, Math.min(end, i + QUOTA_EVENT_MAX - this.#quota.length));
+          i = end;
+          if (end < length || this.#quota.length >= QUOTA_EVENT_MAX) {
+            this.#listener!.sawQuota(this.#quota.slice(this.#quota.indexOf('{')));
+            this.#quota = '';
+            this.#state = REST;
+          }
           break;
         }
         case REST: {
@@ -151,6 +179,11 @@ export class SseWatcher {
     if (chunk[at] === 0x64) return true;
     const c = chunk[at + 16];
     return c === 0x63 || c === 0x66 || c === 0x69 || (c === 0x6f && chunk[at + 23] === 0x69) || chunk[at + 6] !== 0x20;
+  }
+
+  /** Whether the line that begins so is the data of an event that tells of a quota. One look at a letter that says no for all others. */
+  #tellsQuota(head: string): boolean {
+    return this.#listener !== null && (head.charCodeAt(15) === 0x63 || head.charCodeAt(14) === 0x63) && QUOTA_DATA.test(head);
   }
 
   #isTerminal(head: string): boolean {
@@ -200,6 +233,7 @@ export class SseWatcher {
 }
 
 const RESPONSES_END = /^(?:event: ?response\.(?:completed|failed|incomplete)(?![a-z_.])|data: ?\{"type": ?"response\.(?:completed|failed|incomplete)")/;
+const QUOTA_DATA = /^data: ?\{"type":"codex\.rate_limits"/;
 const CHAT_END = /^data: ?\[DONE\]/;
 const RESPONSE_ID = new RegExp(`"response": ?\\{ ?"id": ?${PLAIN_ID}`);
 

@@ -2,8 +2,11 @@ import type { UpstreamFailureReason } from '@switchyard/contracts';
 import type { PolicyName } from '../attempt/policy.ts';
 import { wholeAffinity } from '../bindings/record-affinity.ts';
 import type { RecordedAffinity } from '../bindings/record-affinity.ts';
-import type { SkipReason } from '../choice/choose-account.ts';
-import type { BackoffReason } from '../choice/live-figures.ts';
+import type { BackoffReason } from '../choice/back-offs.ts';
+import { bandOf, readFigures } from '../choice/candidate-figures.ts';
+import type { CandidateFigures, StoredFigures } from '../choice/candidate-figures.ts';
+import type { Skips } from '../choice/choose-account.ts';
+import type { StrategyName } from '../choice/strategies.ts';
 
 /**
  * Why this account: by the table of choice; as the owner of the conversation, for the first time or again; because the conversation should
@@ -21,11 +24,13 @@ export interface AttemptRecord {
   readonly chosen_by: ChosenBy;
   /** How many accounts serve the model, and why some of them were passed over. */
   readonly candidates: number;
-  readonly skipped?: Readonly<Partial<Record<SkipReason, number>>> | undefined;
-  /** Every candidate was backing off; this one is back soonest. */
+  readonly skipped?: Skips | undefined;
+  /** Every candidate that had quota was left alone for a while; this one is back soonest. */
   readonly least_bad?: true | undefined;
   /** Attempts that the account had in progress when it was chosen. */
   readonly in_flight: number;
+  /** What the candidates looked like, best first: all of up to 16, else the eight best. Left out when there was only one. */
+  readonly figures?: readonly StoredFigures[] | undefined;
   /** Milliseconds after the start of the request. */
   readonly started_ms: number;
   /** Milliseconds that were waited before it, on top of what came before. */
@@ -47,6 +52,8 @@ export interface AttemptRecord {
 export interface DecisionRecord {
   /** Version of the account table that the choice was made from. */
   readonly snapshot: number;
+  /** Left out for `balance`. */
+  readonly strategy?: StrategyName | undefined;
   readonly attempts: AttemptRecord[];
   /** Left out when it continued nothing that was known. Put in where the row is made. */
   readonly affinity?: RecordedAffinity | undefined;
@@ -54,13 +61,13 @@ export interface DecisionRecord {
   stopped_by?: 'budget' | 'retry_budget' | undefined;
 }
 
-/** An attempt with every field, as the API shows it. */
-export function wholeAttempt(attempt: AttemptRecord): object {
+function wholeAttempt(attempt: AttemptRecord): object {
   return {
     ...attempt,
     skipped: attempt.skipped ?? {},
     least_bad: attempt.least_bad ?? false,
     waited_ms: attempt.waited_ms ?? 0,
+    figures: (attempt.figures ?? []).map((stored) => shownFigures(readFigures(stored))),
     status: attempt.status ?? null,
     failure: attempt.failure ?? null,
     failure_detail: attempt.failure_detail ?? null,
@@ -70,7 +77,48 @@ export function wholeAttempt(attempt: AttemptRecord): object {
   };
 }
 
-/** What a request continued, as the API shows it. */
-export function wholeContinuation({ affinity }: DecisionRecord): object | null {
-  return affinity === undefined ? null : wholeAffinity(affinity);
+/** A decision with every field, as the API shows it. */
+export function wholeDecision({ snapshot, strategy, attempts, affinity, stopped_by }: DecisionRecord): object {
+  return {
+    snapshot,
+    strategy: strategy ?? 'balance',
+    affinity: affinity === undefined ? null : wholeAffinity(affinity),
+    attempts: attempts.map(wholeAttempt),
+    stopped_by: stopped_by ?? null,
+  };
+}
+
+/** Figures of a candidate with names and units that people and scripts read. */
+export interface ShownFigures {
+  readonly account: string;
+  readonly standing: string;
+  readonly back_in_ms: number;
+  readonly priority: number;
+  readonly band: string;
+  readonly pressure: number;
+  readonly remembered: boolean;
+  readonly in_flight: number;
+  readonly health: number;
+  readonly latency: number;
+  readonly used_percent: number;
+  readonly reset_at: string | null;
+  readonly last_chosen: number;
+}
+
+export function shownFigures(figures: CandidateFigures): ShownFigures {
+  return {
+    account: figures.account,
+    standing: figures.standing,
+    back_in_ms: figures.back_in_ms,
+    priority: figures.priority,
+    band: bandOf(figures),
+    pressure: figures.bucket,
+    remembered: figures.remembered === 1,
+    in_flight: figures.in_flight,
+    health: figures.health,
+    latency: figures.latency,
+    used_percent: figures.used / 10,
+    reset_at: figures.reset_at_s === 0 ? null : new Date(figures.reset_at_s * 1_000).toISOString(),
+    last_chosen: figures.last_chosen,
+  };
 }

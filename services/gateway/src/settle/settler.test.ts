@@ -18,7 +18,7 @@ function open() {
   const log = recordingLogger();
   const settler = new Settler({
     gate: { leave: ({ id }) => void left.push(id) },
-    live: new LiveFigures(),
+    live: new LiveFigures({ nowMs: () => 0, wallClockMs: () => 0 }),
     memory: new BodyMemory(1_000),
     journal: { opened: () => {}, ended: ({ id }) => void ended.push(id) },
     metrics: openGatewayMetrics(registry),

@@ -35,6 +35,9 @@ export type NewAccount = Pick<
   | 'header_names'
   | 'sealed_headers'
   | 'websocket'
+  | 'max_in_flight'
+  | 'soft_in_flight'
+  | 'reserve_percent'
 >;
 
 /** @throws SwitchyardError `name_taken` */
@@ -69,6 +72,9 @@ export async function upsertDeclaredAccount(db: Kysely<DB>, account: Omit<NewAcc
           project: rest.project,
           header_names: rest.header_names,
           websocket: rest.websocket,
+          max_in_flight: rest.max_in_flight,
+          soft_in_flight: rest.soft_in_flight,
+          reserve_percent: rest.reserve_percent,
           updated_at: sql`now()`,
         })
         .where('gateway.account.source', '=', rest.source),

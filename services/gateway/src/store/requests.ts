@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { SwitchyardError, isId } from '@switchyard/contracts';
-import { wholeAttempt, wholeContinuation } from '../settle/decision.ts';
+import { wholeDecision } from '../settle/decision.ts';
 import type { DecisionRecord } from '../settle/decision.ts';
 
 /** The time that an id carries (UUIDv7), so that only the partitions of that day are searched. */
@@ -25,30 +25,32 @@ const FIELDS = `id, started_at, ended_at, key_id, account_id, surface, lane, mod
  * @throws SwitchyardError `not_found`
  */
 export async function findRequest(pool: Pool, id: string): Promise<LoggedRequest> {
+  const { decision, ...row } = await findRow(pool, id);
+  return { ...row, decision: decision === null ? null : wholeDecision(decision) };
+}
+
+/**
+ * The decision of one request as it was recorded; null when it ended before an account was looked for.
+ * @throws SwitchyardError `not_found`
+ */
+export async function findDecision(pool: Pool, id: string): Promise<DecisionRecord | null> {
+  return (await findRow(pool, id)).decision;
+}
+
+async function findRow(pool: Pool, id: string): Promise<LoggedRequest & { readonly decision: DecisionRecord | null }> {
   if (isId('request', id)) {
     const madeMs = idTimeMs(id);
-    const { rows } = await pool.query<LoggedRequest>(`select ${FIELDS}, decision from gateway.request where id = $1 and started_at between $2 and $3`, [
-      id,
-      new Date(madeMs - 1_000),
-      new Date(madeMs + 1_000),
-    ]);
-    if (rows[0] !== undefined) return { ...rows[0], decision: wholeDecision(rows[0]['decision'] as DecisionRecord | null) };
+    const { rows } = await pool.query<LoggedRequest & { decision: DecisionRecord | null }>(
+      `select ${FIELDS}, decision from gateway.request where id = $1 and started_at between $2 and $3`,
+      [id, new Date(madeMs - 1_000), new Date(madeMs + 1_000)],
+    );
+    const [row] = rows;
+    if (row !== undefined) return row;
   }
   throw new SwitchyardError(
     'not_found',
     `There is no request with the id "${id}" in the log. It may be older than \`requests.keep_days\`, or not written yet: that takes a few milliseconds.`,
   );
-}
-
-function wholeDecision(decision: DecisionRecord | null): object | null {
-  return decision === null
-    ? null
-    : {
-        ...decision,
-        affinity: wholeContinuation(decision),
-        stopped_by: decision.stopped_by ?? null,
-        attempts: decision.attempts.map(wholeAttempt),
-      };
 }
 
 export interface RequestPage {

@@ -19,6 +19,9 @@ export interface DB {
     header_names: Generated<string[]>;
     sealed_headers: Buffer | null;
     websocket: Generated<boolean>;
+    max_in_flight: number | null;
+    soft_in_flight: number | null;
+    reserve_percent: Generated<number>;
   };
   'gateway.binding': {
     digest: Buffer;
@@ -41,6 +44,13 @@ export interface DB {
     accounts: string[] | null;
     created_at: Generated<Date>;
     revoked_at: Date | null;
+  };
+  'gateway.quota': {
+    account_id: string;
+    reading: ColumnType<unknown, string | null, string | null>;
+    seen_at: Date;
+    blocked_until: Date | null;
+    blocked_at: Date | null;
   };
   'gateway.request': {
     id: string;

@@ -27,6 +27,10 @@ export interface AccountView {
   readonly header_names: readonly string[];
   readonly has_credential: boolean;
   readonly websocket: boolean;
+  /** Null: no limit. */
+  readonly max_in_flight: number | null;
+  readonly soft_in_flight: number | null;
+  readonly reserve_percent: number;
   readonly created_at: string;
 }
 
@@ -54,6 +58,9 @@ export async function addAccount(control: Control, draft: AccountDraft): Promise
       organization: draft.organization,
       project: draft.project,
       websocket: draft.websocket,
+      max_in_flight: draft.maxInFlight,
+      soft_in_flight: draft.softInFlight,
+      reserve_percent: draft.reservePercent,
       ...sealSecrets(control.vault, id, draft),
     });
     await announceChange(transaction);
@@ -80,6 +87,9 @@ export async function declareAccount(control: Control, draft: AccountDraft, sour
     organization: draft.organization,
     project: draft.project,
     websocket: draft.websocket,
+    max_in_flight: draft.maxInFlight,
+    soft_in_flight: draft.softInFlight,
+    reserve_percent: draft.reservePercent,
     // Secrets come anew from the file at each start; the row keeps none.
     credential: null,
     header_names: Object.keys(draft.headers),
@@ -90,7 +100,7 @@ export async function declareAccount(control: Control, draft: AccountDraft, sour
 /** Asks an upstream for the models of an account that is being made. @throws SwitchyardError `account_refused`, also when we close meanwhile */
 export async function askModels(
   { connectTimeoutMs, closing }: Pick<Control, 'connectTimeoutMs' | 'closing'>,
-  draft: Omit<AccountDraft, 'name' | 'models' | 'priority' | 'websocket'>,
+  draft: Omit<AccountDraft, 'name' | 'models' | 'priority' | 'websocket' | 'maxInFlight' | 'softInFlight' | 'reservePercent'>,
 ): Promise<string[]> {
   const upstream = new HttpUpstream({ origin: new URL(draft.baseUrl).origin, connectTimeoutMs });
   const close = (): Promise<void> => upstream.close();
@@ -186,6 +196,9 @@ function view(row: AccountRow): AccountView {
     header_names: row.header_names,
     has_credential: row.credential !== null,
     websocket: row.websocket,
+    max_in_flight: row.max_in_flight,
+    soft_in_flight: row.soft_in_flight,
+    reserve_percent: row.reserve_percent,
     created_at: row.created_at.toISOString(),
   };
 }

@@ -56,6 +56,13 @@ export async function showKeys(control: Pick<Control, 'db'>): Promise<KeyView[]>
   return (await listKeys(control.db, 'all')).map(view);
 }
 
+/** A key by its id. @throws SwitchyardError `not_found` */
+export async function findKey(control: Pick<Control, 'db'>, id: string): Promise<KeyView> {
+  const row = (await listKeys(control.db, 'all')).find((candidate) => candidate.id === id);
+  if (row === undefined) throw new SwitchyardError('not_found', `There is no key "${id}".`);
+  return view(row);
+}
+
 /**
  * Revokes a key, here before this returns and in other processes as soon as the database has told them (well under 1 s).
  * @throws SwitchyardError `not_found`

@@ -1,0 +1,130 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { QuotaWindows } from './quota-windows.ts';
+import type { QuotaReading } from './read-quota.ts';
+
+const AT = 1_800_000_000_000;
+const reading = (atMs: number, usedShort: number | null, usedWeekly: number | null = null, resetInS = 3_600): QuotaReading => ({
+  source: 'header',
+  atMs,
+  short: usedShort === null ? null : { usedPercent: usedShort, windowS: 18_000, resetAtS: atMs / 1_000 + resetInS },
+  weekly: usedWeekly === null ? null : { usedPercent: usedWeekly, windowS: 604_800, resetAtS: atMs / 1_000 + resetInS },
+  planType: null,
+});
+
+test('an account that never spoke of a quota is ready, without pressure, and not metered', () => {
+  const quota = new QuotaWindows();
+  expect([quota.isMetered(3), quota.band(3, 0, AT), quota.pressure(3, 0, AT), quota.blockedUntilMs(3, AT)]).toEqual([false, 'ready', 0, 0]);
+});
+
+test('one that speaks of windows and tells none is unknown, which is not blocked', () => {
+  const quota = new QuotaWindows();
+  quota.observe(0, reading(AT, null));
+  expect([quota.band(0, 0, AT), quota.blockedUntilMs(0, AT)]).toEqual(['unknown', 0]);
+});
+
+test('with one window known that one decides, and what is not told again stays', () => {
+  const quota = new QuotaWindows();
+  quota.observe(0, reading(AT, null, 92));
+  expect(quota.band(0, 0, AT)).toBe('critical');
+  quota.observe(0, reading(AT + 1_000, 1, null));
+  expect(quota.band(0, 0, AT + 1_000)).toBe('critical');
+});
+
+test('past its reset a window is full again', () => {
+  const quota = new QuotaWindows();
+  quota.observe(0, reading(AT, 100, null, 60));
+  expect([quota.band(0, 0, AT + 59_999), quota.band(0, 0, AT + 60_000), quota.leastLeft(0, AT + 60_000)]).toEqual(['exhausted', 'ready', 100]);
+});
+
+test('a reading is remembered after half an hour, and after a restart from the start', () => {
+  const quota = new QuotaWindows();
+  quota.observe(0, reading(AT, 10));
+  expect([quota.isRemembered(0, AT + 1_800_000), quota.isRemembered(0, AT + 1_800_001)]).toEqual([false, true]);
+  const later = new QuotaWindows();
+  later.restore(0, quota.takeChanges().get(0)!);
+  expect([later.isRemembered(0, AT), later.leastLeft(0, AT)]).toEqual([true, 90]);
+});
+
+test.each([
+  ['as long as the upstream said', 42_000, false, null, 42_000],
+  ['until the reset of the window that is used up', null, false, 100, 3_600_000],
+  ['300 s when nothing was said', null, false, 50, 300_000],
+  ['20 s when it is a limit by the minute', null, true, null, 20_000],
+] as const)('a block lasts %s', (_name, waitMs, isShort, used, lasts) => {
+  const quota = new QuotaWindows();
+  if (used !== null) quota.observe(0, reading(AT, used));
+  quota.block(0, waitMs, isShort, AT);
+  expect([quota.blockedUntilMs(0, AT), quota.blockedUntilMs(0, AT + lasts - 1) > 0, quota.blockedUntilMs(0, AT + lasts)]).toEqual([AT + lasts, true, 0]);
+});
+
+test('a block outlives one optimistic reading, and ends with a second 15 s later', () => {
+  const quota = new QuotaWindows();
+  quota.block(0, 600_000, false, AT);
+  const isBlocked = (atMs: number): boolean => quota.blockedUntilMs(0, atMs) > 0;
+  quota.observe(0, reading(AT - 1, 10)); // from before the block
+  quota.observe(0, reading(AT + 1_000, 10));
+  quota.observe(0, reading(AT + 15_999, 10));
+  expect(isBlocked(AT + 16_000)).toBe(true);
+  quota.observe(0, reading(AT + 16_000, 10));
+  expect(isBlocked(AT + 16_000)).toBe(false);
+});
+
+test('a reading without quota between the two begins anew', () => {
+  const quota = new QuotaWindows();
+  quota.block(0, 600_000, false, AT);
+  quota.observe(0, reading(AT + 1_000, 10));
+  quota.observe(0, reading(AT + 10_000, 100, null, 1));
+  quota.observe(0, reading(AT + 20_000, 10));
+  expect(quota.blockedUntilMs(0, AT + 20_000)).toBe(AT + 600_000);
+});
+
+test('the order in which readings arrive does not matter: the newest of each window counts', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.record({ at: fc.nat(1_000), used: fc.nat(100) }), { minLength: 1, maxLength: 8, selector: ({ at }) => at }), (readings) => {
+      const quota = new QuotaWindows();
+      for (const { at, used } of readings) quota.observe(0, reading(AT + at, used, used));
+      const newest = readings.reduce((a, b) => (b.at > a.at ? b : a));
+      expect(quota.leastLeft(0, AT + 1_001)).toBe(100 - newest.used);
+    }),
+  );
+});
+
+test('a block ends by its time or by the rule of two looks, whatever is heard in between', () => {
+  const heard = fc.record({ afterMs: fc.nat(40_000), used: fc.constantFrom(10, 99, 100) });
+  fc.assert(
+    fc.property(fc.array(heard, { maxLength: 12 }), (steps) => {
+      const quota = new QuotaWindows();
+      quota.block(0, 120_000, false, AT);
+      let nowMs = AT;
+      let hopeMs: number | null = null;
+      let lifted = false;
+      for (const { afterMs, used } of steps) {
+        nowMs += afterMs + 1;
+        quota.observe(0, reading(nowMs, used));
+        if (used === 100) hopeMs = null;
+        else if (hopeMs === null) hopeMs = nowMs;
+        else if (nowMs - hopeMs >= 15_000) lifted = true;
+        expect(quota.blockedUntilMs(0, nowMs) > 0).toBe(!lifted && nowMs < AT + 120_000);
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('what is written is what moved by a point, what is a minute newer, and every block', () => {
+  const quota = new QuotaWindows();
+  quota.observe(0, { ...reading(AT, 10), short: { usedPercent: 10, windowS: 18_000, resetAtS: AT / 1_000 + 600 } });
+  expect([...quota.takeChanges().keys()]).toEqual([0]);
+  quota.observe(0, { ...reading(AT + 1_000, 10), short: { usedPercent: 10.5, windowS: 18_000, resetAtS: AT / 1_000 + 600 } });
+  expect(quota.hasChanges).toBe(false);
+  quota.observe(0, { ...reading(AT + 2_000, 10), short: { usedPercent: 11, windowS: 18_000, resetAtS: AT / 1_000 + 600 } });
+  expect([...quota.takeChanges().keys()]).toEqual([0]);
+  quota.observe(0, { ...reading(AT + 62_000, 10), short: { usedPercent: 11, windowS: 18_000, resetAtS: AT / 1_000 + 600 } });
+  quota.block(1, null, false, AT);
+  const changes = quota.takeChanges();
+  expect([...changes.keys()]).toEqual([0, 1]);
+  expect(changes.get(1)).toEqual({ held: null, seenAtMs: AT, blockedUntilMs: AT + 300_000, blockedAtMs: AT });
+  quota.putBack(changes.keys());
+  expect([...quota.takeChanges().keys()]).toEqual([0, 1]);
+});

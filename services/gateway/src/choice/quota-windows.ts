@@ -1,0 +1,233 @@
+import { routeBand } from './bands.ts';
+import type { Band } from './bands.ts';
+import type { LaneFamily } from './lanes.ts';
+import { pressureOf } from './pressure.ts';
+import type { QuotaReading, WindowReading } from './read-quota.ts';
+
+/** A reading that is older, or that an earlier life left, still orders but comes after live ones. */
+const TOLERATED_MS = 1_800_000;
+/** Two observations that there is quota left end a block when they lie this far apart. */
+const SECOND_LOOK_MS = 15_000;
+/** A block for which nobody named an end. */
+const BLOCK_MS = 300_000;
+/** The same for a limit by the minute, which upstreams name `rate_limit_exceeded`. */
+const SHORT_BLOCK_MS = 20_000;
+/** A window that is used up and told neither length nor reset. */
+const UNTOLD_RESET_MS = 1_800_000;
+/** What is written behind: a move of a percent point, or what was heard a minute after the last. */
+const WRITTEN_POINTS = 1;
+const WRITTEN_MS = 60_000;
+
+/** One window as it is kept. */
+export interface QuotaWindow {
+  readonly usedPercent: number;
+  readonly windowS: number | null;
+  /** Wall clock, milliseconds. Past it the window is full again. */
+  readonly resetAtMs: number;
+}
+
+/** What is known of an account's quota; `null` windows are not known. */
+export interface HeldQuota {
+  readonly short: QuotaWindow | null;
+  readonly weekly: QuotaWindow | null;
+  readonly source: QuotaReading['source'];
+  readonly atMs: number;
+  readonly planType: string | null;
+}
+
+/** A quota as it is stored, for a restart. Times on the wall clock, milliseconds. */
+export interface QuotaRecord {
+  readonly held: HeldQuota | null;
+  readonly seenAtMs: number;
+  readonly blockedUntilMs: number | null;
+  readonly blockedAtMs: number | null;
+}
+
+interface Entry {
+  held: HeldQuota | null;
+  /** 0 without a block. */
+  blockedUntilMs: number;
+  blockedAtMs: number;
+  /** When the first observation after the block said that there is quota; 0 before it. */
+  hopeAtMs: number;
+  /** What was last given out to be written. */
+  written: HeldQuota | null;
+}
+
+/**
+ * The quota of accounts by slot: what upstreams say is left, and blocks. A block, which a refusal taught, outranks every reading until it
+ * ends or a second look says otherwise; between readings the newer counts. Accounts that never speak of a quota have no entry: unmetered.
+ * All times are on the wall clock, as resets are.
+ * @see product section 3
+ */
+export class QuotaWindows {
+  readonly #entries: (Entry | undefined)[] = [];
+  readonly #changed = new Set<number>();
+
+  /** Takes what an answer or an event told. */
+  observe(slot: number, reading: QuotaReading): void {
+    const entry = this.#entry(slot);
+    const before = entry.held;
+    if (before !== null && reading.atMs < before.atMs) return;
+    const held: HeldQuota = {
+      short: reading.short === null ? (before?.short ?? null) : windowOf(reading.short, reading.atMs),
+      weekly: reading.weekly === null ? (before?.weekly ?? null) : windowOf(reading.weekly, reading.atMs),
+      source: reading.source,
+      atMs: reading.atMs,
+      planType: reading.planType ?? before?.planType ?? null,
+    };
+    entry.held = held;
+    if (movedOn(entry.written, held)) this.#changed.add(slot);
+    if (entry.blockedUntilMs !== 0) this.#lookAgain(slot, entry, held, reading);
+  }
+
+  /**
+   * Blocks an account that refused for its quota.
+   * @param waitMs  As long as the upstream said; null when it did not: then until the reset of a window that is used up, or for a set time.
+   * @param isShort  The refusal was of a limit by the minute.
+   */
+  block(slot: number, waitMs: number | null, isShort: boolean, nowMs: number): void {
+    const entry = this.#entry(slot);
+    entry.blockedUntilMs = nowMs + (waitMs ?? resetOfEmpty(entry.held, nowMs) ?? (isShort ? SHORT_BLOCK_MS : BLOCK_MS));
+    entry.blockedAtMs = nowMs;
+    entry.hopeAtMs = 0;
+    this.#changed.add(slot);
+  }
+
+  /** Takes over what an earlier life left. */
+  restore(slot: number, { held, blockedUntilMs, blockedAtMs }: QuotaRecord): void {
+    const kept = held === null ? null : { ...held, source: 'stored' as const };
+    this.#entries[slot] = { held: kept, blockedUntilMs: blockedUntilMs ?? 0, blockedAtMs: blockedAtMs ?? 0, hopeAtMs: 0, written: kept };
+  }
+
+  /** Whether it is known that the account has a quota at all. */
+  isMetered(slot: number): boolean {
+    return this.#entries[slot] !== undefined;
+  }
+
+  held(slot: number): HeldQuota | null {
+    return this.#entries[slot]?.held ?? null;
+  }
+
+  /** Wall-clock end of a block; 0 when there is none now. */
+  blockedUntilMs(slot: number, nowMs: number): number {
+    const until = this.#entries[slot]?.blockedUntilMs ?? 0;
+    return until > nowMs ? until : 0;
+  }
+
+  band(slot: number, family: LaneFamily, nowMs: number): Band {
+    const held = this.#entries[slot]?.held;
+    // One that is only known by a block says nothing of windows.
+    if (held === undefined || held === null) return 'ready';
+    return routeBand(leftOf(held.weekly, nowMs), leftOf(held.short, nowMs), family);
+  }
+
+  pressure(slot: number, family: LaneFamily, nowMs: number): number {
+    const held = this.#entries[slot]?.held;
+    return held === undefined || held === null
+      ? 0
+      : pressureOf(
+          secondsLeft(held.weekly, nowMs),
+          leftOf(held.weekly, nowMs) ?? 100,
+          secondsLeft(held.short, nowMs),
+          leftOf(held.short, nowMs) ?? 100,
+          family,
+        );
+  }
+
+  /** Percent left in the tighter window; 100 when nothing is known. */
+  leastLeft(slot: number, nowMs: number): number {
+    const held = this.#entries[slot]?.held;
+    return held === undefined || held === null ? 100 : Math.min(leftOf(held.weekly, nowMs) ?? 100, leftOf(held.short, nowMs) ?? 100);
+  }
+
+  /** When the tighter window that has begun is full again, wall clock; null when none is known. */
+  nextResetMs(slot: number, nowMs: number): number | null {
+    const held = this.#entries[slot]?.held;
+    if (held === undefined || held === null) return null;
+    const shortLeft = held.short !== null && held.short.resetAtMs > nowMs ? leftOf(held.short, nowMs) : null;
+    const weeklyLeft = held.weekly !== null && held.weekly.resetAtMs > nowMs ? leftOf(held.weekly, nowMs) : null;
+    if (shortLeft === null) return weeklyLeft === null ? null : held.weekly!.resetAtMs;
+    return weeklyLeft === null || shortLeft <= weeklyLeft ? held.short!.resetAtMs : held.weekly!.resetAtMs;
+  }
+
+  /** Whether what is known is old, or from before the start: then live readings go first. */
+  isRemembered(slot: number, nowMs: number): boolean {
+    const held = this.#entries[slot]?.held;
+    return held !== undefined && held !== null && (held.source === 'stored' || nowMs - held.atMs > TOLERATED_MS);
+  }
+
+  /** Whether there is anything to write behind. */
+  get hasChanges(): boolean {
+    return this.#changed.size > 0;
+  }
+
+  /** Hands out what has changed since the last call, to be written. */
+  takeChanges(): ReadonlyMap<number, QuotaRecord> {
+    const changes = new Map<number, QuotaRecord>();
+    for (const slot of this.#changed) {
+      const entry = this.#entries[slot]!;
+      entry.written = entry.held;
+      changes.set(slot, {
+        held: entry.held,
+        seenAtMs: Math.max(entry.held?.atMs ?? 0, entry.blockedAtMs),
+        blockedUntilMs: entry.blockedUntilMs === 0 ? null : entry.blockedUntilMs,
+        blockedAtMs: entry.blockedAtMs === 0 ? null : entry.blockedAtMs,
+      });
+    }
+    this.#changed.clear();
+    return changes;
+  }
+
+  /** Says that what was handed out could not be written: it is handed out again. */
+  putBack(slots: Iterable<number>): void {
+    for (const slot of slots) this.#changed.add(slot);
+  }
+
+  #entry(slot: number): Entry {
+    return (this.#entries[slot] ??= { held: null, blockedUntilMs: 0, blockedAtMs: 0, hopeAtMs: 0, written: null });
+  }
+
+  /** A block ends early only when two looks after it, some time apart, both found quota. */
+  #lookAgain(slot: number, entry: Entry, held: HeldQuota, { atMs, short, weekly }: QuotaReading): void {
+    if (atMs <= entry.blockedAtMs || (short === null && weekly === null)) return;
+    if (routeBand(leftOf(held.weekly, atMs), leftOf(held.short, atMs), 0) === 'exhausted') entry.hopeAtMs = 0;
+    else if (entry.hopeAtMs === 0) entry.hopeAtMs = atMs;
+    else if (atMs - entry.hopeAtMs >= SECOND_LOOK_MS) {
+      entry.blockedUntilMs = 0;
+      entry.hopeAtMs = 0;
+      this.#changed.add(slot);
+    }
+  }
+}
+
+/** Percent left of a window; null when it is not known. */
+export function leftOf(window: QuotaWindow | null, nowMs: number): number | null {
+  if (window === null) return null;
+  return nowMs >= window.resetAtMs ? 100 : Math.max(0, 100 - window.usedPercent);
+}
+
+function secondsLeft(window: QuotaWindow | null, nowMs: number): number {
+  return window === null ? 0 : Math.max(0, (window.resetAtMs - nowMs) / 1_000);
+}
+
+function windowOf({ usedPercent, windowS, resetAtS }: WindowReading, atMs: number): QuotaWindow {
+  const resetAtMs = resetAtS === null ? atMs + (windowS === null ? UNTOLD_RESET_MS : windowS * 1_000) : resetAtS * 1_000;
+  return { usedPercent, windowS, resetAtMs };
+}
+
+/** How long until the last window that is used up is full again. */
+function resetOfEmpty(held: HeldQuota | null, nowMs: number): number | null {
+  const empty = [held?.short ?? null, held?.weekly ?? null].filter((window) => leftOf(window, nowMs) === 0).map((window) => window!.resetAtMs - nowMs);
+  return empty.length === 0 ? null : Math.max(...empty);
+}
+
+function movedOn(written: HeldQuota | null, held: HeldQuota): boolean {
+  if (written === null || held.atMs - written.atMs >= WRITTEN_MS) return true;
+  return moved(written.short, held.short) || moved(written.weekly, held.weekly);
+}
+
+function moved(before: QuotaWindow | null, after: QuotaWindow | null): boolean {
+  if (before === null || after === null) return before !== after;
+  return Math.abs(before.usedPercent - after.usedPercent) >= WRITTEN_POINTS || Math.abs(before.resetAtMs - after.resetAtMs) >= WRITTEN_MS;
+}

@@ -1,0 +1,64 @@
+/** What an account's place in the order is made of; all whole numbers, the smaller goes first unless a strategy turns it round. */
+export interface PlaceFigures {
+  readonly priority: number;
+  /** Index in `BANDS`. */
+  readonly band: number;
+  /** Bucket of pressure, 0 to 63. */
+  readonly bucket: number;
+  /** 1 when what is known of its quota is old. */
+  readonly remembered: number;
+  /** Points of health with those of latency, 0 to 63. */
+  readonly health: number;
+  /** Points of latency alone, 0 to 12. */
+  readonly latency: number;
+  /** Tenths of a percent used of the tighter window, 0 to 1000; 0 without windows. */
+  readonly used: number;
+  /** Unix seconds at which the tighter window is full again; 0 when none is known. */
+  readonly resetAtS: number;
+}
+
+/** One way to order the accounts of one tier: by place, then by what is switched on here, then by their order in the list. */
+export interface Strategy {
+  readonly place: (figures: PlaceFigures) => number;
+  readonly byInFlight: boolean;
+  readonly byHealth: boolean;
+  readonly byLastChosen: boolean;
+  readonly help: string;
+}
+
+const CRITICAL = 3; // index in BANDS
+const NO_RESET = 2 ** 40;
+
+/** Every strategy (product section 3). The settings and the docs list them from here. */
+export const STRATEGIES = {
+  balance: {
+    place: ({ priority, band, bucket, remembered }) => ((priority * 8 + band) * 64 + bucket) * 2 + remembered,
+    byInFlight: true,
+    byHealth: true,
+    byLastChosen: true,
+    help: 'priority, quota, fewest in flight, health, longest unused',
+  },
+  performance_first: {
+    place: ({ priority, band, latency, health }) => ((priority * 2 + (band >= CRITICAL ? 1 : 0)) * 16 + latency) * 64 + health,
+    byInFlight: true,
+    byHealth: false,
+    byLastChosen: true,
+    help: 'priority, no critical quota, quickest first byte, health, fewest in flight, longest unused',
+  },
+  priority: { place: ({ priority }) => priority, byInFlight: false, byHealth: false, byLastChosen: false, help: 'priority, then name' },
+  round_robin: { place: () => 0, byInFlight: false, byHealth: false, byLastChosen: true, help: 'longest unused' },
+  least_used: { place: ({ used }) => used, byInFlight: true, byHealth: false, byLastChosen: true, help: 'most quota left, fewest in flight, longest unused' },
+  drain_first: { place: ({ used }) => 1_000 - used, byInFlight: false, byHealth: false, byLastChosen: false, help: 'one account until it is out' },
+  soonest_reset: {
+    place: ({ resetAtS }) => (resetAtS === 0 ? NO_RESET : resetAtS),
+    byInFlight: true,
+    byHealth: false,
+    byLastChosen: true,
+    help: 'the quota that is full again soonest, fewest in flight, longest unused',
+  },
+} as const satisfies Readonly<Record<string, Strategy>>;
+
+export type StrategyName = keyof typeof STRATEGIES;
+
+/** Every name, in the order of the table. */
+export const STRATEGY_NAMES = Object.keys(STRATEGIES) as readonly StrategyName[];

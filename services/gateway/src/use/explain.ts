@@ -1,0 +1,92 @@
+import { SwitchyardError } from '@switchyard/contracts';
+import type { Snapshot } from '../choice/account.ts';
+import { mayBeChosen, rank, readFigures, recordFigures } from '../choice/candidate-figures.ts';
+import { candidatesOf, chooseAccount } from '../choice/choose-account.ts';
+import type { Skips } from '../choice/choose-account.ts';
+import { LANE_AT } from '../choice/lanes.ts';
+import type { LiveFigures } from '../choice/live-figures.ts';
+import type { StrategyName } from '../choice/strategies.ts';
+import type { Lane } from '../routes.ts';
+import { shownFigures } from '../settle/decision.ts';
+import type { DecisionRecord, ShownFigures } from '../settle/decision.ts';
+import type { KeyView } from './keys.ts';
+
+/** What is to be otherwise when a decision is worked out again. */
+export interface ReplayEdits {
+  readonly strategy?: StrategyName | undefined;
+  /** By name of account. */
+  readonly priorities?: Readonly<Record<string, number>> | undefined;
+  /** Names of accounts that are left out. */
+  readonly without?: readonly string[] | undefined;
+}
+
+export interface ReplayedAttempt {
+  /** Which attempt of the request, from 1. */
+  readonly attempt: number;
+  readonly recorded_winner: string;
+  /** Null when nobody could be chosen. */
+  readonly winner: string | null;
+  /** Whether every candidate was recorded; of more than 16 only the best are. */
+  readonly complete: boolean;
+  /** Best first, then those that cannot be chosen. */
+  readonly candidates: readonly ShownFigures[];
+}
+
+/**
+ * Works the choices of a recorded decision out again, from the figures that were recorded. Without edits the winners are the recorded
+ * ones. Attempts at an owner, and those with one candidate, were no choice and are left out.
+ * @see product section 3, "Every choice is explained"
+ */
+export function replayDecision(decision: DecisionRecord, { strategy, priorities = {}, without = [] }: ReplayEdits): ReplayedAttempt[] {
+  return decision.attempts.flatMap((attempt, n) => {
+    if (attempt.chosen_by !== 'choice' || attempt.figures === undefined) return [];
+    const seen = attempt.figures
+      .map(readFigures)
+      .filter(({ account }) => !without.includes(account))
+      .map((figures) => ({ ...figures, priority: priorities[figures.account] ?? figures.priority }));
+    const ranked = rank(seen, strategy ?? decision.strategy ?? 'balance');
+    const [first] = ranked;
+    return {
+      attempt: n + 1,
+      recorded_winner: attempt.account,
+      winner: first !== undefined && mayBeChosen(first) ? first.account : null,
+      complete: attempt.figures.length === attempt.candidates,
+      candidates: ranked.map(shownFigures),
+    };
+  });
+}
+
+export interface Explanation {
+  /** Null when nobody could be chosen; without a model the sandbox is never, so that a server that has only that has none. */
+  readonly winner: string | null;
+  readonly candidates: number;
+  readonly skipped: Skips;
+  readonly least_bad: boolean;
+  /** Best first, then those that cannot be chosen; empty with one candidate. */
+  readonly figures: readonly ShownFigures[];
+}
+
+/**
+ * Which account a new conversation would go to now. Changes nothing: no turn is taken.
+ * @param key  Null: one that may use every account.
+ * @throws SwitchyardError `model_not_found` when nobody serves the model, or the key may not use it
+ */
+export function explainChoice(
+  snapshot: Snapshot,
+  live: LiveFigures,
+  asked: { readonly model: string | null; readonly lane: Lane; readonly key: KeyView | null },
+): Explanation {
+  const { model, key } = asked;
+  const mayUse = model === null || key === null || key.models === null || key.models.includes(model);
+  if (model !== null && (candidatesOf(snapshot, model).length === 0 || !mayUse))
+    throw new SwitchyardError('model_not_found', `No account serves the model \`${model}\`, or this key may not use it.`, { param: 'model' });
+  const query = { model, lane: LANE_AT[asked.lane], key: { accounts: key?.accounts ? new Set(key.accounts) : null }, tried: [] };
+  const { account, candidates, skipped, leastBad } = chooseAccount(snapshot, live, query);
+  return {
+    winner: account?.name ?? null,
+    candidates,
+    skipped: skipped ?? {},
+    least_bad: leastBad,
+    figures: (recordFigures(snapshot, live, query) ?? []).map((stored) => shownFigures(readFigures(stored))),
+  };
+}

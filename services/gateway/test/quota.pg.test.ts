@@ -1,0 +1,202 @@
+import { afterEach, expect, test } from 'vitest';
+import { addAccount } from '../src/index.ts';
+import { KEY, openTestGateway, untilRows } from './open-test-gateway.ts';
+import type { TestGateway } from './open-test-gateway.ts';
+
+let gateway: TestGateway;
+afterEach(() => gateway[Symbol.asyncDispose]());
+
+const chat = { model: 'm', messages: [{ role: 'user', content: 'hello' }] };
+const inSeconds = (seconds: number): number => Math.ceil(Date.now() / 1_000) + seconds;
+
+/** The account that answers a chat. */
+async function answers(url = gateway.url): Promise<string | null> {
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+    body: JSON.stringify(chat),
+  });
+  await response.text();
+  return response.headers.get('x-switchyard-account');
+}
+
+/** What our own API says of the quota of all accounts. */
+async function quotas(of: TestGateway['gateway'] = gateway.gateway): Promise<Record<string, unknown>[]> {
+  const response = await of.adminApi.request('/api/quota');
+  return ((await response.json()) as { data: Record<string, unknown>[] }).data;
+}
+
+/** Makes an upstream tell its quota with every answer. */
+function tells(which: number, usedShort: number, usedWeekly: number, resetAt = inSeconds(3_600)): void {
+  gateway.upstreams[which]!.clearScript();
+  gateway.upstreams[which]!.script({
+    rules: [
+      {
+        times: 'always',
+        answer: {
+          quota: {
+            primary: { usedPercent: usedShort, windowMinutes: 300, resetAt },
+            secondary: { usedPercent: usedWeekly, windowMinutes: 10_080, resetAt },
+          },
+        },
+      },
+    ],
+  });
+}
+
+test('an account that refused for its quota is not asked again, here or after a restart, and is once the time is up', async () => {
+  gateway = await openTestGateway(2);
+  const [a, b] = gateway.upstreams;
+  const body = { error: { type: 'usage_limit_reached', message: 'limit', resets_at: inSeconds(4) } };
+  a!.script({ rules: [{ answer: { status: 429, body } }] });
+  expect(await answers()).toBe('b');
+  expect(await answers()).toBe('b');
+  expect([a!.counters().received, b!.counters().received]).toEqual([1, 2]);
+  const [told, free] = await quotas();
+  expect([told, free]).toMatchObject([{ account: 'a' }, { account: 'b', blocked_until: null }]);
+  expect(Math.round(Date.parse(told!['blocked_until'] as string) / 1_000)).toBe(body.error.resets_at);
+
+  await untilRows(gateway.pool, 'select 1 from gateway.quota where blocked_until is not null', (rows) => rows.length === 1);
+  await using again = await gateway.reopen();
+  expect(await answers(again.url)).toBe('b');
+  expect(a!.counters().received).toBe(1);
+
+  const seen: (string | null)[] = [];
+  while (seen.at(-1) !== 'a') seen.push(await answers(again.url));
+  expect(Date.now()).toBeGreaterThanOrEqual(body.error.resets_at * 1_000);
+  expect(new Set(seen.slice(0, -1))).toEqual(new Set(['b']));
+});
+
+test('with every account out of quota the client is told so, and when there is some again; none is asked', async () => {
+  gateway = await openTestGateway(2);
+  for (const upstream of gateway.upstreams)
+    upstream.script({ rules: [{ answer: { status: 429, body: { error: { type: 'usage_limit_reached', message: 'limit', resets_in_seconds: 600 } } } }] });
+  const last = await gateway.ask('/v1/chat/completions', chat);
+  expect([last.status, await last.json()]).toMatchObject([429, { error: { message: 'limit' } }]);
+  const refused = await gateway.ask('/v1/chat/completions', chat);
+  expect(refused.status).toBe(429);
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(590);
+  expect(await refused.json()).toMatchObject({ error: { type: 'usage_limit_reached', code: 'quota_exhausted', retryable: true } });
+  expect(gateway.upstreams.map((upstream) => upstream.counters().received)).toEqual([1, 1]);
+});
+
+test('quota told in headers orders the accounts: ready, thin, critical, and exhausted never', async () => {
+  gateway = await openTestGateway(4);
+  tells(0, 96, 0);
+  tells(1, 0, 100);
+  tells(2, 10, 10);
+  tells(3, 0, 85);
+  // Each is heard once, in turn, since none of them is known to be worse.
+  expect(new Set([await answers(), await answers(), await answers(), await answers()])).toEqual(new Set(['a', 'b', 'c', 'd']));
+  expect((await quotas()).map(({ account, band }) => [account, band])).toEqual([
+    ['a', 'critical'],
+    ['b', 'exhausted'],
+    ['c', 'ready'],
+    ['d', 'thin'],
+  ]);
+  expect([await answers(), await answers()]).toEqual(['c', 'c']);
+  tells(2, 100, 10);
+  expect([await answers(), await answers(), await answers()]).toEqual(['c', 'd', 'd']);
+  tells(3, 100, 85);
+  expect([await answers(), await answers(), await answers()]).toEqual(['d', 'a', 'a']);
+});
+
+test('quota told by an event in a stream counts, however the stream is cut into chunks', async () => {
+  gateway = await openTestGateway(2);
+  const before = [
+    {
+      type: 'codex.rate_limits',
+      plan_type: 'plus',
+      rate_limits: { primary: { used_percent: 97.5, window_minutes: 300, reset_at: inSeconds(3_600) }, secondary: null },
+    },
+  ];
+  gateway.upstreams[0]!.script({ rules: [{ answer: { before, slice: 7 } }] });
+  const response = await gateway.ask('/v1/responses', { model: 'm', input: 'x', stream: true });
+  expect(response.headers.get('x-switchyard-account')).toBe('a');
+  expect(await response.text()).toContain('codex.rate_limits');
+  expect(await quotas()).toMatchObject([
+    { account: 'a', band: 'critical', source: 'event', plan_type: 'plus', short: { left_percent: 2.5 }, weekly: null },
+    { account: 'b' },
+  ]);
+  expect([await answers(), await answers(), await answers()]).toEqual(['b', 'b', 'b']);
+});
+
+test('limits of an account: others go first from the soft one, none passes the hard one', async () => {
+  gateway = await openTestGateway(1);
+  const { url } = gateway.upstreams[0]!;
+  await addAccount(gateway.gateway.control, {
+    name: 'limited',
+    kind: 'openai-compatible',
+    baseUrl: `${url}/v1`,
+    credential: null,
+    models: ['own'],
+    priority: 1,
+    organization: null,
+    project: null,
+    headers: {},
+    maxInFlight: 1,
+    softInFlight: null,
+    reservePercent: 0,
+    websocket: false,
+  });
+  gateway.upstreams[0]!.script({ rules: [{ answer: { hold: { at: 1, gate: 'on' } } }] });
+  const running = await gateway.ask('/v1/chat/completions', { ...chat, model: 'own', stream: true });
+  const refused = await gateway.ask('/v1/chat/completions', { ...chat, model: 'own' });
+  expect([refused.status, await refused.json()]).toMatchObject([503, { error: { code: 'server_is_overloaded' } }]);
+  gateway.upstreams[0]!.release('on');
+  await running.text();
+  expect((await gateway.ask('/v1/chat/completions', { ...chat, model: 'own' })).status).toBe(200);
+});
+
+test('a decision tells the figures of the one that was chosen and of those behind it', async () => {
+  gateway = await openTestGateway(2);
+  tells(0, 96, 0);
+  expect(await answers()).toBe('a');
+  const response = await gateway.ask('/v1/chat/completions', chat);
+  await response.text();
+  const id = response.headers.get('x-switchyard-request-id')!;
+  await untilRows(gateway.pool, `select 1 from gateway.request where id = '${id}' and ended_at is not null`, (rows) => rows.length === 1);
+  const decision = await (await gateway.gateway.adminApi.request(`/api/decisions/${id}`)).json();
+  expect(decision).toMatchObject({
+    decision: {
+      strategy: 'balance',
+      attempts: [
+        {
+          account: 'b',
+          figures: [
+            { account: 'b', standing: 'ready', band: 'ready', used_percent: 0 },
+            { account: 'a', standing: 'ready', band: 'critical', used_percent: 96 },
+          ],
+        },
+      ],
+    },
+  });
+});
+
+test('a decision worked out again gives its winners, and others under other settings; explaining one changes nothing', async () => {
+  gateway = await openTestGateway(3);
+  tells(0, 50, 0);
+  tells(1, 96, 0);
+  const ids: string[] = [];
+  for (let i = 0; i < 6; i++) {
+    const response = await gateway.ask('/v1/chat/completions', chat);
+    await response.text();
+    ids.push(response.headers.get('x-switchyard-request-id')!);
+  }
+  await untilRows(gateway.pool, 'select 1 from gateway.request where ended_at is not null', (rows) => rows.length === ids.length);
+  const post = async (path: string, body: object): Promise<unknown> =>
+    (await gateway.gateway.adminApi.request(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).json();
+  for (const id of ids) {
+    const { data } = (await post(`/api/decisions/${id}/replay`, {})) as { data: { winner: string; recorded_winner: string; complete: boolean }[] };
+    expect(data).toMatchObject([{ winner: data[0]!.recorded_winner, complete: true }]);
+  }
+  const last = `/api/decisions/${ids.at(-1)}/replay`;
+  expect(await post(last, { strategy: 'drain_first' })).toMatchObject({ data: [{ winner: 'b' }] });
+  expect(await post(last, { priorities: { b: 1 } })).toMatchObject({ data: [{ winner: 'b' }] });
+  expect(await post(last, { without: ['a', 'c'] })).toMatchObject({ data: [{ winner: 'b', complete: true }] });
+
+  const before = await post('/api/explain', { model: 'm' });
+  expect(before).toMatchObject({ candidates: 3, figures: [{}, {}, { account: 'b', band: 'critical' }] });
+  expect(await post('/api/explain', { model: 'm' })).toEqual(before);
+  expect(await answers()).toBe((before as { winner: string }).winner);
+});
