@@ -51,6 +51,8 @@ const OPTIONS: Readonly<Record<string, string>> = {
   project: '--project',
   headers: '--header',
   websocket: '--websocket',
+  codex_home: 'the login there, or name another Codex home with --codex-home',
+  token_url: '--token-url',
 };
 
 // Errors whose message is whole and fit for people. By name: their classes live in packages that take long to load.

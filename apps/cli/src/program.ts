@@ -112,10 +112,12 @@ function addAccounts(accounts: Command, cli: Cli, ended: (code: number) => void)
     .command('add')
     .description('add an account; done when the next request can use it')
     .requiredOption('--name <name>', 'a name of your choice')
-    .addOption(new Option('--kind <kind>', 'what it speaks').choices(['openai', 'openai-compatible']).default('openai'))
-    .option('--base-url <url>', 'its address with /v1 (for openai: https://api.openai.com/v1)')
+    .addOption(new Option('--kind <kind>', 'what it speaks').choices(['openai', 'openai-compatible', 'chatgpt']).default('openai'))
+    .option('--base-url <url>', 'its address with /v1 (for openai: https://api.openai.com/v1; for chatgpt: https://chatgpt.com/backend-api/codex)')
     .addOption(new Option('--key-env <variable>', 'environment variable that holds its key').conflicts('keyStdin'))
     .option('--key-stdin', 'read its key from standard input')
+    .option('--codex-home <path>', 'for chatgpt: the Codex home whose login it takes (else CODEX_HOME, ~/.codex)')
+    .option('--token-url <url>', 'for chatgpt: where its tokens are renewed (else the issuer of ChatGPT)')
     .option('--models <names>', 'names it serves, separated by commas; left out, the upstream is asked', names)
     .option('--priority <n>', 'lower is asked first', whole(0, 1_000_000), 100)
     .option('--max-in-flight <n>', 'requests at once at most', whole(1, 1_000_000))
@@ -124,7 +126,8 @@ function addAccounts(accounts: Command, cli: Cli, ended: (code: number) => void)
     .option('--organization <id>', 'sent as openai-organization')
     .option('--project <id>', 'sent as openai-project')
     .option('--header <line>', "extra header 'Name: value', may be repeated; the value may be env:VARIABLE", collect, [])
-    .option('--websocket', 'it speaks WebSocket on /responses, as the OpenAI API does')
+    .option('--websocket', 'it speaks WebSocket on /responses, as the OpenAI API does (for chatgpt: unless --no-websocket)')
+    .addOption(new Option('--no-websocket').hideHelp())
     .option(...JSON_OPTION)
     .addHelpText(
       'after',
@@ -134,7 +137,8 @@ The key is read here, sealed, and stored; the server never needs the variable.
 Examples:
   switchyard accounts add --name openai --key-env OPENAI_API_KEY
   switchyard accounts add --name local --kind openai-compatible --base-url http://127.0.0.1:8000/v1
-  pass show openai | switchyard accounts add --name openai --key-stdin`,
+  pass show openai | switchyard accounts add --name openai --key-stdin
+  switchyard accounts add --name c1 --kind chatgpt --codex-home ~/.codex-switchyard`,
     )
     .action(async (options) => ended(await (await import('./commands/add-account.ts')).addAccount(options, cli)));
   accounts

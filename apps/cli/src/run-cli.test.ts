@@ -63,7 +63,7 @@ test.each([
   },
   {
     argv: ['accounts', 'add', '--name', 'x', '--kind', 'other'],
-    err: "error: Option '--kind <kind>' argument 'other' is invalid. Allowed choices are openai, openai-compatible.\n  See: switchyard accounts add --help\n",
+    err: "error: Option '--kind <kind>' argument 'other' is invalid. Allowed choices are openai, openai-compatible, chatgpt.\n  See: switchyard accounts add --help\n",
   },
   {
     argv: ['accounts', 'add', '--name', 'x', '--kind', 'openai-compatible'],

@@ -23,6 +23,8 @@ const Account = z
     header_names: z.array(z.string()),
     has_credential: z.boolean(),
     websocket: z.boolean(),
+    /** `needs_login` once the issuer of a ChatGPT login has refused it for good; else `ok`. */
+    login_state: z.string(),
     created_at: z.string(),
     /** Requests in flight at which it is passed over, and from which others go first; null: no limit. */
     max_in_flight: z.number().int().nullable(),
@@ -62,10 +64,22 @@ const Quota = z
 const AccountState = Account.extend({
   /**
    * How it stands, on the lane where it stands worst: `ready`; later than others as `soft_full`, `backing_off` or `circuit_open`; not
-   * chosen as `hard_full`, `quota_blocked`, `reserve` or `exhausted`; `no_models`; or `left_out` when this server cannot use it: its stored secrets cannot be read, or neither its
+   * chosen as `hard_full`, `quota_blocked`, `reserve` or `exhausted`; `no_models`; `needs_login` when a ChatGPT login is not good any more; or `left_out` when this server cannot use it: its stored secrets cannot be read, or neither its
    * switchyard.toml nor `gateway.sandbox` declares it any more.
    */
-  state: z.enum(['ready', 'soft_full', 'backing_off', 'circuit_open', 'hard_full', 'quota_blocked', 'reserve', 'exhausted', 'no_models', 'left_out']),
+  state: z.enum([
+    'ready',
+    'soft_full',
+    'backing_off',
+    'circuit_open',
+    'hard_full',
+    'quota_blocked',
+    'reserve',
+    'exhausted',
+    'no_models',
+    'needs_login',
+    'left_out',
+  ]),
   backoff_reason: z.string().nullable(),
   /** Milliseconds until it is back, as far as is known. */
   backoff_ms: z.number(),
@@ -78,7 +92,7 @@ const AccountState = Account.extend({
 export const NewAccount = z
   .strictObject({
     name: z.string(),
-    kind: z.enum(['openai', 'openai-compatible']),
+    kind: z.enum(['openai', 'openai-compatible', 'chatgpt']),
     base_url: z.string(),
     credential: z.string().optional(),
     models: z.array(z.string()).optional(),
@@ -90,6 +104,20 @@ export const NewAccount = z
     max_in_flight: z.number().int().optional(),
     soft_in_flight: z.number().int().optional(),
     reserve_percent: z.number().int().optional(),
+    /** For `chatgpt`, in place of `credential`: the tokens as the `auth.json` of a Codex home has them. */
+    login: z
+      .strictObject({
+        access_token: z.string(),
+        refresh_token: z.string(),
+        id_token: z.string().nullable(),
+        account_id: z.string(),
+        last_refresh: z.iso.datetime({ offset: true }).nullable(),
+      })
+      .optional(),
+    /** Where its tokens are renewed, when that is not ChatGPT's issuer. */
+    token_url: z.string().optional(),
+    /** The Codex home that it came from: a new login is taken from there. */
+    codex_home: z.string().optional(),
   })
   .openapi('NewAccount');
 export type NewAccount = z.infer<typeof NewAccount>;

@@ -1,3 +1,5 @@
+export { parseCodexLogin, renewLoginAtMs } from './codex-login.ts';
+export type { CodexLogin } from './codex-login.ts';
 export { FAULTS, SwitchyardError, errorEnvelope, retryAfterSeconds } from './faults.ts';
 export type { ErrorEnvelope, Fault, FaultCode, RetryAdvice } from './faults.ts';
 export { FaultBudget } from './fault-budget.ts';

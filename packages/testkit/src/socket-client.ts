@@ -19,11 +19,11 @@ export interface SocketClient extends AsyncDisposable {
 }
 
 /**
- * Opens a WebSocket on `/v1/responses` of a server.
+ * Opens a WebSocket on a server.
  * @throws Error naming the status when the upgrade is refused
  */
-export async function connectSocket(url: string, headers: Readonly<Record<string, string>> = {}): Promise<SocketClient> {
-  const ws = new WebSocket(`${url.replace('http', 'ws')}/v1/responses`, { headers, perMessageDeflate: false, maxPayload: 2 ** 28 });
+export async function connectSocket(url: string, headers: Readonly<Record<string, string>> = {}, path = '/v1/responses'): Promise<SocketClient> {
+  const ws = new WebSocket(`${url.replace('http', 'ws')}${path}`, { headers, perMessageDeflate: false, maxPayload: 2 ** 28 });
   const texts: string[] = [];
   const frames: Loose[] = [];
   let seen = 0;

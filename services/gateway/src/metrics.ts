@@ -5,6 +5,7 @@ import { SHED_REASONS } from './admission/gate.ts';
 import { PRESSURE_SIGNS } from './admission/pressure.ts';
 import { WAIT_ENDS } from './admission/waiting-room.ts';
 import { LOOK_AHEAD_ENDS } from './attempt/look-ahead.ts';
+import { RENEWAL_RESULTS } from './accounts/credential-keeper.ts';
 import { KINDS } from './bindings/kinds.ts';
 import { BACKOFF_REASONS } from './choice/back-offs.ts';
 import { STANDINGS } from './choice/standing.ts';
@@ -83,6 +84,11 @@ export const GATEWAY_METRICS = {
     type: 'gauge',
     help: 'Accounts by how they stand for a lane: ready, or why they come later or are not chosen.',
     labels: { lane: lanes, standing: [...STANDINGS] },
+  },
+  switchyard_login_renewals_total: {
+    type: 'counter',
+    help: 'Tries to get better tokens for a ChatGPT login: `adopted` are those of another process or of its Codex home, `refused` needs a new login.',
+    labels: { result: [...RENEWAL_RESULTS] },
   },
   switchyard_request_body_bytes: { type: 'gauge', help: 'Bytes of request bodies held in memory.' },
   switchyard_bindings: { type: 'gauge', help: 'Ids bound to their account, in memory, by what they are ids of.', labels: { kind: [...KINDS] } },

@@ -9,6 +9,9 @@ import type { Logger, Metrics } from '@switchyard/observability';
 import type { Vault } from '@switchyard/security';
 import type { AccountDraft } from './accounts/account-draft.ts';
 import { AccountRegistry } from './accounts/account-registry.ts';
+import { loginInHome } from './accounts/codex-home.ts';
+import { CredentialKeeper } from './accounts/credential-keeper.ts';
+import { renewLogin } from './accounts/renew-login.ts';
 import { Gate } from './admission/gate.ts';
 import { laneLimits, usualKeyLimit, usualQueue } from './admission/lanes.ts';
 import { PRESSURE_SIGNS, Pressure } from './admission/pressure.ts';
@@ -207,6 +210,21 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
       log.error('reload_failed', 'Accounts and keys could not be read anew; it is tried again', { error, backoff_ms: pauseMs }),
   });
   opened.defer(() => reload.close());
+  const connectTimeoutMs = config['upstream.connect_timeout_ms'];
+  const credentials = new CredentialKeeper({
+    db,
+    vault,
+    snapshot: () => registry.snapshot,
+    logins: () => registry.logins,
+    renew: (login, tokenUrl, reason) => renewLogin(login, tokenUrl, reason, { connectTimeoutMs, wallClockMs }),
+    readHome: loginInHome,
+    applied: reload.request,
+    onResult: tallies(metrics.switchyard_login_renewals_total, (result) => ({ result })),
+    wallClockMs,
+    nowMs,
+    log,
+  });
+  opened.defer(() => credentials.close());
   const closing = new AbortController();
   const control: Control = {
     db,
@@ -276,6 +294,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     live,
     metrics,
     retries,
+    recover: (account) => credentials.recover(account),
     holds: new Holds(nowMs, after),
     after,
     pressure,
@@ -378,6 +397,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     bindings.sweep(SWEPT_PER_TICK);
     live.settle();
     quotas.flush();
+    if (database.isAvailable()) credentials.tick();
   }, 1_000);
   sweep.unref();
   opened.defer(() => clearInterval(sweep));

@@ -12,6 +12,8 @@ export interface Surface {
   readonly method: string;
   /** Exact path, or a pattern with one `{id}`, whose `/*` behind it means also all below, or a prefix ending in `*`. */
   readonly path: string;
+  /** The path below /v1 that means the same; upstreams are asked for that. */
+  readonly sameAs?: string;
   readonly lane: Lane;
   readonly auth: 'key' | 'key_unless_open' | 'none';
   /** `json`: read and checked, must name a model. `json_optional`: checked when there is one. `any`: bytes of any type. */
@@ -235,6 +237,109 @@ export const SURFACES = [
     help: 'Every other path below /v1 (images, audio, …) goes to an account unchanged.',
   },
   {
+    name: 'codex.responses',
+    method: 'POST',
+    path: '/backend-api/codex/responses',
+    sameAs: '/v1/responses',
+    lane: 'responses',
+    auth: 'key',
+    body: 'json',
+    by: 'account',
+    watch: 'responses',
+    help: 'The same as below /v1, for a codex that takes this for the ChatGPT backend.',
+  },
+  {
+    name: 'codex.socket',
+    method: 'GET',
+    path: '/backend-api/codex/responses',
+    sameAs: '/v1/responses',
+    lane: 'websocket',
+    auth: 'key',
+    body: 'none',
+    by: 'socket',
+    watch: 'responses',
+    help: 'Likewise.',
+  },
+  {
+    name: 'codex.compact',
+    method: 'POST',
+    path: '/backend-api/codex/responses/compact',
+    sameAs: '/v1/responses/compact',
+    lane: 'compact',
+    auth: 'key',
+    body: 'json',
+    by: 'account',
+    watch: 'responses',
+    help: 'Likewise.',
+  },
+  {
+    name: 'codex.models',
+    method: 'GET',
+    path: '/backend-api/codex/models',
+    sameAs: '/v1/models',
+    lane: 'standard',
+    auth: 'key_unless_open',
+    body: 'none',
+    by: 'gateway',
+    watch: 'none',
+    help: 'Likewise.',
+  },
+  {
+    name: 'wham.accounts_check',
+    method: 'GET',
+    path: '/backend-api/wham/accounts/check',
+    lane: 'standard',
+    auth: 'key',
+    body: 'none',
+    by: 'gateway',
+    watch: 'none',
+    help: 'Tells codex that its account is in order, and to stay here with its model traffic ([codex](codex.md)).',
+  },
+  {
+    name: 'wham.usage',
+    method: 'GET',
+    path: '/backend-api/wham/usage',
+    lane: 'standard',
+    auth: 'key',
+    body: 'none',
+    by: 'gateway',
+    watch: 'none',
+    help: 'The quota of the account to which a new conversation of this key would go now, as codex shows it.',
+  },
+  {
+    name: 'wham.reset_credits',
+    method: 'GET',
+    path: '/backend-api/wham/rate-limit-reset-credits',
+    lane: 'standard',
+    auth: 'key',
+    body: 'none',
+    by: 'gateway',
+    watch: 'none',
+    help: 'None: quotas are not bought here.',
+  },
+  {
+    name: 'wham.settings',
+    method: 'GET',
+    path: '/backend-api/wham/settings/user',
+    lane: 'standard',
+    auth: 'key',
+    body: 'none',
+    by: 'gateway',
+    watch: 'none',
+    help: 'Nothing: settings of a ChatGPT user are not kept here.',
+  },
+  {
+    name: 'wham.profile',
+    method: 'GET',
+    path: '/backend-api/wham/profiles/me',
+    lane: 'standard',
+    auth: 'key',
+    body: 'none',
+    by: 'gateway',
+    watch: 'none',
+    help: 'Likewise.',
+  },
+  {
     name: 'root',
     method: 'GET',
     path: '/',
@@ -266,6 +371,7 @@ export interface Match {
   readonly surface: Surface;
   /** The `{id}` of the path, percent-decoded, or null. */
   readonly id: string | null;
+  /** As sent; of a surface that is the same as one below /v1, the path there. */
   readonly path: string;
   /** From `?` on, or the empty string. */
   readonly query: string;
@@ -328,7 +434,7 @@ export function matchRoute(method: string, target: string): Match | NoMatch {
     const surface =
       fixed.find((candidate) => takes(candidate, method)) ??
       (method === 'HEAD' ? fixed.find((candidate) => candidate.method === 'GET' && candidate.by === 'gateway') : undefined);
-    return surface === undefined ? { allow: fixed.map(methodsOf).join(', ') } : { surface, id: null, path, query };
+    return surface === undefined ? { allow: fixed.map(methodsOf).join(', ') } : { surface, id: null, path: surface.sameAs ?? path, query };
   }
   if (AMBIGUOUS_PATH.test(path)) return { unroutable: 'bad_path' };
   let allow = '';

@@ -112,7 +112,8 @@ export class Sockets {
     const snapshot = this.#options.snapshot();
     if (snapshot === this.#swept) return;
     this.#swept = snapshot;
-    for (const session of this.#open) session.dropUnless((account) => snapshot.byId.get(account.id)?.baseUrl === account.baseUrl);
+    const isThere = ({ id, baseUrl }: Account): boolean => (snapshot.byId.get(id) ?? snapshot.off.find((each) => each.id === id))?.baseUrl === baseUrl;
+    for (const session of this.#open) session.dropUnless(isThere);
   }
 
   #end(session: SocketSession, why: string): void {

@@ -6,7 +6,7 @@ import { runAttempts } from './attempt/run-attempts.ts';
 import type { AttemptParts } from './attempt/run-attempts.ts';
 import { resolveOwner } from './bindings/resolve-owner.ts';
 import type { OwnerParts } from './bindings/resolve-owner.ts';
-import type { Snapshot } from './choice/account.ts';
+import type { Account, Snapshot } from './choice/account.ts';
 import { closeBeforeLongRest, sendRefusal } from './edge/answer.ts';
 import type { KeyRecord, KeyTable } from './edge/key-table.ts';
 import { bearerToken, readHead, refuseCredentialInQuery } from './edge/read-head.ts';
@@ -101,8 +101,9 @@ async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
     if (full !== null) return refuse(exchange, full, parts.log);
     const facts = await readFacts(request, response, match.surface, head, parts.bodyLimits, parts.snapshot().accounts.length > 1);
     if (facts === null || !parts.settler.takeFacts(exchange, facts)) return;
-    const snapshot = parts.snapshot();
-    if (facts.model !== null) refuseUnknownModel(facts.model, exchange.key, snapshot);
+    const all = parts.snapshot();
+    const snapshot = match.surface.watch === 'responses' ? all : (all.plain ?? all);
+    if (facts.model !== null) refuseUnknownModel(facts.model, exchange.key, snapshot, all);
     else refuseUnnamedModel(exchange);
     const found = resolveOwner(exchange, snapshot, parts.owners);
     const owner = found instanceof Promise ? await found : found;
@@ -159,9 +160,15 @@ function refuseWhileStopping(match: Match, parts: PipelineParts): void {
   if (match.surface.by !== 'gateway' && parts.isStopping()) throw new SwitchyardError('shutting_down', 'The server is stopping.');
 }
 
-/** @throws SwitchyardError `model_not_found` */
-export function refuseUnknownModel(model: string, key: KeyRecord, snapshot: Snapshot): void {
-  if (snapshot.byModel.has(model) && (key.models === null || key.models.has(model))) return;
+/** @param all  Every account, also those that do not serve this surface. @throws SwitchyardError `model_not_found`, or `no_account_available` when whoever serves it needs a new login */
+export function refuseUnknownModel(model: string, key: KeyRecord, snapshot: Snapshot, all = snapshot): void {
+  const mayUse = key.models === null || key.models.has(model);
+  if (snapshot.byModel.has(model) && mayUse) return;
+  const isOff = ({ id, models }: Pick<Account, 'id' | 'models'>): boolean => models.includes(model) && (key.accounts === null || key.accounts.has(id));
+  if (mayUse && snapshot.off.some(isOff))
+    throw new SwitchyardError('no_account_available', 'The account that serves this model needs a new login; `switchyard accounts list` says which it is.');
+  if (mayUse && all.byModel.has(model))
+    throw new SwitchyardError('model_not_found', `The model \`${model}\` is served by ChatGPT logins, and so only on /v1/responses.`, { param: 'model' });
   throw new SwitchyardError('model_not_found', `The model \`${model}\` does not exist or this key may not use it.`, { param: 'model' });
 }
 

@@ -120,6 +120,7 @@ export function scriptedWorld(clock: FakeClock, activeRequests: () => number = (
     answered: () => {},
     lookedAhead: () => {},
     retries,
+    recover: async () => null,
     pressure: { isOn: false },
     holds: new Holds(clock.now, clock.after),
     log: recordingLogger(),

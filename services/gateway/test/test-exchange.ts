@@ -16,6 +16,7 @@ export function testExchange(surfaceName: string, request: IncomingMessage, resp
       contentType: null,
       contentLength: null,
       isChunked: false,
+      isZstd: false,
       expectsContinue: false,
       origin: null,
       forwardedFor: null,
@@ -29,6 +30,6 @@ export function testExchange(surfaceName: string, request: IncomingMessage, resp
     startedAtMs: 0,
     startedMs: 0,
   });
-  exchange.facts = { body: Buffer.alloc(0), model: 'm', stream: true, claims: null, store: true, background: false };
+  exchange.facts = { body: Buffer.alloc(0), encoded: null, model: 'm', stream: true, claims: null, store: true, background: false };
   return exchange;
 }

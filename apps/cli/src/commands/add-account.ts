@@ -1,3 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseCodexLogin } from '@switchyard/contracts';
+import type { CodexLogin } from '@switchyard/contracts';
 import type { NewAccount } from '@switchyard/contracts/api';
 import type { Cli } from '../cli.ts';
 import { openOperations } from '../operations/open-operations.ts';
@@ -19,11 +24,17 @@ export interface AddAccountOptions {
   readonly project?: string;
   /** Lines `Name: value`. */
   readonly header: readonly string[];
-  readonly websocket?: true;
+  readonly websocket?: boolean;
+  readonly codexHome?: string;
+  readonly tokenUrl?: string;
   readonly json?: true;
 }
 
-const OPENAI_URL = 'https://api.openai.com/v1';
+/** Where accounts of these kinds are, unless somebody says otherwise. */
+const BASE_URLS: Partial<Readonly<Record<NewAccount['kind'], string>>> = {
+  openai: 'https://api.openai.com/v1',
+  chatgpt: 'https://chatgpt.com/backend-api/codex',
+};
 
 /** `switchyard accounts add`. Secrets are read here, so that neither the server's environment nor the process list ever holds them. */
 export async function addAccount(options: AddAccountOptions, cli: Cli): Promise<number> {
@@ -45,12 +56,16 @@ export async function addAccount(options: AddAccountOptions, cli: Cli): Promise<
  */
 export async function readDraft(options: AddAccountOptions, { env, input }: Pick<Cli, 'env' | 'input'>): Promise<NewAccount> {
   const { name, kind, priority, organization, project, models } = options;
-  const baseUrl = options.baseUrl ?? (kind === 'openai' ? OPENAI_URL : undefined);
+  const baseUrl = options.baseUrl ?? BASE_URLS[kind];
   if (baseUrl === undefined) throw new UsageError(`An account of kind ${kind} needs its address: add --base-url http://HOST:PORT/v1.`);
   if (kind === 'openai' && options.keyEnv === undefined && options.keyStdin === undefined)
     throw new UsageError(
       'An account of kind openai needs its key: put it in an environment variable and name that with --key-env, or pipe it in with --key-stdin.',
     );
+  if (kind !== 'chatgpt' && (options.codexHome ?? options.tokenUrl) !== undefined)
+    throw new UsageError('--codex-home and --token-url are for accounts of kind chatgpt: add --kind chatgpt.');
+  if (kind === 'chatgpt' && (options.keyEnv !== undefined || options.keyStdin))
+    throw new UsageError('An account of kind chatgpt has a login in place of a key: leave --key-env and --key-stdin out.');
   const headers = readHeaders(options.header, env);
   const credential = options.keyStdin ? await keyFromInput(input) : options.keyEnv === undefined ? undefined : variable(options.keyEnv, env);
   return {
@@ -66,8 +81,34 @@ export async function readDraft(options: AddAccountOptions, { env, input }: Pick
     ...(organization === undefined ? {} : { organization }),
     ...(project === undefined ? {} : { project }),
     ...(Object.keys(headers).length === 0 ? {} : { headers }),
-    ...(options.websocket === undefined ? {} : { websocket: true }),
+    ...(options.websocket === undefined ? {} : { websocket: options.websocket }),
+    ...(kind === 'chatgpt' ? readLogin(options, env) : {}),
   };
+}
+
+/** The login of a Codex home: the one that is named, or else the one that codex itself would use. */
+function readLogin({ codexHome, tokenUrl }: AddAccountOptions, env: Cli['env']): Pick<NewAccount, 'login' | 'codex_home' | 'token_url'> {
+  const home = resolve(codexHome ?? env['CODEX_HOME'] ?? join(env['HOME'] ?? homedir(), '.codex'));
+  return { login: { ...loginIn(home) }, codex_home: home, ...(tokenUrl === undefined ? {} : { token_url: tokenUrl }) };
+}
+
+function loginIn(home: string): CodexLogin {
+  const path = join(home, 'auth.json');
+  try {
+    return parseCodexLogin(readFileSync(path, 'utf8'));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT')
+      throw new CommandRefusal(
+        'no_login',
+        `There is no ${path}.`,
+        `Sign in there first (CODEX_HOME=${home} codex login), or name another Codex home with --codex-home.`,
+        error,
+      );
+    if (code === 'EACCES' || code === 'EISDIR')
+      throw new CommandRefusal('file_unreadable', `${path} cannot be read (${code}).`, 'Check its permissions.', error);
+    throw error;
+  }
 }
 
 function variable(name: string, env: Cli['env']): string {

@@ -13,6 +13,7 @@ const STATES: Readonly<Record<NonNullable<ListedAccount['state']>, string>> = {
   reserve: 'down to its reserve',
   exhausted: 'out of quota',
   no_models: 'no models known',
+  needs_login: 'needs login',
   left_out: 'left out',
 };
 
@@ -59,8 +60,14 @@ export function accountsTable(accounts: readonly ListedAccount[], emphasise?: Em
     ]),
     emphasise,
   );
-  const notes = sorted.filter(({ state }) => state === 'left_out').map(({ name, source }) => `${LEFT_OUT[source]?.(name) ?? `${name} is left out.`}\n`);
+  const notes = sorted
+    .filter(({ state }) => state === 'left_out' || state === 'needs_login')
+    .map(({ name, source, state }) => `${state === 'needs_login' ? needsLogin(name) : (LEFT_OUT[source]?.(name) ?? `${name} is left out.`)}\n`);
   return notes.length === 0 ? listed : `${listed}\n${notes.join('')}`;
+}
+
+function needsLogin(name: string): string {
+  return `${name} needs a new login: sign in again in the Codex home that it was added from (CODEX_HOME=… codex login), from where it is taken by itself; or remove it and add it again.`;
 }
 
 function stateText({ state, backoff_reason: reason, backoff_ms: leftMs }: ListedAccount): string {

@@ -137,6 +137,7 @@ test('a request that went on to another account tells each attempt', () => {
 test.each([
   [{ chosen_by: 'owner' }, 'Chosen because it owns what the request continues'],
   [{ chosen_by: 'only_one_left' }, 'Asked once more'],
+  [{ chosen_by: 'renewed' }, 'Asked again, because its credential was renewed'],
   [{ chosen_by: 'open_socket' }, 'Chosen because the socket of the turns before leads there'],
   [{ candidates: 2, skipped: { backing_off: 1 }, least_bad: true }, 'it is back soonest.\n     Passed over: 1 left alone for a while.'],
   [{ candidates: 9, skipped: { quota_blocked: 2, exhausted: 1 } }, 'Passed over: 2 that refused for their quota, 1 out of quota.'],
@@ -163,7 +164,7 @@ test('an owner that was asked again tells its pauses', () => {
     ),
   ).toBe(`  1. a1, asked 0.4 ms after the start
      Chosen because it owns what the request continues; no other account may answer that.
-     Answered 503: the upstream is overloaded; it was asked again after a pause, because no other account may answer; it is left alone for a while for being overloaded.
+     Answered 503: the upstream is overloaded; it was asked again; it is left alone for a while for being overloaded.
   2. a1, asked 80 ms after the start, after a pause of 75 ms
      Asked again, because no other account may answer this.
      Answered 200; this answer went to the client.

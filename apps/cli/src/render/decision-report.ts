@@ -68,7 +68,7 @@ const POLICIES: Readonly<Record<string, string>> = {
 const VERDICTS: Readonly<Record<string, string>> = {
   relayed: 'this answer went to the client',
   next_account: 'another account was looked for',
-  same_account: 'it was asked again after a pause, because no other account may answer',
+  same_account: 'it was asked again',
   gave_up: 'nothing was left to try',
 };
 
@@ -205,6 +205,8 @@ function chosenBecause({ chosen_by: by, candidates, skipped, least_bad: leastBad
       return 'Chosen because the conversation is with it; another might have answered too';
     case 'only_one_left':
       return 'Asked once more, because a kept connection had just been closed and no other account is left';
+    case 'renewed':
+      return 'Asked again, because its credential was renewed after it had been refused';
     case 'open_socket':
       return 'Chosen because the socket of the turns before leads there, and nothing spoke against it';
     case 'choice': {

@@ -21,6 +21,7 @@ const account = {
   header_names: [],
   has_credential: true,
   websocket: false,
+  login_state: 'ok',
   created_at: '2026-11-21T14:03:22.123Z',
   state: 'ready',
   backoff_reason: null,

@@ -1,6 +1,8 @@
+import { isAbsolute } from 'node:path';
 import type { NewAccount } from '@switchyard/contracts/api';
 import { ACCOUNT_RULES, accountHeadersProblem, isBuiltInName } from '@switchyard/config';
 import { SwitchyardError } from '@switchyard/contracts';
+import type { CodexLogin } from '@switchyard/contracts';
 import type { AccountKind } from '../choice/account.ts';
 
 /** What an account is made from, wherever it was declared. */
@@ -23,7 +25,22 @@ export interface AccountDraft {
   readonly softInFlight: number | null;
   /** Percent of its quota that is kept for what the account owns. */
   readonly reservePercent: number;
+  /** What an account of kind `chatgpt` has in place of a credential. */
+  readonly login?: LoginDraft;
 }
+
+/** A ChatGPT login that is to become an account. */
+export interface LoginDraft {
+  /** In the clear, like a credential. */
+  readonly tokens: CodexLogin;
+  /** Where its tokens are renewed; null: at ChatGPT's issuer. */
+  readonly tokenUrl: string | null;
+  /** The Codex home that it came from, where a new login is looked for; null: none. */
+  readonly codexHome: string | null;
+}
+
+/** Requests in flight at an account of kind `chatgpt` from which others go first, and at which it is passed over. */
+const CHATGPT_IN_FLIGHT = { soft: 4, most: 8 };
 
 /** What a caller of our API asks for as a draft, with the defaults filled in. */
 export function draftOf(asked: NewAccount): AccountDraft {
@@ -37,10 +54,13 @@ export function draftOf(asked: NewAccount): AccountDraft {
     organization: asked.organization ?? null,
     project: asked.project ?? null,
     headers: asked.headers ?? {},
-    websocket: asked.websocket ?? false,
-    maxInFlight: asked.max_in_flight ?? null,
-    softInFlight: asked.soft_in_flight ?? null,
+    // The CLI tries a WebSocket first with a login, so that it is there (codex-protocol 3).
+    websocket: asked.websocket ?? asked.kind === 'chatgpt',
+    // As many at once as its backend takes from one user (product section 3).
+    maxInFlight: asked.max_in_flight ?? (asked.kind === 'chatgpt' ? CHATGPT_IN_FLIGHT.most : null),
+    softInFlight: asked.soft_in_flight ?? (asked.kind === 'chatgpt' ? Math.min(CHATGPT_IN_FLIGHT.soft, asked.max_in_flight ?? Infinity) : null),
     reservePercent: asked.reserve_percent ?? 0,
+    ...(asked.login === undefined ? {} : { login: { tokens: asked.login, tokenUrl: asked.token_url ?? null, codexHome: asked.codex_home ?? null } }),
   };
 }
 
@@ -57,6 +77,8 @@ export function checkDraft(draft: AccountDraft): void {
   refuseUnless(isBaseUrl(draft.baseUrl), 'base_url', 'must be an http or https address without user, query or fragment, such as https://api.openai.com/v1');
   if (draft.kind === 'openai') refuseUnless(draft.credential !== null, 'credential', 'is needed for an account of kind "openai"');
   hold('credential', 'credential', draft.credential);
+  if (draft.kind === 'chatgpt') checkLogin(draft);
+  else refuseUnless(draft.login === undefined, 'login', 'is for accounts of kind "chatgpt"');
   if (draft.models !== null) refuseUnless(draft.models.length > 0, 'models', 'must name at least one model, or be left out to ask the upstream');
   for (const model of draft.models ?? []) hold('models', 'model', model);
   refuseUnless(Number.isInteger(draft.priority) && draft.priority >= 0 && draft.priority <= 1_000_000, 'priority', 'must be a whole number from 0 to 1000000');
@@ -77,6 +99,20 @@ function holdWhole(param: string, value: number | null, least: number, most: num
   if (value !== null) refuseUnless(Number.isInteger(value) && value >= least && value <= most, param, `must be a whole number from ${least} to ${most}`);
 }
 
+function checkLogin({ credential, login }: AccountDraft): void {
+  refuseUnless(credential === null, 'credential', 'is not for accounts of kind "chatgpt": they have a login');
+  if (login === undefined) throw new SwitchyardError('missing_required_parameter', 'An account of kind "chatgpt" needs its `login`.', { param: 'login' });
+  const { tokens, tokenUrl, codexHome } = login;
+  const secrets = [tokens.access_token, tokens.refresh_token, tokens.account_id, ...(tokens.id_token === null ? [] : [tokens.id_token])];
+  refuseUnless(secrets.every(isHeaderValue), 'login', 'must hold tokens of 1 to 8192 visible ASCII characters');
+  if (tokenUrl !== null) refuseUnless(isBaseUrl(tokenUrl), 'token_url', 'must be an http or https address without user, query or fragment');
+  if (codexHome !== null) refuseUnless(isAbsolute(codexHome) && !codexHome.includes('\0'), 'codex_home', 'must be the whole path of a folder');
+}
+
+function isHeaderValue(text: string): boolean {
+  return /^[\x21-\x7e]{1,8192}$/.test(text);
+}
+
 function refuseUnless(holds: boolean, param: string, must: string): void {
   if (!holds) throw new SwitchyardError('invalid_value', `The field \`${param}\` ${must}.`, { param });
 }
@@ -88,9 +124,13 @@ function isBaseUrl(text: string): boolean {
 }
 
 /** Headers that an account puts on each request, flat: its credential and its own settings. */
-export function accountHeaders(draft: Pick<AccountDraft, 'credential' | 'organization' | 'project' | 'headers'>): string[] {
+export function accountHeaders(
+  draft: Pick<AccountDraft, 'credential' | 'organization' | 'project' | 'headers'> & { readonly login: CodexLogin | null },
+): string[] {
   const flat: string[] = [];
-  if (draft.credential !== null) flat.push('authorization', `Bearer ${draft.credential}`);
+  const { login } = draft;
+  if (login !== null) flat.push('authorization', `Bearer ${login.access_token}`, 'chatgpt-account-id', login.account_id);
+  else if (draft.credential !== null) flat.push('authorization', `Bearer ${draft.credential}`);
   if (draft.organization !== null) flat.push('openai-organization', draft.organization);
   if (draft.project !== null) flat.push('openai-project', draft.project);
   for (const [name, value] of Object.entries(draft.headers)) flat.push(name, value);

@@ -4,6 +4,8 @@ import type { Logger } from '@switchyard/observability';
 import type { Vault } from '@switchyard/security';
 import { faultyUpstream } from '../attempt/faulty-upstream.ts';
 import { HttpUpstream } from '../attempt/http-upstream.ts';
+import { renewLoginAtMs } from '@switchyard/contracts';
+import type { CodexLogin } from '@switchyard/contracts';
 import { makeSnapshot } from '../choice/account.ts';
 import type { Account, AccountKind, AccountSource, Snapshot } from '../choice/account.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
@@ -13,6 +15,7 @@ import type { DB } from '../store/schema.gen.ts';
 import { accountHeaders, basePathOf } from './account-draft.ts';
 import { openSecrets } from './account-secrets.ts';
 import type { AccountSecrets } from './account-secrets.ts';
+import type { LoadedLogin } from './credential-keeper.ts';
 
 export interface RegistryParts {
   readonly db: Kysely<DB>;
@@ -41,6 +44,7 @@ export class AccountRegistry {
   #declared: ReadonlyMap<string, DeclaredAccount> = new Map();
   #snapshot: Snapshot = makeSnapshot(0, []);
   #known: ReadonlySet<string> = new Set();
+  #logins: readonly LoadedLogin[] = [];
   #loading: Promise<void> = Promise.resolve();
 
   constructor(parts: RegistryParts) {
@@ -54,6 +58,11 @@ export class AccountRegistry {
   /** Ids of all accounts that there are, also of those left out of the snapshot because this process cannot use them. */
   get known(): ReadonlySet<string> {
     return this.#known;
+  }
+
+  /** The logins of all accounts of kind `chatgpt`, also of those that need a new one. */
+  get logins(): readonly LoadedLogin[] {
+    return this.#logins;
   }
 
   /** Hands over the accounts that this process declares, by name; takes effect with the next `load`. Those that only others declare are left out. */
@@ -80,23 +89,41 @@ export class AccountRegistry {
 
   async #loadNow(): Promise<void> {
     const rows = await listAccounts(this.#parts.db);
-    const accounts = rows.map((row) => this.#account(row)).filter((account) => account !== null);
+    const logins: LoadedLogin[] = [];
+    const loaded = rows.map((row) => this.#account(row, logins)).filter((account) => account !== null);
+    const needsLogin = new Set(logins.filter(({ state }) => state === 'needs_login').map(({ accountId }) => accountId));
     this.#known = new Set(rows.map(({ id }) => id));
-    this.#snapshot = makeSnapshot(this.#snapshot.version + 1, accounts);
+    this.#logins = logins;
+    this.#snapshot = makeSnapshot(
+      this.#snapshot.version + 1,
+      loaded.filter(({ id }) => !needsLogin.has(id)),
+      loaded.filter(({ id }) => needsLogin.has(id)),
+    );
+    const kept = new Set(loaded.map(({ id }) => id));
     this.#parts.live.adopt(this.#snapshot);
     for (const [id, { upstream }] of this.#upstreams) {
-      if (this.#snapshot.byId.has(id)) continue;
+      if (kept.has(id)) continue;
       this.#upstreams.delete(id);
       // Requests still running on it end with it: its owner has taken the account away.
       void upstream.close();
     }
   }
 
-  #account(row: AccountRow): Account | null {
+  /** @param logins  Gets the login of an account that is one. */
+  #account(row: AccountRow, logins: LoadedLogin[]): Account | null {
     const { live } = this.#parts;
     const own = row.source === 'api' ? this.#stored(row) : (this.#declared.get(row.name) ?? null);
     if (own === null) return null;
-    const headers = accountHeaders({ ...own, organization: row.organization, project: row.project });
+    const login = row.kind === 'chatgpt' ? (JSON.parse(own.credential!) as CodexLogin) : null;
+    if (login !== null)
+      logins.push({
+        accountId: row.id,
+        accessToken: login.access_token,
+        renewAtMs: renewLoginAtMs(login),
+        state: row.login_state as LoadedLogin['state'],
+        codexHome: row.codex_home,
+      });
+    const headers = accountHeaders({ ...own, login, organization: row.organization, project: row.project });
     return {
       id: row.id,
       name: row.name,

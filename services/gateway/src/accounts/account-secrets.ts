@@ -1,3 +1,4 @@
+import type { CodexLogin } from '@switchyard/contracts';
 import type { Vault } from '@switchyard/security';
 import type { AccountRow } from '../store/accounts.ts';
 import type { AccountDraft } from './account-draft.ts';
@@ -34,4 +35,14 @@ export function openSecrets(vault: Vault, row: SealedSecrets & Pick<AccountRow, 
     credential: row.credential === null ? null : vault.open(row.credential, place(row.id, 'credential')),
     headers: row.sealed_headers === null ? {} : (JSON.parse(vault.open(row.sealed_headers, place(row.id, 'headers'))) as Record<string, string>),
   };
+}
+
+/** A ChatGPT login as the column of the credential stores it. */
+export function sealLogin(vault: Vault, accountId: string, login: CodexLogin): Buffer {
+  return vault.seal(JSON.stringify(login), place(accountId, 'credential'));
+}
+
+/** @throws VaultError as `openSecrets` does */
+export function openLogin(vault: Vault, row: Pick<AccountRow, 'id' | 'credential'>): CodexLogin {
+  return JSON.parse(vault.open(row.credential!, place(row.id, 'credential'))) as CodexLogin;
 }

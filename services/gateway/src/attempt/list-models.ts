@@ -1,17 +1,20 @@
 import { SwitchyardError, UpstreamFailure } from '@switchyard/contracts';
 import type { Upstream } from '@switchyard/contracts';
+import type { AccountKind } from '../choice/account.ts';
 import { collectBody } from './collect-body.ts';
 
 const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 4_194_304;
+/** The ChatGPT backend lists what a codex of this version can use (codex-protocol section 4). */
+const CODEX_VERSION = '0.169.0';
 
 /**
  * Asks an upstream for its models: the proof that its address and credential work.
  * @param headers  The account's own, flat.
  * @throws SwitchyardError `account_refused`, saying what the upstream did
  */
-export async function listModels(upstream: Upstream, basePath: string, headers: readonly string[]): Promise<string[]> {
-  const path = `${basePath}/models`;
+export async function listModels(upstream: Upstream, basePath: string, headers: readonly string[], kind: AccountKind): Promise<string[]> {
+  const path = `${basePath}/models${kind === 'chatgpt' ? `?client_version=${CODEX_VERSION}` : ''}`;
   const call = upstream.dispatch({
     method: 'GET',
     path,
@@ -54,9 +57,13 @@ export async function listModels(upstream: Upstream, basePath: string, headers: 
 
 function modelIds(body: Buffer): string[] | null {
   try {
-    const parsed = JSON.parse(body.toString()) as { data?: unknown } | null;
-    if (!Array.isArray(parsed?.data)) return null;
-    const ids = parsed.data.map((model: unknown) => (model as { id?: unknown } | null)?.id).filter((id): id is string => typeof id === 'string' && id !== '');
+    const parsed = JSON.parse(body.toString()) as { data?: unknown; models?: unknown } | null;
+    // As the API lists them, or as the ChatGPT backend does.
+    const listed = parsed?.data ?? parsed?.models;
+    if (!Array.isArray(listed)) return null;
+    const ids = (listed as ({ id?: unknown; slug?: unknown } | null)[])
+      .map((model) => model?.id ?? model?.slug)
+      .filter((id): id is string => typeof id === 'string' && id !== '');
     return [...new Set(ids)];
   } catch {
     return null;

@@ -48,6 +48,8 @@ export interface AttemptParts {
   /** Counts a look at the opening of a stream by how it ended. */
   readonly lookedAhead: (ended: LookAheadEnd) => void;
   readonly retries: RetryBudget;
+  /** Looks for a better credential after an account has refused its own: the account as it is then, null when it is as it was. Never rejects. */
+  readonly recover: (account: Account) => Promise<Account | null>;
   readonly pressure: Pick<Pressure, 'isOn'>;
   readonly holds: Holds;
   readonly log: Logger;
@@ -94,15 +96,17 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
   let turnState: string | null = null;
   let last: Refused | null = null;
   let failure: UpstreamFailure | null = null;
+  let renewed: Account | null = null;
   for (;;) {
     const isFirst = attempts.length === 0;
     let chosenBy: ChosenBy = 'choice';
-    if (isOwned) chosenBy = isFirst ? 'owner' : 'owner_again';
+    if (renewed !== null) chosenBy = 'renewed';
+    else if (isOwned) chosenBy = isFirst ? 'owner' : 'owner_again';
     else if (owner !== null && isFirst && keepsOwner(snapshot, live, owner.account, { model, lane, key: exchange.key, tried })) chosenBy = 'kept';
     const choice: Choice =
       chosenBy === 'choice'
         ? chooseAccount(snapshot, live, { model, lane, key: exchange.key, tried })
-        : { account: owner!.account, candidates: 1, skipped: undefined, leastBad: false };
+        : { account: renewed ?? owner!.account, candidates: 1, skipped: undefined, leastBad: false };
     let account = choice.account;
     if (account === null && last === null && failure?.reason === 'reset' && tried.length === 1 && attempts.length === 1) {
       // A kept-alive connection that the upstream had just closed looks like this; with no other account, once more is fair.
@@ -110,7 +114,10 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       chosenBy = 'only_one_left';
     }
     if (account === null) break;
-    if (!isFirst) {
+    // Once for each account and request: no flood can come of it, so it needs no leave.
+    const isRetry = !isFirst && renewed === null;
+    renewed = null;
+    if (isRetry) {
       if (!mayStart(budget, attempts.length, spentMs)) {
         exchange.decision!.stopped_by = 'budget';
         break;
@@ -157,17 +164,32 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       if (!(error instanceof UpstreamFailure)) {
         // A bug of ours must not cost the account a place, nor the others a retry.
         live.finish(account.slot);
-        if (!isFirst) retries.release();
+        if (isRetry) retries.release();
         last?.call.abort();
         throw error;
       }
       result = { answer: null, collected: null, failure: error, judgement: judgeFailure(error.reason) };
     }
-    if (!isFirst) retries.release();
+    if (isRetry) retries.release();
     if (exchange.cut !== null) {
       live.finish(account.slot);
       last?.call.abort();
       return null;
+    }
+    if (result.judgement.policy.name === 'credential_refused' && chosenBy !== 'renewed') {
+      const pausedMs = nowMs();
+      renewed = await parts.recover(account);
+      if (renewed !== null || exchange.cut !== null) {
+        noteRenewed(record, result, parts);
+        call!.abort();
+        live.finish(account.slot);
+        if (exchange.cut === null) {
+          waitedMs = roundMs(nowMs() - pausedMs);
+          continue;
+        }
+        last?.call.abort();
+        return null;
+      }
     }
     const tookMs = nowMs() - begunMs;
     note(record, result, account, lane, headMs === 0 ? tookMs : headMs, parts);
@@ -240,12 +262,15 @@ type Noted = Pick<AttemptResult, 'failure' | 'judgement'> & { readonly answer: P
 /** @param turnState  To be sent along, the request having none of its own. */
 function upstreamRequest({ match, facts, head, request }: Exchange, account: Account, turnState: string | null, { limits }: AttemptParts): UpstreamRequest {
   const headers = upstreamHeaders(account, head.forward);
+  // Whoever codex compresses for can read it; to others it is sent as what it holds.
+  const encoded = facts!.encoded !== null && account.kind === 'chatgpt' ? facts!.encoded : null;
+  if (encoded !== null) headers.push('content-encoding', 'zstd');
   if (turnState !== null) headers.push('x-codex-turn-state', turnState);
   return {
     method: request.method!,
     path: account.basePath + match.path.slice('/v1'.length) + match.query,
     headers,
-    body: facts!.body.length === 0 ? null : facts!.body,
+    body: encoded ?? (facts!.body.length === 0 ? null : facts!.body),
     headTimeoutMs: match.surface.lane === 'compact' ? limits.compactTimeoutMs : limits.headTimeoutMs,
     idleTimeoutMs: limits.idleTimeoutMs,
   };
@@ -268,6 +293,15 @@ export function note(record: AttemptRecord, result: Noted, account: Account, lan
   if (failure !== null) metrics.switchyard_upstream_failures_total.inc({ reason: failure.reason });
   else parts.answered(answer!.status);
   setBackoff(account, lane, result, tookMs, parts);
+}
+
+/** Writes down that an account refused a credential that has been replaced: it says nothing of the account. */
+export function noteRenewed(record: AttemptRecord, { answer, judgement }: Pick<Noted, 'answer' | 'judgement'>, { answered }: AttemptParts): void {
+  record.status = answer?.status;
+  record.upstream_code = judgement.code ?? undefined;
+  record.policy = judgement.policy.name;
+  record.verdict = 'same_account';
+  if (answer !== null) answered(answer.status);
 }
 
 /** Writes down that an answer broke off after it had begun: too late for another account, but not for the next request. */

@@ -20,7 +20,7 @@ import { ownerRetryMs } from './owner-retry.ts';
 import type { Owner } from './owner.ts';
 import { Pause } from './pause.ts';
 import type { Judgement } from './judge.ts';
-import { note } from './run-attempts.ts';
+import { note, noteRenewed } from './run-attempts.ts';
 import type { AttemptParts } from './run-attempts.ts';
 import type { RefusedUpgrade } from './socket-upstream.ts';
 
@@ -79,17 +79,25 @@ export async function runTurn(
   let last: CommittedTurn | null = null;
   let failure: UpstreamFailure | null = null;
   let again: Account | null = null;
+  let renewed: Account | null = null;
   for (;;) {
     const query: Query = { model, lane, key: exchange.key, tried };
-    const pick: Pick = again === null ? pickAccount(query, speaking, owner, route.openTo, parts) : repeat(again, isOwned ? 'owner_again' : 'only_one_left');
+    const pick: Pick =
+      renewed !== null
+        ? once(renewed, 'renewed')
+        : again !== null
+          ? once(again, isOwned ? 'owner_again' : 'only_one_left')
+          : pickAccount(query, speaking, owner, route.openTo, parts);
     const account: Account | null = pick.account;
     if (account === null) break;
     const isFirst = attempts.length === 0;
-    if (!isFirst && !mayStart(budget, attempts.length, spentMs)) {
+    const isRetry = !isFirst && renewed === null;
+    renewed = null;
+    if (isRetry && !mayStart(budget, attempts.length, spentMs)) {
       exchange.decision.stopped_by = 'budget';
       break;
     }
-    if (!isFirst && !retries.take()) {
+    if (isRetry && !retries.take()) {
       exchange.decision.stopped_by = 'retry_budget';
       parts.metrics.switchyard_retries_refused_total.inc();
       break;
@@ -106,7 +114,7 @@ export async function runTurn(
     try {
       result = await attempt(account, isOwned, route, parts);
     } finally {
-      if (!isFirst) retries.release();
+      if (isRetry) retries.release();
     }
     if (exchange.openAt === -1) {
       live.finish(account.slot);
@@ -114,6 +122,16 @@ export async function runTurn(
     }
     const endedMs = nowMs();
     const { judgement, said } = result;
+    if (judgement?.policy.name === 'credential_refused' && pick.by !== 'renewed') {
+      renewed = await parts.recover(account);
+      const hasLeft = (exchange as Taken).openAt === -1;
+      if (renewed !== null || hasLeft) {
+        noteRenewed(record, { answer: said, judgement }, parts);
+        live.finish(account.slot);
+        if (hasLeft) return null;
+        continue;
+      }
+    }
     if (judgement === null) {
       record.status = said?.status;
       record.verdict = 'next_account';
@@ -178,7 +196,7 @@ function pickAccount(query: Query, speaking: Snapshot, owner: Owner | null, open
   return { ...chooseAccount(speaking, live, query), by: 'choice' };
 }
 
-function repeat(account: Account, by: ChosenBy): Pick {
+function once(account: Account, by: ChosenBy): Pick {
   return { account, candidates: 1, skipped: undefined, leastBad: false, by };
 }
 

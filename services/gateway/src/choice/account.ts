@@ -1,7 +1,7 @@
 import type { Upstream } from '@switchyard/contracts';
 
-/** Kinds of account that can be linked. `sandbox` is built in and cannot be added. */
-export const ACCOUNT_KINDS = ['openai', 'openai-compatible', 'sandbox'] as const;
+/** Kinds of account that can be linked. `sandbox` is built in and cannot be added; `chatgpt` is a login, and serves Responses only. */
+export const ACCOUNT_KINDS = ['openai', 'openai-compatible', 'chatgpt', 'sandbox'] as const;
 export type AccountKind = (typeof ACCOUNT_KINDS)[number];
 
 /** Where an account was declared, and so where it is changed: by API and CLI, in switchyard.toml, or built in. */
@@ -46,9 +46,26 @@ export interface Snapshot {
   readonly byModel: ReadonlyMap<string, readonly Account[]>;
   /** For requests that name no model: all but the sandbox, which serves nothing it was not asked for by name. */
   readonly general: readonly Account[];
+  /** The accounts for whatever is not Responses, which a ChatGPT login does not serve; null when they are the same. */
+  readonly plain: Snapshot | null;
+  /** Accounts that cannot be asked until somebody signs in again. */
+  readonly off: readonly OffAccount[];
 }
 
-export function makeSnapshot(version: number, unordered: readonly Account[]): Snapshot {
+/** What is known of an account whose login has ended. Answers that it is giving go on. */
+export type OffAccount = Pick<Account, 'id' | 'name' | 'baseUrl' | 'models'>;
+
+const NO_ONE: readonly OffAccount[] = [];
+
+export function makeSnapshot(version: number, unordered: readonly Account[], off = NO_ONE): Snapshot {
+  const snapshot = tableOf(version, unordered, off);
+  const others = snapshot.accounts.filter(({ kind }) => kind !== 'chatgpt');
+  if (others.length === snapshot.accounts.length) return snapshot;
+  // By its id every account is found: an owner is asked whatever is asked of it.
+  return { ...snapshot, plain: { ...tableOf(version, others, off), byId: snapshot.byId } };
+}
+
+function tableOf(version: number, unordered: readonly Account[], off: readonly OffAccount[]): Snapshot {
   const accounts = [...unordered].sort((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1));
   const byModel = new Map<string, Account[]>();
   for (const account of accounts) {
@@ -64,5 +81,7 @@ export function makeSnapshot(version: number, unordered: readonly Account[]): Sn
     byId: new Map(accounts.map((account) => [account.id, account])),
     byModel,
     general: accounts.filter((account) => account.kind !== 'sandbox'),
+    plain: null,
+    off,
   };
 }

@@ -287,5 +287,13 @@ test.each([
 /** A snapshot in which an account and its double are the only candidates, so that its figures are recorded. */
 function soloSnapshot(one: Account): Snapshot {
   const both = [one, one];
-  return { version: 1, accounts: both, byId: new Map([[one.id, one]]), byModel: new Map(['m', 'n'].map((model) => [model, both])), general: both };
+  return {
+    version: 1,
+    accounts: both,
+    byId: new Map([[one.id, one]]),
+    byModel: new Map(['m', 'n'].map((model) => [model, both])),
+    general: both,
+    plain: null,
+    off: [],
+  };
 }

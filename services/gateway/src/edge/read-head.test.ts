@@ -37,6 +37,7 @@ test('what the head says is read once, whatever the case of its names', () => {
     contentType: 'application/json',
     contentLength: 12,
     isChunked: false,
+    isZstd: false,
     expectsContinue: false,
     origin: 'http://localhost',
     forwardedFor: null,

@@ -8,6 +8,8 @@ export interface RequestHead {
   /** Declared length of the body; null when it is chunked or there is none. */
   readonly contentLength: number | null;
   readonly isChunked: boolean;
+  /** The body is compressed with zstd, as codex does with a ChatGPT login (protocol trap 6). */
+  readonly isZstd: boolean;
   /** The client waits for `100 Continue` before it sends its body. */
   readonly expectsContinue: boolean;
   /** Set by browsers; decides about CORS. */
@@ -32,6 +34,7 @@ type Treatment =
   | 'drop'
   | 'authorization'
   | 'api_key'
+  | 'own_key'
   | 'host'
   | 'transfer_encoding'
   | 'content_type'
@@ -51,6 +54,7 @@ const FORWARDED_PREFIX = /^(?:openai-|anthropic-|x-codex-|x-openai-|x-stainless-
 const READ: Readonly<Record<string, Treatment>> = {
   authorization: 'authorization',
   'x-api-key': 'api_key',
+  'x-switchyard-key': 'own_key',
   host: 'host',
   'transfer-encoding': 'transfer_encoding',
   'content-type': 'content_type',
@@ -100,9 +104,11 @@ export function readHead(request: IncomingMessage): RequestHead {
   let host: string | null = null;
   let bearer: string | null = null;
   let apiKey: string | null = null;
+  let ownKey: string | null = null;
   let contentType: string | null = null;
   let contentLength: number | null = null;
   let isChunked = false;
+  let isZstd = false;
   let expectsContinue = false;
   let origin: string | null = null;
   let forwardedFor: string | null = null;
@@ -156,14 +162,20 @@ export function readHead(request: IncomingMessage): RequestHead {
         if (bearer !== null || apiKey !== null) throw ambiguous();
         apiKey = value;
         break;
+      case 'own_key':
+        if (ownKey !== null) throw ambiguous();
+        ownKey = value;
+        break;
       case 'content_type':
         if (contentType !== null) throw new SwitchyardError('bad_framing', 'The request has two Content-Type headers.');
         contentType = value;
         forward.push(name, value);
         break;
       case 'content_encoding':
-        if (value.toLowerCase() !== 'identity')
-          throw new SwitchyardError('unsupported_media_type', 'This body is compressed; send it uncompressed.', { param: 'content-encoding' });
+        // One layer at most: each further one multiplies what a few bytes may ask for.
+        if (isZstd) throw compressed();
+        isZstd = value.toLowerCase() === 'zstd';
+        if (!isZstd && value.toLowerCase() !== 'identity') throw compressed();
         break;
       case 'request_id':
         clientRequestId = value;
@@ -188,10 +200,12 @@ export function readHead(request: IncomingMessage): RequestHead {
   }
   if (host === null ? !isVersion10 : !HOST.test(host)) throw new SwitchyardError('bad_framing', 'The Host header is missing or is not a host name.');
   return {
-    authorization: apiKey === null ? bearer : `Bearer ${apiKey}`,
+    // A key of ours beside another credential is meant for us: the other is for whom the client takes us, and goes nowhere.
+    authorization: ownKey !== null ? `Bearer ${ownKey}` : apiKey === null ? bearer : `Bearer ${apiKey}`,
     contentType,
     contentLength,
     isChunked,
+    isZstd,
     expectsContinue,
     origin,
     forwardedFor: forwardedFor ?? realIp,
@@ -204,6 +218,11 @@ export function readHead(request: IncomingMessage): RequestHead {
 
 function ambiguous(): SwitchyardError {
   return new SwitchyardError('ambiguous_credentials', 'The request carries more than one credential.');
+}
+
+/** The refusal of a body whose encoding is not undone here. */
+export function compressed(): SwitchyardError {
+  return new SwitchyardError('unsupported_media_type', 'This body is compressed; send it uncompressed.', { param: 'content-encoding' });
 }
 
 // A key in the address ends up in logs and browser histories on the way here (fault row B08).

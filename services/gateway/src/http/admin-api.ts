@@ -106,7 +106,10 @@ function plain<T>(value: T): Plain<T> {
 
 function withState(account: AccountView, { registry, live, wallClockMs }: AdminApiParts) {
   const loaded = registry.snapshot.byId.get(account.id);
-  if (loaded === undefined) return { ...plain(account), state: 'left_out' as const, backoff_reason: null, backoff_ms: 0, in_flight: 0, health: 0, quota: null };
+  if (loaded === undefined) {
+    const state = account.login_state === 'needs_login' ? ('needs_login' as const) : ('left_out' as const);
+    return { ...plain(account), state, backoff_reason: null, backoff_ms: 0, in_flight: 0, health: 0, quota: null };
+  }
   const { slot } = loaded;
   let worst = 0;
   for (let lane = 1; lane < LANE_COUNT; lane++) {

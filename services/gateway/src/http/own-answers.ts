@@ -4,6 +4,7 @@ import type { Account, Snapshot } from '../choice/account.ts';
 import { sendJson } from '../edge/answer.ts';
 import type { KeyRecord } from '../edge/key-table.ts';
 import type { Match } from '../routes.ts';
+import { accountOf, accountsCheck, usageOf } from './wham-answers.ts';
 
 /** What readiness depends on. Health answers hold no versions and no paths (product section 1). */
 export interface Readiness {
@@ -27,7 +28,7 @@ const CODEX_ASKS = /[?&]client_version=/;
 export function ownAnswers(snapshot: () => Snapshot, readiness: () => Readiness, docsPath: string | null) {
   const seeDocs = docsPath === null ? '' : ` ${docsPath} describes the API.`;
   const root = { message: `This is Switchyard. The base URL of clients is this address with /v1 behind it.${seeDocs}`, api: '/v1', docs: docsPath };
-  return (match: Match, key: KeyRecord | null, _request: IncomingMessage, response: ServerResponse): void => {
+  return (match: Match, key: KeyRecord | null, request: IncomingMessage, response: ServerResponse): void => {
     switch (match.surface.name) {
       case 'root':
         sendJson(response, 200, root);
@@ -42,7 +43,19 @@ export function ownAnswers(snapshot: () => Snapshot, readiness: () => Readiness,
         sendJson(response, state === 'ready' ? 200 : 503, { status: state, degraded });
         return;
       }
+      case 'wham.accounts_check':
+        sendJson(response, 200, accountsCheck(accountOf(request)));
+        return;
+      case 'wham.usage':
+        sendJson(response, 200, usageOf(accountOf(request)));
+        return;
+      case 'wham.reset_credits':
+      case 'wham.settings':
+      case 'wham.profile':
+        sendJson(response, 200, {});
+        return;
       case 'models.list':
+      case 'codex.models':
         if (CODEX_ASKS.test(match.query)) {
           sendJson(response, 200, { models: [] });
           return;

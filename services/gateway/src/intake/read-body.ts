@@ -97,6 +97,7 @@ export function readBody<T>(
   });
 }
 
-function tooLarge(maxBytes: number): SwitchyardError {
+/** The refusal of a body that is larger than any may be. */
+export function tooLarge(maxBytes: number): SwitchyardError {
   return new SwitchyardError('body_too_large', `The body is larger than ${maxBytes} bytes.`);
 }

@@ -25,7 +25,15 @@ test('the routed fields are read, and the bytes stay as they came', async () => 
   const text = ' {"stream":true, "previous_response_id":"resp_1","store":false,\n"model":"m\\u006f","x":[{"model":"inner"}]} ';
   const { read, held } = await facts(text);
   expect(read).toEqual({
-    value: { body: Buffer.from(text), model: 'mo', stream: true, claims: { ...NO_CLAIMS, previousResponse: 'resp_1' }, store: false, background: false },
+    value: {
+      body: Buffer.from(text),
+      encoded: null,
+      model: 'mo',
+      stream: true,
+      claims: { ...NO_CLAIMS, previousResponse: 'resp_1' },
+      store: false,
+      background: false,
+    },
   });
   expect(held).toBe(text.length);
 });

@@ -3,8 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchyardError } from '@switchyard/contracts';
 import { NO_CLAIMS } from '../bindings/claims.ts';
 import type { Claims } from '../bindings/claims.ts';
+import { compressed } from '../edge/read-head.ts';
 import type { RequestHead } from '../edge/read-head.ts';
 import type { Surface } from '../routes.ts';
+import { decodeBody } from './decode-body.ts';
 import { LAST_ITEMS, inputClaims } from './input-claims.ts';
 import type { InputClaims } from './input-claims.ts';
 import { JsonScanner } from './json-scanner.ts';
@@ -14,6 +16,8 @@ import type { BodyLimits } from './read-body.ts';
 /** What routing needs to know of a request; everything else in the body is the upstream's business. */
 export interface RequestFacts {
   readonly body: Buffer;
+  /** The body as it came, when that was compressed: for an account that takes it so. */
+  readonly encoded: Buffer | null;
   readonly model: string | null;
   readonly stream: boolean;
   /** By what it continues something earlier; null when it does not, and on surfaces that have no conversations. */
@@ -55,17 +59,43 @@ export function readFacts(
   }
   const continues = surface.watch === 'responses';
   const scanner = json ? new JsonScanner(continues ? CONTINUING : ROUTED, surface.body === 'any', continues && readsItems ? INPUT : null) : null;
+  if (head.isZstd) return readCompressed(request, response, head, scanner, surface, limits, readsItems);
   return readBody(request, response, head, scanner, limits, (body) => factsOf(body, scanner, surface, head, readsItems));
+}
+
+/** A compressed body is read whole before it is looked into; its scanner is fed with what it holds. */
+async function readCompressed(
+  request: IncomingMessage,
+  response: ServerResponse,
+  head: RequestHead,
+  scanner: JsonScanner | null,
+  surface: Surface,
+  limits: BodyLimits,
+  readsItems: boolean,
+): Promise<RequestFacts | null> {
+  if (surface.watch !== 'responses') throw compressed();
+  const encoded = await readBody(request, response, head, null, limits, (whole) => whole);
+  if (encoded === null) return null;
+  let held = encoded.length;
+  try {
+    const body = await decodeBody(encoded, scanner, limits);
+    held += body.length;
+    return { ...factsOf(body, scanner, surface, head, readsItems), encoded };
+  } catch (error) {
+    limits.memory.release(held);
+    throw error;
+  }
 }
 
 /** What a body says that has been scanned whole. @throws SwitchyardError for every refusal of the intake */
 export function factsOf(body: Buffer, scanner: JsonScanner | null, surface: Surface, head: RequestHead, readsItems: boolean): RequestFacts {
   if (scanner === null || (body.length === 0 && surface.body !== 'json'))
-    return { body, model: null, stream: false, claims: null, store: true, background: false };
+    return { body, encoded: null, model: null, stream: false, claims: null, store: true, background: false };
   scanner.end();
   if (!isUtf8(body)) throw new SwitchyardError('invalid_json', 'The body is not valid UTF-8.');
   return {
     body,
+    encoded: null,
     model: modelOf(scanner, surface),
     stream: booleanOf(scanner, 'stream', false),
     claims: claimsOf(body, scanner, surface, head, readsItems),

@@ -10,9 +10,10 @@ import type { StrategyName } from '../choice/strategies.ts';
 
 /**
  * Why this account: by the table of choice; as the owner of the conversation, for the first time or again; because the conversation should
- * stay where it is; again because no other was left; or because the socket of the turns before leads to it.
+ * stay where it is; again because no other was left; because the socket of the turns before leads to it; or again with a credential that was
+ * renewed meanwhile.
  */
-export type ChosenBy = 'choice' | 'owner' | 'owner_again' | 'kept' | 'only_one_left' | 'open_socket';
+export type ChosenBy = 'choice' | 'owner' | 'owner_again' | 'kept' | 'only_one_left' | 'open_socket' | 'renewed';
 
 /**
  * One attempt at an account, as the decision record keeps it. What is left out has its usual value: nothing skipped, not least bad, no

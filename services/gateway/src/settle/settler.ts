@@ -62,18 +62,18 @@ export class Settler {
   takeFacts(exchange: Taken, facts: RequestFacts): boolean {
     if (exchange.openAt !== -1) {
       exchange.facts = facts;
-      exchange.bytesIn = facts.body.length;
+      exchange.bytesIn = facts.encoded === null ? facts.body.length : facts.encoded.length;
       return true;
     }
-    this.#parts.memory.release(facts.body.length);
+    this.#parts.memory.release(bytesOf(facts));
     return false;
   }
 
   /** Lets go of the body once no other account will be asked: a stream may run for an hour after it. */
   dropBody(exchange: Taken): void {
     if (exchange.openAt === -1 || exchange.facts === null) return;
-    this.#parts.memory.release(exchange.facts.body.length);
-    exchange.facts = { ...exchange.facts, body: EMPTY };
+    this.#parts.memory.release(bytesOf(exchange.facts));
+    exchange.facts = { ...exchange.facts, body: EMPTY, encoded: null };
   }
 
   holdsAccount(exchange: Taken, account: Account): void {
@@ -145,7 +145,7 @@ export class Settler {
     exchange.call?.abort();
     gate.leave(exchange);
     if (exchange.countedAt !== null) live.finish(exchange.countedAt.slot);
-    if (exchange.facts !== null) memory.release(exchange.facts.body.length);
+    if (exchange.facts !== null) memory.release(bytesOf(exchange.facts));
     journal.ended(exchange, endedMs);
     const counters = this.#bySurface.get(exchange.match.surface.name)!;
     counters.ended(exchange.outcome);
@@ -153,6 +153,11 @@ export class Settler {
     if (exchange.firstByteMs !== null && exchange.facts?.stream === true) counters.firstByte.observe(exchange.firstByteMs / 1_000);
     if (this.#open.length === 0) this.#idle?.();
   }
+}
+
+/** What a body holds of the memory for bodies. */
+function bytesOf({ body, encoded }: RequestFacts): number {
+  return encoded === null ? body.length : body.length + encoded.length;
 }
 
 /** Says why an exchange has ended without its whole answer. */

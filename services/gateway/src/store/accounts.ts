@@ -38,7 +38,8 @@ export type NewAccount = Pick<
   | 'max_in_flight'
   | 'soft_in_flight'
   | 'reserve_percent'
->;
+> &
+  Partial<Pick<AccountRow, 'token_url' | 'codex_home'>>;
 
 /** @throws SwitchyardError `name_taken` */
 export async function insertAccount(db: Kysely<DB>, account: NewAccount): Promise<void> {

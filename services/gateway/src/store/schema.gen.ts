@@ -22,6 +22,10 @@ export interface DB {
     max_in_flight: number | null;
     soft_in_flight: number | null;
     reserve_percent: Generated<number>;
+    token_url: string | null;
+    codex_home: string | null;
+    login_state: Generated<string>;
+    login_generation: Generated<number>;
   };
   'gateway.binding': {
     digest: Buffer;

@@ -1,7 +1,7 @@
 import { SwitchyardError, newId } from '@switchyard/contracts';
 import { accountHeaders, basePathOf, checkDraft } from '../accounts/account-draft.ts';
 import type { AccountDraft } from '../accounts/account-draft.ts';
-import { openSecrets, sealSecrets } from '../accounts/account-secrets.ts';
+import { openLogin, openSecrets, sealLogin, sealSecrets } from '../accounts/account-secrets.ts';
 import type { AccountKind, Snapshot } from '../choice/account.ts';
 import { HttpUpstream } from '../attempt/http-upstream.ts';
 import { listModels } from '../attempt/list-models.ts';
@@ -31,6 +31,8 @@ export interface AccountView {
   readonly max_in_flight: number | null;
   readonly soft_in_flight: number | null;
   readonly reserve_percent: number;
+  /** Of a ChatGPT login: `needs_login` once its issuer has refused it for good; else `ok`. */
+  readonly login_state: string;
   readonly created_at: string;
 }
 
@@ -62,6 +64,9 @@ export async function addAccount(control: Control, draft: AccountDraft): Promise
       soft_in_flight: draft.softInFlight,
       reserve_percent: draft.reservePercent,
       ...sealSecrets(control.vault, id, draft),
+      ...(draft.login === undefined
+        ? {}
+        : { credential: sealLogin(control.vault, id, draft.login.tokens), token_url: draft.login.tokenUrl, codex_home: draft.login.codexHome }),
     });
     await announceChange(transaction);
   });
@@ -108,7 +113,7 @@ export async function askModels(
   try {
     // One that has closed already does not ask any more.
     if (closing.aborted) await close();
-    return await listModels(upstream, basePathOf(draft.baseUrl), accountHeaders(draft));
+    return await listModels(upstream, basePathOf(draft.baseUrl), accountHeaders({ ...draft, login: draft.login?.tokens ?? null }), draft.kind);
   } finally {
     closing.removeEventListener('abort', close);
     await close();
@@ -160,18 +165,20 @@ export async function testAccount(control: Control, idOrName: string, nowMs: () 
   const row = await existing(control, idOrName);
   const account = loaded?.byId.get(row.id);
   const startedMs = nowMs();
-  const models = account === undefined ? await askStored(control, row) : await listModels(account.upstream, account.basePath, account.headers);
+  const models = account === undefined ? await askStored(control, row) : await listModels(account.upstream, account.basePath, account.headers, account.kind);
   return { account: view(row), models, duration_ms: Math.round(nowMs() - startedMs) };
 }
 
 async function askStored(control: Control, row: AccountRow): Promise<string[]> {
   if (row.source !== 'api') throw new SwitchyardError('held_by_file', `The credential of "${row.name}" is not stored; start the server to test it.`);
+  const kind = row.kind as AccountKind;
   return askModels(control, {
-    kind: row.kind as AccountKind,
+    kind,
     baseUrl: row.base_url,
     organization: row.organization,
     project: row.project,
     ...openSecrets(control.vault, row),
+    ...(kind === 'chatgpt' ? { login: { tokens: openLogin(control.vault, row), tokenUrl: row.token_url, codexHome: row.codex_home } } : {}),
   });
 }
 
@@ -199,6 +206,7 @@ function view(row: AccountRow): AccountView {
     max_in_flight: row.max_in_flight,
     soft_in_flight: row.soft_in_flight,
     reserve_percent: row.reserve_percent,
+    login_state: row.login_state,
     created_at: row.created_at.toISOString(),
   };
 }

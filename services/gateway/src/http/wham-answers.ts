@@ -1,0 +1,47 @@
+import type { IncomingMessage } from 'node:http';
+
+// What codex asks of the ChatGPT backend beside the model, answered for the client and not for the account that happens to serve it: the
+// account behind a conversation is chosen request by request, and is nobody's business outside (codex-protocol sections 6 and 8.5).
+
+/** Said of a client that names no account. */
+const NO_ACCOUNT = 'switchyard';
+
+/** The account that the client takes itself for. */
+export function accountOf({ headers }: IncomingMessage): string {
+  const id = headers['chatgpt-account-id'];
+  return typeof id === 'string' && /^[\x21-\x7e]{1,200}$/.test(id) ? id : NO_ACCOUNT;
+}
+
+/**
+ * The account of the client, once, with nothing that would lead its model traffic elsewhere. The origin must be given, and is asked only by a
+ * codex whose provider has this address followed by `/codex` as its base URL (docs/codex.md).
+ */
+export function accountsCheck(id: string): object {
+  return {
+    accounts: [
+      {
+        id,
+        name: 'Switchyard',
+        structure: 'personal',
+        plan_type: 'plus',
+        workspace_backend_origin: 'https://chatgpt.com',
+        account_routing_override: 'NO_CONSTRAINT',
+      },
+    ],
+    account_ordering: [id],
+    default_account_id: id,
+  };
+}
+
+/** The quota of an account of which nothing is known: no window, and nothing reached. */
+export function usageOf(id: string): object {
+  return {
+    plan_type: 'plus',
+    account_id: id,
+    rate_limit: { allowed: true, limit_reached: false, primary_window: null, secondary_window: null },
+    additional_rate_limits: [],
+    credits: { has_credits: false, unlimited: false, balance: '0' },
+    spend_control: { reached: false },
+    rate_limit_reached_type: null,
+  };
+}
