@@ -43,7 +43,23 @@ async function addLogin(stack: AsyncDisposableStack, more: Readonly<Record<strin
   const home = join(stack.use(await makeHome()).path, 'codex');
   await signIn(home, tokens.accessToken, tokens.refreshToken, new Date().toISOString());
   const at = ['--base-url', `${upstream.url}/backend-api/codex`, '--token-url', `${upstream.url}/oauth/token`];
-  const added = await cli(keeper.home, ['accounts', 'add', '--name', login, '--kind', 'chatgpt', '--codex-home', home, '--models', 'm', ...at]);
+  const added = await cli(keeper.home, [
+    'accounts',
+    'add',
+    '--name',
+    login,
+    '--kind',
+    'chatgpt',
+    '--codex-home',
+    home,
+    '--models',
+    'm',
+    '--max-in-flight',
+    '1000',
+    '--soft-in-flight',
+    '1000',
+    ...at,
+  ]);
   expect(added).toMatchObject({ code: 0, stdout: expect.stringContaining('The next request can use it.') as string });
   expect(added.stdout + added.stderr).not.toContain('not-a-secret');
   return home;
