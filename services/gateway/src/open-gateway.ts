@@ -17,7 +17,9 @@ import { laneLimits, usualKeyLimit, usualQueue } from './admission/lanes.ts';
 import { PRESSURE_SIGNS, Pressure } from './admission/pressure.ts';
 import { WaitingRoom } from './admission/waiting-room.ts';
 import { Bindings } from './bindings/bindings.ts';
+import type { BindingRow } from './bindings/bindings.ts';
 import { KINDS } from './bindings/kinds.ts';
+import { readPages } from './bindings/read-pages.ts';
 import { TurnStates } from './bindings/turn-states.ts';
 import { LANE_AT } from './choice/lanes.ts';
 import { LiveFigures } from './choice/live-figures.ts';
@@ -47,7 +49,7 @@ import { Journal } from './settle/journal.ts';
 import { QuotaWriter } from './settle/quota-writer.ts';
 import { Settler } from './settle/settler.ts';
 import { CHANGES_CHANNEL } from './store/announce.ts';
-import { loadBindings, pruneBindings } from './store/bindings.ts';
+import { bindingPages, pruneBindings } from './store/bindings.ts';
 import { BINDINGS_CHANNEL, unpackNotice } from './store/binding-notices.ts';
 import { claimInstance, hasCompany } from './store/instance.ts';
 import { listKeys } from './store/keys.ts';
@@ -115,6 +117,8 @@ export interface Gateway extends AsyncDisposable {
 const SWEPT_PER_TICK = 4_096;
 /** How often it is seen whether other processes are to be told of bindings; until then they look up what they are asked for. */
 const LOOK_AROUND_MS = 5_000;
+/** Bindings that are read before the first request is served: all that the limits allow unless they were raised. */
+const READY_BINDINGS = 65_536;
 /** Clocks of two processes and of the database differ, and uses are written down once a minute. */
 const GAP_MARGIN_S = 120;
 /** Longest wait for an upstream to answer the upgrade to a WebSocket (product section 2). */
@@ -152,7 +156,8 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const bindings = new Bindings({ store: journal, limits, nowS: () => Math.floor((nowMs() + clockAheadMs) / 1_000) });
 
   const turnStates = new TurnStates();
-  const readBindings = (sinceS: number): Promise<void> => loadBindings(database.pool, limits, sinceS, (rows) => bindings.take(rows));
+  const notRead = (error: unknown): void =>
+    log.warn('bindings_not_read', 'Some of what the database holds of conversations could not be read; it is looked up when it is asked for', { error });
 
   for (const [accountId, record] of await loadQuota(database.pool)) live.restore(live.slotOf(accountId), record);
   const quotas = new QuotaWriter({ live, write: (records) => writeQuota(database.pool, records), log });
@@ -245,11 +250,8 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     },
     onGap: (seconds) => {
       void reload.request().catch(() => {});
-      void readBindings(Math.floor(wallClockMs() / 1_000) - seconds - GAP_MARGIN_S).catch((error: unknown) =>
-        log.warn('bindings_not_reread', 'What other processes bound while they could not be heard could not be read; it is looked up when it is asked for', {
-          error,
-        }),
-      );
+      const pages = bindingPages(database.pool, limits, Math.floor(wallClockMs() / 1_000) - seconds - GAP_MARGIN_S);
+      void readPages(pages, (rows) => bindings.take(rows), closing.signal).catch(notRead);
     },
     nowMs,
     declares: declared.map(({ name }) => name),
@@ -263,7 +265,12 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   });
 
   // Only now, for what others bind from here on is heard.
-  await readBindings(0);
+  const pages = bindingPages(database.pool, limits, 0);
+  const takeOlder = (rows: readonly BindingRow[]): void => bindings.takeOlder(rows);
+  await readPages(pages, takeOlder, closing.signal, READY_BINDINGS);
+  // The rest is read while requests are served: what is not here yet is looked up when it is asked for.
+  const rest = readPages(pages, takeOlder, closing.signal).catch(notRead);
+  opened.defer(() => rest);
   const lookAround = async (): Promise<void> => {
     if (database.isAvailable()) journal.tellsOthers = await hasCompany(database.pool, instanceId);
   };

@@ -12,7 +12,7 @@ import type { KindLimits } from '../src/bindings/kinds.ts';
 import { NOBODY, mergeBindings } from '../src/bindings/merge.ts';
 import type { BindingValue } from '../src/bindings/merge.ts';
 import { GATEWAY_MIGRATIONS } from '../src/index.ts';
-import { loadBindings, pruneBindings } from '../src/store/bindings.ts';
+import { bindingPages, pruneBindings } from '../src/store/bindings.ts';
 import { writeJournal } from '../src/store/write-journal.ts';
 import { bindingValue } from './binding-value.ts';
 
@@ -29,9 +29,8 @@ afterAll(() => database[Symbol.asyncDispose]());
 const write = (rows: readonly BindingRow[]): Promise<readonly BindingRow[]> => writeJournal(database.pool, 'inst_test', [], rows, false);
 
 async function stored(limits: Partial<KindLimits> = {}): Promise<BindingRow[]> {
-  const rows: BindingRow[] = [];
-  await loadBindings(database.pool, kindLimits({ response: 1_000_000, ...limits }), 0, (page) => void rows.push(...page));
-  return rows;
+  const pages = await Array.fromAsync(bindingPages(database.pool, kindLimits({ response: 1_000_000, ...limits }), 0));
+  return pages.flat();
 }
 
 function row(id: string, over: Partial<BindingRow> = {}): BindingRow {
@@ -79,18 +78,24 @@ test('a start reads the last used of each kind, and every conflict', async () =>
     row(`resp_${i}`, { touchedAtS: 2_000 + i, owner: `acct_${i % 3}`, namespace: `key_${i % 2}`, misses: i }),
   );
   await write([conflict, session, ...responses]);
-  expect(await stored({ response: 4 })).toEqual([conflict, session, ...responses.slice(6)]);
+  expect(await stored({ response: 4 })).toEqual([conflict, ...responses.slice(6).toReversed(), session]);
 });
 
 test('more bindings than fit one page are read whole and in order', async () => {
   await database.pool.query(`insert into gateway.binding
     select substring(sha256(n::text::bytea) for 16), 1, 'acct_' || n % 7, 'key_' || n % 3, 0, 0, now(), 0, now(), to_timestamp(n) from generate_series(1, 25000) as n`);
   const rows = await stored();
-  expect(rows.map(({ touchedAtS }) => touchedAtS)).toEqual(Array.from({ length: 25_000 }, (_, n) => n + 1));
-  expect(rows.slice(0, 7).map(({ owner, namespace }) => `${owner} ${namespace}`)).toEqual(
-    Array.from({ length: 7 }, (_, n) => `acct_${(n + 1) % 7} key_${(n + 1) % 3}`),
+  expect(rows.map(({ touchedAtS }) => touchedAtS)).toEqual(Array.from({ length: 25_000 }, (_, n) => 25_000 - n));
+  expect(rows.slice(-7).map(({ owner, namespace }) => `${owner} ${namespace}`)).toEqual(
+    Array.from({ length: 7 }, (_, n) => `acct_${(7 - n) % 7} key_${(7 - n) % 3}`),
   );
-  expect(rows.at(-1)!.digest).toBe(createHash('sha256').update('25000').digest().subarray(0, 16).toString('base64'));
+  expect(rows[0]!.digest).toBe(createHash('sha256').update('25000').digest().subarray(0, 16).toString('base64'));
+});
+
+test('of bindings that were used at the same moment none is left out between two pages', async () => {
+  await database.pool.query(`insert into gateway.binding
+    select substring(sha256(n::text::bytea) for 16), 1, 'acct_a', 'key_1', 0, 0, now(), 0, now(), to_timestamp(1000 + n / 8000) from generate_series(1, 21000) as n`);
+  expect(new Set((await stored()).map(({ digest }) => digest)).size).toBe(21_000);
 });
 
 test('what is beyond the limits or too old is deleted, the last used first kept, and conflicts stay', async () => {
@@ -102,7 +107,7 @@ test('what is beyond the limits or too old is deleted, the last used first kept,
   await write([...kept, old, conflict]);
   expect(await pruneBindings(database.pool, kindLimits({}))).toBe(1);
   expect(await pruneBindings(database.pool, kindLimits({ response: 4 }))).toBe(6);
-  expect(await stored()).toEqual([conflict, ...kept.slice(6)]);
+  expect(await stored()).toEqual([conflict, ...kept.slice(6).toReversed()]);
 });
 
 test('bindings of the version before are taken over, under the digests that this one looks for', async () => {
@@ -115,7 +120,9 @@ test('bindings of the version before are taken over, under the digests that this
     "insert into gateway.response_binding (response_id, account_id, key_id, created_at) values ('resp_1', 'acct_a', 'key_1', to_timestamp(1000)), ('résponse ☃', 'acct_b', 'key_2', to_timestamp(2000))",
   );
   await before.pool.query(third!);
-  const rows: BindingRow[] = [];
-  await loadBindings(before.pool, kindLimits({}), 0, (page) => void rows.push(...page));
-  expect(rows).toEqual([row('resp_1'), row('résponse ☃', { owner: 'acct_b', namespace: 'key_2', boundAtS: 2_000, touchedAtS: 2_000, stateAtS: 2_000 })]);
+  const pages = await Array.fromAsync(bindingPages(before.pool, kindLimits({}), 0));
+  expect(pages.flat().toReversed()).toEqual([
+    row('resp_1'),
+    row('résponse ☃', { owner: 'acct_b', namespace: 'key_2', boundAtS: 2_000, touchedAtS: 2_000, stateAtS: 2_000 }),
+  ]);
 });

@@ -8,11 +8,12 @@ import type { BindingValue } from './merge.ts';
 
 /** What the table should be: a map in order of last use. */
 class Model {
-  readonly entries = new Map<string, { readonly kind: BindingKind; readonly value: BindingValue }>();
+  entries = new Map<string, { readonly kind: BindingKind; readonly value: BindingValue }>();
 
-  put(kind: BindingKind, key: string, value: BindingValue): void {
+  put(kind: BindingKind, key: string, value: BindingValue, isOldest: boolean): void {
     this.entries.delete(key);
-    this.entries.set(key, { kind, value });
+    if (isOldest) this.entries = new Map([[key, { kind, value }], ...this.entries]);
+    else this.entries.set(key, { kind, value });
   }
 
   oldest(kind: BindingKind): string | undefined {
@@ -66,7 +67,7 @@ const value: fc.Arbitrary<BindingValue> = fc.record({
 const kind = fc.constantFrom(...KINDS);
 
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('put' as const), at: digest, value }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('put' as const), at: digest, value, isOldest: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('remove' as const), at: digest }) },
   fc.record({ do: fc.constant('evict' as const), kind }),
   fc.record({ do: fc.constant('sweep' as const), nowS: fc.nat(10_000_000), most: fc.nat(5) }),
@@ -81,8 +82,8 @@ test('whatever is done to it, the table holds what a map in order of last use wo
       const took: [found: unknown, wanted: unknown][] = [];
       for (const each of steps) {
         if (each.do === 'put') {
-          if (!table.put(each.at.kind, each.at.digest, each.value)) throw new Error('the table is full');
-          model.put(each.at.kind, each.at.digest.toString('hex'), each.value);
+          if (!table.put(each.at.kind, each.at.digest, each.value, each.isOldest)) throw new Error('the table is full');
+          model.put(each.at.kind, each.at.digest.toString('hex'), each.value, each.isOldest);
         } else if (each.do === 'remove') {
           table.remove(each.at.digest);
           model.entries.delete(each.at.digest.toString('hex'));

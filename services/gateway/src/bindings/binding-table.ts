@@ -101,10 +101,10 @@ export class BindingTable {
   }
 
   /**
-   * Writes a binding, new or not, and makes it the last used of its kind.
+   * Writes a binding, new or not, and makes it the last used of its kind, or the one that was used longest ago.
    * @returns false when the table is full of conflicts and of other kinds
    */
-  put(kind: BindingKind, digest: Digest, value: BindingValue): boolean {
+  put(kind: BindingKind, digest: Digest, value: BindingValue, isOldest = false): boolean {
     const { code } = BINDING_KINDS[kind];
     const place = this.#place(digest);
     let entry = this.#index[place]! - 1;
@@ -127,7 +127,7 @@ export class BindingTable {
     this.#boundAtS[entry] = value.boundAtS;
     this.#touchedAtS[entry] = value.touchedAtS;
     this.#stateAtS[entry] = value.stateAtS;
-    this.#enterList(entry);
+    this.#enterList(entry, isOldest);
     return true;
   }
 
@@ -214,18 +214,20 @@ export class BindingTable {
     this.#index[hole] = 0;
   }
 
-  #enterList(entry: number): void {
+  #enterList(entry: number, isOldest: boolean): void {
     if (this.#owners[entry] === NONE) {
       this.#conflicts++;
       return;
     }
     const code = this.#kinds[entry]!;
-    const last = this.#newest[code]!;
-    this.#older[entry] = last;
-    this.#newer[entry] = NONE;
-    if (last === NONE) this.#oldest[code] = entry;
-    else this.#newer[last] = entry;
-    this.#newest[code] = entry;
+    const older = isOldest ? NONE : this.#newest[code]!;
+    const newer = isOldest ? this.#oldest[code]! : NONE;
+    this.#older[entry] = older;
+    this.#newer[entry] = newer;
+    if (older === NONE) this.#oldest[code] = entry;
+    else this.#newer[older] = entry;
+    if (newer === NONE) this.#newest[code] = entry;
+    else this.#older[newer] = entry;
     this.#counts[code]!++;
   }
 

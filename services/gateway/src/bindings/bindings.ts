@@ -131,17 +131,25 @@ export class Bindings {
     await within(MAX_READ_MS, counted, undefined);
   }
 
-  /** Takes in what another life or another process knows, the longest unused first. */
+  /** Takes in what another process knows, as used just now. */
   take(rows: readonly BindingRow[]): void {
-    for (const row of rows) {
-      const kind = kindOfCode(row.kind);
-      if (kind === undefined) continue;
-      const digest = Buffer.from(row.digest, 'base64');
-      const entry = this.#table.find(digest);
-      const known = entry === -1 ? null : this.#table.read(entry);
-      // What has expired here is deleted there, and may have been bound anew since, from the first epoch on.
-      this.#put(kind, digest, known === null || hasExpired(kind, known, this.#parts.nowS()) ? row : mergeBindings(known, row));
-    }
+    for (const row of rows) this.#take(row, false);
+  }
+
+  /** Takes in what another life knew and what has not been used since, what was used last first. */
+  takeOlder(rows: readonly BindingRow[]): void {
+    for (const row of rows) this.#take(row, true);
+  }
+
+  #take(row: BindingRow, isOldest: boolean): void {
+    const kind = kindOfCode(row.kind);
+    if (kind === undefined) return;
+    const digest = Buffer.from(row.digest, 'base64');
+    const entry = this.#table.find(digest);
+    const known = entry === -1 ? null : this.#table.read(entry);
+    // What has expired here is deleted there, and may have been bound anew since, from the first epoch on.
+    if (known === null || hasExpired(kind, known, this.#parts.nowS())) this.#put(kind, digest, row, isOldest);
+    else this.#put(kind, digest, mergeBindings(known, row));
   }
 
   /** Forgets all that was bound to an account that is no more. */
@@ -235,8 +243,8 @@ export class Bindings {
     if (durable) this.#parts.store.write({ ...value, digest: digest.toString('base64'), kind: code });
   }
 
-  #put(kind: BindingKind, digest: Digest, value: BindingValue): void {
-    if (!this.#table.put(kind, digest, value) && this.#table.evictOldest(kind)) this.#table.put(kind, digest, value);
+  #put(kind: BindingKind, digest: Digest, value: BindingValue, isOldest = false): void {
+    if (!this.#table.put(kind, digest, value, isOldest) && this.#table.evictOldest(kind)) this.#table.put(kind, digest, value, isOldest);
     if (this.#table.count(kind) > this.#parts.limits[kind]) this.#table.evictOldest(kind);
   }
 

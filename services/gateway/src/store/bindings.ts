@@ -5,57 +5,74 @@ import type { KindLimits } from '../bindings/kinds.ts';
 import { DEAD_S } from '../bindings/life.ts';
 import type { LifeState } from '../bindings/life.ts';
 
-/** Rows of one packed page, and bytes of one packed row. */
-const PAGE_ROWS = 10_000;
-const ROW_BYTES = 48;
+/** Rows of one page: about ten milliseconds of this process, so that what else it does is not held up. */
+const PAGE_ROWS = 5_000;
+/** Bytes of one packed row. */
+const ROW_BYTES = 40;
 
-// A million rows as rows of text take four seconds and half a gigabyte. Packed by the server into pages, with owners and namespaces by
-// number, they take one.
-const LOAD = `
-with wanted as (
-  select b.* from json_to_recordset($1::json) as l (kind smallint, most bigint) cross join lateral (
-    select * from gateway.binding where kind = l.kind and account_id <> '' and touched_at >= to_timestamp($4) order by touched_at desc, digest limit l.most) as b
-  union all
-  select * from gateway.binding where account_id = '' and touched_at >= to_timestamp($4)
-), numbered as (
-  select w.*, row_number() over (order by touched_at, digest) as n from wanted w
-)
-select string_agg(
-  digest || int4send(a.no::int) || int4send(s.no::int) || int2send(kind) || int2send(state) || int4send(epoch) || int4send(misses)
-  || int4send(date_part('epoch', state_at)::int) || int4send(date_part('epoch', bound_at)::int) || int4send(date_part('epoch', touched_at)::int),
-  ''::bytea order by n) as page
-from numbered
-join unnest($2::text[]) with ordinality as a (id, no) on a.id = account_id
-join unnest($3::text[]) with ordinality as s (id, no) on s.id = namespace
-group by (n - 1) / ${PAGE_ROWS} order by (n - 1) / ${PAGE_ROWS}`;
+// Rows as text would take a million of them four seconds and half a gigabyte, so the server packs them.
+const PACKED = `
+  string_agg(digest || int2send(kind) || int2send(state) || int4send(epoch) || int4send(misses) || int4send(date_part('epoch', state_at)::int)
+    || int4send(date_part('epoch', bound_at)::int) || int4send(date_part('epoch', touched_at)::int), ''::bytea) as packed,
+  string_agg(account_id, E'\n') as owners, string_agg(namespace, E'\n') as namespaces, min(touched_at)::text as oldest`;
+const CONFLICTS = `select ${PACKED} from gateway.binding where account_id = '' and touched_at >= to_timestamp($1)`;
+const PAGE = `select ${PACKED} from (
+  select * from gateway.binding where kind = $1 and account_id <> '' and touched_at >= to_timestamp($2) and (touched_at, digest) < ($3::timestamptz, $4::bytea)
+  order by touched_at desc, digest desc limit $5) as page`;
 
-/**
- * Reads all bindings within the limits and hands them on in pages, the longest unused first. Conflicts are always among them.
- * @param sinceS  Only what was used since then; epoch seconds.
- */
-export async function loadBindings(pool: Pool, limits: KindLimits, sinceS: number, take: (rows: readonly BindingRow[]) => void): Promise<void> {
-  const { rows: accounts } = await pool.query<{ id: string }>('select distinct account_id as id from gateway.binding');
-  const { rows: namespaces } = await pool.query<{ id: string }>('select distinct namespace as id from gateway.binding');
-  const names = [accounts.map(({ id }) => id), namespaces.map(({ id }) => id)] as const;
-  const most = KINDS.filter((kind) => BINDING_KINDS[kind].durable).map((kind) => ({ kind: BINDING_KINDS[kind].code, most: limits[kind] }));
-  const { rows: pages } = await pool.query<{ page: Buffer }>(LOAD, [JSON.stringify(most), ...names, sinceS]);
-  for (const { page } of pages) take(unpack(page, ...names));
+/** What the server says of a page; all null when it is empty. */
+interface Page {
+  readonly packed: Buffer | null;
+  readonly owners: string;
+  readonly namespaces: string;
+  readonly oldest: string;
 }
 
-function unpack(page: Buffer, accounts: readonly string[], namespaces: readonly string[]): BindingRow[] {
+/**
+ * Reads the bindings within the limits page by page: all conflicts first, then of each kind what was used last, then what was used before that.
+ * @param sinceS  Only what was used since then; epoch seconds.
+ */
+export async function* bindingPages(pool: Pool, limits: KindLimits, sinceS: number): AsyncGenerator<BindingRow[], void, undefined> {
+  const { rows: conflicts } = await pool.query<Page>(CONFLICTS, [sinceS]);
+  yield unpack(conflicts[0]!);
+  let unread = KINDS.filter((kind) => BINDING_KINDS[kind].durable).map((kind) => ({
+    code: BINDING_KINDS[kind].code,
+    left: limits[kind],
+    before: 'infinity',
+    digest: Buffer.alloc(0),
+  }));
+  while (unread.length > 0) {
+    for (const kind of unread) {
+      const most = Math.min(PAGE_ROWS, kind.left);
+      const { rows } = await pool.query<Page>({ name: 'binding-page', text: PAGE, values: [kind.code, sinceS, kind.before, kind.digest, most] });
+      const page = rows[0]!;
+      const bindings = unpack(page);
+      kind.left = bindings.length < most ? 0 : kind.left - most;
+      if (bindings.length === 0) continue;
+      kind.before = page.oldest;
+      kind.digest = Buffer.from(bindings.at(-1)!.digest, 'base64');
+      yield bindings;
+    }
+    unread = unread.filter(({ left }) => left > 0);
+  }
+}
+
+function unpack({ packed, owners, namespaces }: Page): BindingRow[] {
+  if (packed === null) return [];
+  const [ownerOf, namespaceOf] = [owners.split('\n'), namespaces.split('\n')];
   const rows: BindingRow[] = [];
-  for (let at = 0; at < page.length; at += ROW_BYTES) {
+  for (let at = 0, n = 0; at < packed.length; at += ROW_BYTES, n++) {
     rows.push({
-      digest: page.toString('base64', at, at + 16),
-      owner: accounts[page.readInt32BE(at + 16) - 1]!,
-      namespace: namespaces[page.readInt32BE(at + 20) - 1]!,
-      kind: page.readInt16BE(at + 24),
-      state: page.readInt16BE(at + 26) as LifeState,
-      epoch: page.readInt32BE(at + 28),
-      misses: page.readInt32BE(at + 32),
-      stateAtS: page.readInt32BE(at + 36),
-      boundAtS: page.readInt32BE(at + 40),
-      touchedAtS: page.readInt32BE(at + 44),
+      digest: packed.toString('base64', at, at + 16),
+      owner: ownerOf[n]!,
+      namespace: namespaceOf[n]!,
+      kind: packed.readInt16BE(at + 16),
+      state: packed.readInt16BE(at + 18) as LifeState,
+      epoch: packed.readInt32BE(at + 20),
+      misses: packed.readInt32BE(at + 24),
+      stateAtS: packed.readInt32BE(at + 28),
+      boundAtS: packed.readInt32BE(at + 32),
+      touchedAtS: packed.readInt32BE(at + 36),
     });
   }
   return rows;
