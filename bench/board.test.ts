@@ -4,6 +4,7 @@ import { FULL_PLAN } from './plan.ts';
 import type { Reading } from './readings.ts';
 import { findFaults } from './report/faults.ts';
 import { compareBoards } from './report/compare-boards.ts';
+import { switchyardGrown, switchyardSmall } from './subjects/switchyard.ts';
 
 const health = (rate: number, wrongStatus = 0): Reading => ({
   round: 1,
@@ -34,7 +35,8 @@ test('a figure that was not measured is neither met nor missed', () => {
 
 test('the board compares only with what the full plan measures, under titles of their own', () => {
   const subjects = BOARD.flatMap(({ above, below }) => [above.subject, ...(below === undefined ? [] : [below.subject])]);
-  for (const subject of subjects) expect(FULL_PLAN.subjects).toContain(subject);
+  const measured = [...FULL_PLAN.subjects, switchyardSmall.name, switchyardGrown.name];
+  for (const subject of subjects) expect(measured).toContain(subject);
   expect(new Set(BOARD.map(({ title }) => title)).size).toBe(BOARD.length);
 });
 

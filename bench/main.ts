@@ -14,8 +14,10 @@ import { keepAwake } from './machine/keep-awake.ts';
 import { programVersion } from './machine/program-version.ts';
 import { startLoad, startMock } from './machine/worker.ts';
 import { measureFresh } from './measure-fresh.ts';
+import { measureOverload } from './measure-overload.ts';
 import { measureLoad } from './measure-load.ts';
 import type { Bench, Entrant } from './measure-load.ts';
+import { measureBindings, measureGrown } from './measure-grown.ts';
 import { readPlan } from './plan.ts';
 import type { Plan } from './plan.ts';
 import type { Reading } from './readings.ts';
@@ -30,6 +32,9 @@ import type { Place, Subject } from './subjects/subject.ts';
 import { switchyard } from './subjects/switchyard.ts';
 
 const SUBJECTS: readonly Subject[] = [nginx, haproxy, bareNode, portkey, switchyard];
+
+/** Measured of processes that run for nothing else. */
+const APART: ReadonlySet<string> = new Set(['bindings', 'grown', 'overload']);
 
 const startedAt = new Date();
 const elapsed = (): number => (Date.now() - startedAt.getTime()) / 1000;
@@ -79,7 +84,7 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
   };
   const keptAwake = idlers.length > 0;
   const readings: Reading[] = [];
-  {
+  if (present.length > 0 && plan.measures.some((measure) => !APART.has(measure))) {
     await using together = new AsyncDisposableStack();
     const entrants: Entrant[] = [];
     for (const subject of present) {
@@ -103,6 +108,13 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
           readings.push(...(await measureFresh(bench, subject, place(subject), streams, round)));
       }
     }
+  }
+
+  if (present.some(({ name }) => name === 'switchyard')) {
+    if (plan.measures.includes('bindings')) readings.push(...(await measureBindings(bench, subjectCore)));
+    if (plan.measures.includes('overload'))
+      readings.push(...(await measureOverload(bench, { upstreamPort: mock.port, core: subjectCore, folder: join(folder, 'overload') })));
+    if (plan.measures.includes('grown')) readings.push(...(await measureGrown(bench, place)));
   }
 
   return {

@@ -57,7 +57,7 @@ export async function measureFresh(bench: Bench, subject: Subject, place: Place,
 }
 
 /** Milliseconds until one chat completion is answered. @throws Error when it is not answered with 200. */
-async function firstAnswer(running: RunningSubject): Promise<number> {
+export async function firstAnswer(running: RunningSubject): Promise<number> {
   const startedAt = performance.now();
   let connection: { end(): void } | undefined;
   try {

@@ -6,7 +6,7 @@ import type { Target } from './load/request.ts';
 import type { Watched } from './load/window.ts';
 import type { Load, Mock } from './machine/worker.ts';
 import type { Measure, Plan } from './plan.ts';
-import { CHAT_PATH } from './subjects/subject.ts';
+import { CHAT_PATH, SOCKET_PATH } from './subjects/subject.ts';
 import type { RunningSubject, Subject } from './subjects/subject.ts';
 
 /** Connections of the closed loops: enough to keep any subject busy, few enough that none queues for long. */
@@ -81,6 +81,15 @@ export async function measureLoad(bench: Bench, entrants: readonly Entrant[], ro
           readings.push({ round, measure, subject: turn(entrant), result: await events(bench, measure, entrant.running.chat, entrant.running.pid) });
         }
         break;
+      case 'frames':
+        readings.push({ round, measure, subject: DIRECT, result: await frames(bench, { ...direct, path: SOCKET_PATH }, bench.mock.child.pid) });
+        for (const entrant of entrants) {
+          const { socket, pid } = entrant.running;
+          if (socket === undefined) continue;
+          bench.progress(`round ${round}: WebSocket messages through ${turn(entrant)}`);
+          readings.push({ round, measure, subject: turn(entrant), result: await frames(bench, socket, pid) });
+        }
+        break;
       case 'paced': {
         const job = (target: Target, pid: number) =>
           bench.load.run({
@@ -104,7 +113,10 @@ export async function measureLoad(bench: Bench, entrants: readonly Entrant[], ro
         break;
       case 'open-streams':
       case 'start':
-        break; // these want a fresh process: measure-fresh.ts
+      case 'bindings':
+      case 'grown':
+      case 'overload':
+        break; // these want a process of their own: measure-fresh.ts, measure-grown.ts, measure-overload.ts
     }
   }
   return readings;
@@ -142,7 +154,8 @@ async function measureFirstByte(bench: Bench, direct: Target, entrants: readonly
   return readings;
 }
 
-function requests(bench: Bench, measure: Measure, target: Target, pid: number) {
+/** A closed loop of requests through a target. */
+export function requests(bench: Bench, measure: Measure, target: Target, pid: number) {
   return bench.load.run({
     kind: 'requests',
     target,
@@ -174,6 +187,20 @@ function events(bench: Bench, measure: 'events' | 'flood', target: Target, pid: 
     target,
     creditPort: bench.mock.creditPort,
     eventBytes: EVENT_BYTES,
+    settleMs: bench.plan.settleMs,
+    windowMs: bench.plan.windowMs,
+    watched: watch(bench, pid),
+  });
+}
+
+function frames(bench: Bench, target: Target, pid: number) {
+  return bench.load.run({
+    kind: 'frames',
+    target,
+    creditPort: bench.mock.creditPort,
+    sockets: CONNECTIONS,
+    frames: 500,
+    frameBytes: EVENT_BYTES,
     settleMs: bench.plan.settleMs,
     windowMs: bench.plan.windowMs,
     watched: watch(bench, pid),

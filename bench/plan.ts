@@ -1,5 +1,20 @@
 /** What can be measured. Each name is what `--only` takes. */
-export const MEASURES = ['unary', 'rejected', 'healthz', 'bodies', 'events', 'flood', 'first-byte', 'paced', 'open-streams', 'start'] as const;
+export const MEASURES = [
+  'unary',
+  'rejected',
+  'healthz',
+  'bodies',
+  'events',
+  'flood',
+  'frames',
+  'first-byte',
+  'paced',
+  'open-streams',
+  'start',
+  'bindings',
+  'grown',
+  'overload',
+] as const;
 export type Measure = (typeof MEASURES)[number];
 
 /** How much of it, and for how long. All times in milliseconds. */
@@ -18,6 +33,7 @@ export interface Plan {
   /** How many streams are held open, how often with each fresh process, and whether by peers too: Portkey takes minutes to open 9 000. */
   readonly openStreams: readonly { readonly streams: number; readonly rounds: number; readonly peers: boolean }[];
   readonly holdMs: number;
+  readonly overloadMs: number;
   /** No round and no fresh process is begun after this many seconds; undefined takes the time it needs. */
   readonly enoughSeconds?: number;
   /** The folder of the result files; undefined is `bench/results`. */
@@ -38,12 +54,15 @@ export const FULL_PLAN: Plan = {
     { streams: 9000, rounds: 3, peers: false },
   ],
   holdMs: 5000,
+  overloadMs: 60_000,
 };
+
+const LONG: ReadonlySet<Measure> = new Set<Measure>(['flood', 'paced', 'frames', 'bindings', 'grown', 'overload']);
 
 /** A look that ends within three minutes: for work on the code, not for the board. */
 export const QUICK_PLAN: Plan = {
   ...FULL_PLAN,
-  measures: MEASURES.filter((measure) => measure !== 'flood' && measure !== 'paced'),
+  measures: MEASURES.filter((measure) => !LONG.has(measure)),
   subjects: ['bare-node', 'portkey', 'switchyard'],
   rounds: 2,
   settleMs: 300,

@@ -1,5 +1,7 @@
 import type { Summary } from './figures/samples.ts';
+import type { ArrivalsResult } from './load/arrivals.ts';
 import type { EventResult } from './load/event-load.ts';
+import type { FrameResult } from './load/frame-load.ts';
 import type { OpenStreamsResult } from './load/open-streams.ts';
 import type { RequestResult } from './load/request-load.ts';
 import type { Split } from './machine/process-table.ts';
@@ -11,10 +13,15 @@ interface Results {
   readonly bodies: BodiesReading;
   readonly events: EventResult;
   readonly flood: EventResult;
+  readonly frames: FrameResult;
   readonly 'first-byte': FirstByteReading;
   readonly paced: OpenStreamsResult;
   readonly 'open-streams': OpenStreamsReading;
   readonly start: StartReading;
+  readonly bindings: BindingsReading;
+  readonly grown: RequestResult;
+  readonly restart: RestartReading;
+  readonly overload: OverloadReading;
 }
 
 /** One raw measurement of one kind. */
@@ -47,6 +54,25 @@ export interface OpenStreamsReading extends OpenStreamsResult {
   /** Memory before the first of them, after a warm-up load. */
   readonly residentBefore: Split;
   readonly proportionalBefore: Split;
+}
+
+/** Look-ups in tables of several sizes, the smallest first. */
+export interface BindingsReading {
+  readonly sizes: readonly { readonly size: number; readonly hitNs: number; readonly missNs: number; readonly bytesEach: number }[];
+}
+
+/** As many requests as there is room for, and then twice as many. */
+export interface OverloadReading {
+  readonly peak: RequestResult;
+  readonly overload: ArrivalsResult;
+  /** The worst of what the server told of its event loop during the overload. */
+  readonly loopLagP99Ms: number;
+}
+
+/** A start with what the server held. Milliseconds. */
+export interface RestartReading {
+  readonly readyMs: number;
+  readonly firstAnswerMs: number;
 }
 
 /** A start with the state of an earlier run. */

@@ -8,11 +8,13 @@ import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Pool } from 'undici';
+import { WebSocket, WebSocketServer } from 'ws';
 import type { Dispatcher } from 'undici';
 
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'expect', 'host']);
 /** A body that is announced to be no longer than this is gathered first: one write instead of a stream is the cheaper way. */
 const GATHERED_BYTES = 65_536;
+const HIGH_WATER = 1_048_576;
 
 const origin = process.env['UPSTREAM_ORIGIN'];
 if (origin === undefined) throw new Error('UPSTREAM_ORIGIN is not set: give the upstream as http://HOST:PORT.');
@@ -79,6 +81,21 @@ function relay(request: IncomingMessage, response: ServerResponse, body: Buffer 
   );
 }
 
+/** Frames both ways; the side that is faster waits while the other has a MiB to send, and the two end together. */
+function relayFrames(client: WebSocket, upstream: WebSocket): void {
+  for (const [from, to] of [
+    [client, upstream],
+    [upstream, client],
+  ] as const) {
+    from.on('message', (data: Buffer, isBinary) => {
+      to.send(data, { binary: isBinary }, to.bufferedAmount > HIGH_WATER ? () => from.resume() : undefined);
+      if (to.bufferedAmount > HIGH_WATER) from.pause();
+    });
+    from.on('close', () => to.terminate());
+    from.on('error', () => to.terminate());
+  }
+}
+
 const server = createServer((request, response) => {
   if (request.method === 'GET' || request.method === 'HEAD') {
     relay(request, response, null);
@@ -92,6 +109,12 @@ const server = createServer((request, response) => {
   const pieces: Buffer[] = [];
   request.on('data', (piece: Buffer) => pieces.push(piece));
   request.on('end', () => relay(request, response, pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)));
+});
+const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+server.on('upgrade', (request, socket, head) => {
+  const upstream = new WebSocket(`${origin.replace(/^http/, 'ws')}${request.url}`, { perMessageDeflate: false, skipUTF8Validation: true });
+  upstream.on('error', () => socket.destroy());
+  upstream.once('open', () => sockets.handleUpgrade(request, socket, head, (client) => relayFrames(client, upstream)));
 });
 server.requestTimeout = 0;
 server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {

@@ -1,9 +1,8 @@
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
 import { EVENT_NUMBER_AT, eventBytes, readDigits } from '../mock/bytes.ts';
 import { writeScript } from '../mock/script.ts';
 import { openConnection } from './connection.ts';
 import type { Connection } from './connection.ts';
+import { openCredit } from './credit.ts';
 import { EventScanner } from './event-scanner.ts';
 import { chatRequest } from './request.ts';
 import type { Target } from './request.ts';
@@ -107,27 +106,4 @@ export async function runEvents(job: EventJob): Promise<EventResult> {
   for (const connection of connections) connection.end();
   credit?.end();
   return { kind: 'events', window, ...seen };
-}
-
-/** The side connection on which the mock is told, once per turn of the loop, which streams may go on. */
-function openCredit(port: number): Promise<{ grant(id: number): void; end(): void }> {
-  return new Promise((resolve, reject) => {
-    let ids: number[] = [];
-    const flush = (): void => {
-      const bytes = Buffer.allocUnsafe(ids.length * 4);
-      for (let i = 0; i < ids.length; i++) bytes.writeUInt32LE(ids[i] as number, i * 4);
-      ids = [];
-      socket.write(bytes);
-    };
-    const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    socket.on('error', reject);
-    socket.on('connect', () => {
-      resolve({
-        grant: (id) => {
-          if (ids.push(id) === 1) setImmediate(flush);
-        },
-        end: () => socket.destroy(),
-      });
-    });
-  });
 }

@@ -1,6 +1,10 @@
 /** The load generator, a process of its own: the parent forks it, sends one job at a time and gets its result. */
+import { runArrivals } from './arrivals.ts';
+import type { ArrivalsJob, ArrivalsResult } from './arrivals.ts';
 import { runEvents } from './event-load.ts';
 import type { EventJob, EventResult } from './event-load.ts';
+import { runFrames } from './frame-load.ts';
+import type { FrameJob, FrameResult } from './frame-load.ts';
 import { runFirstByte } from './first-byte.ts';
 import type { FirstByteJob, FirstByteResult } from './first-byte.ts';
 import { runOpenStreams } from './open-streams.ts';
@@ -9,9 +13,9 @@ import { runRequests } from './request-load.ts';
 import type { RequestJob, RequestResult } from './request-load.ts';
 
 /** What the generator can be asked to do. */
-export type Job = RequestJob | EventJob | FirstByteJob | OpenStreamsJob;
+export type Job = RequestJob | EventJob | ArrivalsJob | FrameJob | FirstByteJob | OpenStreamsJob;
 /** What it answers. */
-export type JobResult = RequestResult | EventResult | FirstByteResult | OpenStreamsResult;
+export type JobResult = RequestResult | EventResult | ArrivalsResult | FrameResult | FirstByteResult | OpenStreamsResult;
 
 function run(job: Job): Promise<JobResult> {
   switch (job.kind) {
@@ -19,6 +23,10 @@ function run(job: Job): Promise<JobResult> {
       return runRequests(job);
     case 'events':
       return runEvents(job);
+    case 'arrivals':
+      return runArrivals(job);
+    case 'frames':
+      return runFrames(job);
     case 'first-byte':
       return runFirstByte(job);
     case 'open-streams':

@@ -1,6 +1,7 @@
 import { Samples } from '../figures/samples.ts';
 import type { Summary } from '../figures/samples.ts';
 import { UNARY_BODY } from '../mock/bytes.ts';
+import { writeWait } from '../mock/script.ts';
 import { openConnection } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { chatRequest, getRequest } from './request.ts';
@@ -15,6 +16,8 @@ export interface RequestJob {
   readonly method: 'GET' | 'POST';
   /** Pads the body of a POST to this length. */
   readonly bodyBytes?: number;
+  /** How long the mock takes for the answer; left out: no time. */
+  readonly answerMs?: number;
   readonly connections: number;
   readonly expectStatus: number;
   /** Asked before the window opens, so that it sees a steady state. */
@@ -43,7 +46,8 @@ const SAMPLE_EVERY = 64;
 
 /** Runs the job. @throws Error when a connection cannot be opened. */
 export async function runRequests(job: RequestJob): Promise<RequestResult> {
-  const request = job.method === 'GET' ? getRequest(job.target) : chatRequest(job.target, undefined, job.bodyBytes);
+  const request =
+    job.method === 'GET' ? getRequest(job.target) : chatRequest(job.target, job.answerMs === undefined ? undefined : writeWait(job.answerMs), job.bodyBytes);
   const latency = new Samples();
   const counts = { requests: 0, wrongStatus: 0, lostConnections: 0, sampled: 0, identical: 0 };
   const connections: Connection[] = [];

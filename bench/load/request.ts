@@ -1,3 +1,5 @@
+import { WAIT_MARK } from '../mock/script.ts';
+
 /** Where and as whom the load generator asks. */
 export interface Target {
   readonly port: number;
@@ -30,7 +32,7 @@ export function chatBody(script?: string, bodyBytes?: number): Buffer {
     JSON.stringify({
       user: script ?? 'bench-unary',
       model: 'bench',
-      ...(script === undefined ? {} : { stream: true }),
+      ...(script === undefined || script.startsWith(WAIT_MARK) ? {} : { stream: true }),
       messages: [{ role: 'user', content: prompt }],
     });
   const plain = build(PROMPT);

@@ -12,7 +12,7 @@ export interface ChildSpec {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<NodeJS.ProcessEnv>;
   /** The folder it runs in. */
   readonly cwd?: string;
   /** The only core it may run on; undefined leaves it to the kernel. */

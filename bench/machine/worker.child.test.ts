@@ -76,16 +76,40 @@ test('streamed events arrive in order and unchanged, one by one and flat out', a
       target: bare.chat,
       creditPort: mock.creditPort,
       streams: 4,
-      events: 50,
+      events: 10,
       eventBytes: 220,
       settleMs: 0,
-      windowMs: 300,
+      windowMs: 1_000,
       watched: watched(),
     });
     expect(findFaults([{ round: 1, subject: 'bare-node', measure: 'events', result }])).toEqual([]);
     expect(result.streamsEnded).toBeGreaterThan(0);
     expect(result.identical).toBeGreaterThan(0);
   }
+});
+
+test('frames over WebSocket arrive in order and unchanged, turn after turn', async () => {
+  const result = await load.run({
+    kind: 'frames',
+    target: bare.socket!,
+    creditPort: mock.creditPort,
+    sockets: 4,
+    frames: 10,
+    frameBytes: 220,
+    settleMs: 0,
+    windowMs: 1_000,
+    watched: watched(),
+  });
+  expect(findFaults([{ round: 1, subject: 'bare-node', measure: 'frames', result }])).toEqual([]);
+  expect(result.turnsEnded).toBeGreaterThan(0);
+  expect(result.identical).toBeGreaterThan(0);
+});
+
+test('requests come at their own pace, however long each takes', async () => {
+  const result = await load.run({ kind: 'arrivals', target: bare.chat, perSecond: 100, answerMs: 200, settleMs: 300, windowMs: 1_000 });
+  expect(result).toMatchObject({ shed: 0, otherStatus: 0, lostConnections: 0 });
+  expect(result.answered).toBeGreaterThan(0);
+  expect(result.latencyMs.p50).toBeGreaterThanOrEqual(200);
 });
 
 test('the first byte is timed for each target in turn', async () => {

@@ -8,7 +8,8 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { MessageReader } from '../wire/message-reader.ts';
 import { STREAM_END, STREAM_HEAD, UNARY_BODY, chunk, eventBytes, jsonResponse, monotonicMicroseconds, stampEvent } from './bytes.ts';
-import { readScript } from './script.ts';
+import { openFrames } from './frames.ts';
+import { readScript, readWait } from './script.ts';
 import type { StreamScript } from './script.ts';
 
 /** What the mock has received since it started. */
@@ -39,7 +40,8 @@ const HASH_EVERY = 50;
 const LF = 10;
 
 const chunksBySize = new Map<number, Buffer[]>();
-const creditStreams = new Map<number, OpenStream>();
+const creditStreams = new Map<number, { next(): void }>();
+const takeUpgrade = openFrames(creditStreams);
 let bodyHashes: string[] = [];
 let requests = 0;
 let bodyBytes = 0;
@@ -154,11 +156,18 @@ function serve(socket: Socket): void {
         return;
       }
       const script = readScript(start);
-      if (script === undefined) socket.write(UNARY);
+      const waitMs = script === undefined ? readWait(start) : 0;
+      if (waitMs > 0) setTimeout(() => socket.write(UNARY), waitMs);
+      else if (script === undefined) socket.write(UNARY);
       else stream = openStream(socket, script);
     },
   });
-  socket.on('data', (piece: Buffer) => reader.push(piece));
+  const onData = (piece: Buffer): void => reader.push(piece);
+  socket.once('data', (first: Buffer) => {
+    if (first.toString('latin1', 0, 4) === 'GET ' && /\r\nupgrade: websocket\r\n/i.test(first.toString('latin1'))) return takeUpgrade(socket, first);
+    onData(first);
+    socket.on('data', onData);
+  });
   socket.on('error', () => socket.destroy()); // a peer that resets is counted as an aborted stream
   socket.on('close', () => stream?.cut());
 }

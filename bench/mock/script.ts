@@ -25,6 +25,20 @@ export function writeScript(script: StreamScript): string {
   return `${MARK} ${script.mode} ${script.events} ${script.eventBytes} ${script.paceMs} ${script.id}`;
 }
 
+/** Begins the `user` field of a request that is answered late. */
+export const WAIT_MARK = 'bench-wait';
+const WAIT_PATTERN = /bench-wait (\d+)/;
+
+/** The `user` field of a request that asks for a unary answer after so many milliseconds. */
+export function writeWait(ms: number): string {
+  return `${WAIT_MARK} ${ms}`;
+}
+
+/** How long a unary answer is to wait. */
+export function readWait(bodyStart: string): number {
+  return bodyStart.includes(WAIT_MARK) ? Number(WAIT_PATTERN.exec(bodyStart)?.[1] ?? 0) : 0;
+}
+
 /** The script in the beginning of a request's body, or undefined when a unary answer is wanted. */
 export function readScript(bodyStart: string): StreamScript | undefined {
   if (!bodyStart.includes(MARK)) return undefined;

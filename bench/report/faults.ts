@@ -18,6 +18,7 @@ function complaints(reading: Reading): string[] {
     case 'unary':
     case 'rejected':
     case 'healthz':
+    case 'grown':
     case 'bodies': {
       const { requests, wrongStatus, lostConnections, sampled, identical } = reading.result;
       return [
@@ -39,6 +40,15 @@ function complaints(reading: Reading): string[] {
         ...counted(sampled - identical, `of ${sampled} sampled events differ from the upstream's`),
       ];
     }
+    case 'frames': {
+      const { frames, outOfOrder, lostConnections, sampled, identical } = reading.result;
+      return [
+        ...(frames === 0 ? ['no frame arrived'] : []),
+        ...counted(outOfOrder, 'frames lost, repeated or out of order'),
+        ...counted(lostConnections, 'lost sockets'),
+        ...counted(sampled - identical, `of ${sampled} sampled frames differ from the upstream's`),
+      ];
+    }
     case 'paced':
     case 'open-streams': {
       const { failed, firstFailure, outOfOrder } = reading.result;
@@ -46,7 +56,17 @@ function complaints(reading: Reading): string[] {
     }
     case 'first-byte':
       return counted(reading.result.failed, 'streams failed');
+    case 'overload': {
+      const { peak, overload } = reading.result;
+      return [
+        ...counted(peak.wrongStatus, 'answers with the wrong status before the overload'),
+        ...counted(overload.otherStatus, 'answers that were neither 200 nor 503'),
+        ...counted(peak.lostConnections + overload.lostConnections, 'lost connections'),
+      ];
+    }
     case 'start':
+    case 'restart':
+    case 'bindings':
       return [];
   }
 }

@@ -16,6 +16,8 @@ const COLUMNS: readonly (readonly [FigureName, string])[] = [
   ['eventRate', 'event rate'],
   ['floodEventCpu', 'CPU per event, flat out'],
   ['floodEventRate', 'event rate, flat out'],
+  ['frameCpu', 'CPU per WebSocket message'],
+  ['frameRate', 'WebSocket message rate'],
   ['firstByteAddedP50', 'first byte +p50'],
   ['firstByteAddedP90', 'first byte +p90'],
   ['firstByteAddedP99', 'first byte +p99'],
@@ -95,6 +97,7 @@ function ceilings(readings: readonly Reading[]): string {
   const lines = [
     { title: 'requests', rate: 'unaryRate', cpu: 'unaryCpu' },
     { title: 'events', rate: 'eventRate', cpu: 'eventCpu' },
+    { title: 'WebSocket messages', rate: 'frameRate', cpu: 'frameCpu' },
   ] as const;
   const said = lines.flatMap(({ title, rate, cpu }) => {
     const together = typical(readings, rate, DIRECT);

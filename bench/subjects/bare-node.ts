@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readyPort, startChild } from '../machine/child.ts';
-import { CHAT_PATH } from './subject.ts';
+import { CHAT_PATH, SOCKET_PATH } from './subject.ts';
 import type { Subject } from './subject.ts';
 
 /** The floor for a gateway in Node: `bench/floors/bare-node.ts`. */
@@ -21,8 +21,10 @@ export const bareNode: Subject = {
       logFile,
     });
     const port = await readyPort(child, logFile);
+    const headers = { authorization: 'Bearer sk-test-bare-not-a-secret' };
     return {
-      chat: { port, path: CHAT_PATH, headers: { authorization: 'Bearer sk-test-bare-not-a-secret' } },
+      chat: { port, path: CHAT_PATH, headers },
+      socket: { port, path: SOCKET_PATH, headers },
       pid: child.pid,
       startMs: performance.now() - startedAt,
       end: () => child.end(),

@@ -24,6 +24,8 @@ export interface Place {
 export interface RunningSubject {
   /** For chat completions, with a key that is accepted. */
   readonly chat: Target;
+  /** For turns over WebSocket; absent where it has none. */
+  readonly socket?: Target;
   /** Its process; the figures are those of the whole tree under it. */
   readonly pid: number;
   /** Milliseconds from its start until it could serve. */
@@ -33,3 +35,5 @@ export interface RunningSubject {
 
 /** The path that every subject serves. */
 export const CHAT_PATH = '/v1/chat/completions';
+/** The path of the WebSocket. */
+export const SOCKET_PATH = '/v1/responses';

@@ -1,0 +1,29 @@
+/**
+ * Fills the database of a stopped server for `bench/`: copies of its first account, and bindings spread over them.
+ * Usage: SWITCHYARD_HOME=… node seed.ts ACCOUNTS BINDINGS
+ */
+import { loadConfig } from '@switchyard/config';
+import { createLogger } from '@switchyard/observability';
+import { openControl } from '../src/open-storage.ts';
+
+const [accounts, bindings] = process.argv.slice(2).map(Number);
+if (!Number.isInteger(accounts) || !Number.isInteger(bindings)) throw new Error('Usage: SWITCHYARD_HOME=… node seed.ts ACCOUNTS BINDINGS');
+const { config } = loadConfig({ env: process.env });
+await using opened = await openControl(config, createLogger({ level: 'warn', component: 'bench' }));
+const client = await opened.pool.connect();
+await client.query('set statement_timeout = 0');
+await client.query(
+  `insert into gateway.account (id, name, kind, source, base_url, models, models_from, priority)
+   select a.id || '_' || n, 'seed-' || n, 'openai-compatible', 'api', a.base_url, a.models, 'given', a.priority
+   from gateway.account a, generate_series(2, $1::int) n where a.name = 'a1'`,
+  [accounts],
+);
+await client.query(
+  `insert into gateway.binding (digest, kind, account_id, namespace, epoch, state, state_at, misses, bound_at, touched_at)
+   select substring(sha256(convert_to('response' || E'\\x1f\\x1f\\x1f' || 'resp_seed_' || n, 'UTF8')) for 16), 1,
+     case when n % $2::int = 0 then a.id else a.id || '_' || (1 + n % $2::int) end, k.id, 0, 0, now(), 0, now(), now() - n * interval '1 millisecond'
+   from gateway.account a, gateway.key k, generate_series(1, $1::int) n where a.name = 'a1'`,
+  [bindings, accounts],
+);
+await client.query('analyze gateway.account, gateway.binding');
+client.release(true);
