@@ -26,9 +26,14 @@ export interface GateOptions {
   readonly onShed: (lane: Lane, why: ShedReason) => void;
 }
 
-interface LaneLines {
+/** A lane: how many are in it and may be, and who waits for it, with what each gives way for. */
+interface LanePlaces {
+  readonly limit: number;
+  inside: number;
   readonly fresh: WaitLine<Waiter>;
   readonly soft: WaitLine<Waiter>;
+  readonly freshRank: ShedRank;
+  readonly softRank: ShedRank;
 }
 
 /**
@@ -39,19 +44,24 @@ interface LaneLines {
  */
 export class Gate {
   readonly #options: GateOptions;
-  readonly #inLane: Record<Lane, number> = { responses: 0, compact: 0, websocket: 0, standard: 0 };
-  readonly #lines: Readonly<Record<Lane, LaneLines>> = { responses: lines(), compact: lines(), websocket: lines(), standard: lines() };
+  readonly #pressure: Pressure;
+  readonly #lanes: Readonly<Record<Lane, LanePlaces>>;
   /** The lines by who gives way first. */
   readonly #shedOrder: readonly (readonly WaitLine<Waiter>[])[];
   #active = 0;
   #perKey = Infinity;
 
   constructor(options: GateOptions) {
+    const { laneLimits, pressure } = options;
     this.#options = options;
+    this.#pressure = pressure;
+    const open = (lane: Lane): LanePlaces => lanePlaces(lane, laneLimits[lane]);
+    this.#lanes = { responses: open('responses'), compact: open('compact'), websocket: open('websocket'), standard: open('standard') };
     const shedOrder: WaitLine<Waiter>[][] = SHED_RANKS.map(() => []);
     for (const lane of LANES) {
-      shedOrder[shedRank(lane, null)!]!.push(this.#lines[lane].fresh);
-      shedOrder[shedRank(lane, { strength: 'soft' })!]!.push(this.#lines[lane].soft);
+      const { fresh, freshRank, soft, softRank } = this.#lanes[lane];
+      shedOrder[freshRank]!.push(fresh);
+      shedOrder[softRank]!.push(soft);
     }
     this.#shedOrder = shedOrder;
   }
@@ -63,12 +73,13 @@ export class Gate {
 
   /** Requests that have been admitted to a lane. */
   inLane(lane: Lane): number {
-    return this.#inLane[lane];
+    return this.#lanes[lane].inside;
   }
 
   /** Requests that wait for a place of a lane. */
   waitingFor(lane: Lane): number {
-    return this.#lines[lane].fresh.length + this.#lines[lane].soft.length;
+    const { fresh, soft } = this.#lanes[lane];
+    return fresh.length + soft.length;
   }
 
   /** Sets how many requests of one key may be in progress, so that no key crowds out the others (fault row B22). */
@@ -99,19 +110,19 @@ export class Gate {
    * @returns null when it came in at once; else why it did not, or a promise of that, which is null too when it came in or has left
    */
   admit(exchange: Taken, owner: Pick<Owner, 'strength'> | null): SwitchyardError | Promise<SwitchyardError | null> | null {
-    const { lane } = exchange.match.surface;
-    const rank = shedRank(lane, owner);
-    if (rank === null || (this.#inLane[lane] < this.#options.laneLimits[lane] && rank >= this.#options.pressure.step)) {
-      this.#inLane[lane]++;
+    const lane = this.#lanes[exchange.match.surface.lane];
+    const rank = owner === null ? lane.freshRank : owner.strength === 'soft' ? lane.softRank : null;
+    if (rank === null || (lane.inside < lane.limit && rank >= this.#pressure.step)) {
+      lane.inside++;
       exchange.place = 'lane';
       return null;
     }
-    const { room, pressure } = this.#options;
-    if (rank < pressure.step)
+    const { room } = this.#options;
+    if (rank < this.#pressure.step)
       return this.#shed(exchange, 'pressure', new SwitchyardError('server_is_overloaded', 'The server is pressed; this gives way first.'));
     if (room.isFull && !this.makeRoom(rank))
       return this.#shed(exchange, 'queue_full', new SwitchyardError('server_is_overloaded', `As many requests wait as may (${room.count}).`));
-    return this.#await(exchange, room.join(exchange, owner === null ? this.#lines[lane].fresh : this.#lines[lane].soft));
+    return this.#await(exchange, room.join(exchange, owner === null ? lane.fresh : lane.soft));
   }
 
   /** Has somebody who waits and gives way sooner go, the last who came. @returns false when there is none */
@@ -134,13 +145,13 @@ export class Gate {
     exchange.key.load.active--;
     this.#active--;
     if (place !== 'lane') return;
-    const { lane } = exchange.match.surface;
-    this.#inLane[lane]--;
-    while (this.#inLane[lane] < this.#options.laneLimits[lane]) {
-      const next = firstOf(this.#lines[lane]);
+    const lane = this.#lanes[exchange.match.surface.lane];
+    lane.inside--;
+    while (lane.inside < lane.limit) {
+      const next = firstOf(lane);
       if (next === null) return;
       // Before its promise: should its client leave meanwhile, the place is given back with all else.
-      this.#inLane[lane]++;
+      lane.inside++;
       next.exchange.place = 'lane';
       this.#options.room.end(next, 'admitted');
     }
@@ -152,7 +163,7 @@ export class Gate {
     const { lane } = exchange.match.surface;
     const message =
       how === 'timed_out'
-        ? `All ${this.#options.laneLimits[lane]} places of the lane "${lane}" were taken for ${exchange.waitedMs} ms.`
+        ? `All ${this.#lanes[lane].limit} places of the lane "${lane}" were taken for ${exchange.waitedMs} ms.`
         : 'While this waited for a place, what goes before it came.';
     return this.#shed(exchange, how, new SwitchyardError('server_is_overloaded', message));
   }
@@ -161,16 +172,16 @@ export class Gate {
     const { lane } = exchange.match.surface;
     this.#options.onShed(lane, why);
     // Only what is everybody's trouble: a compaction that gives way must not prolong what it gives way to.
-    if (why !== 'key_full' && why !== 'pressure' && (lane === 'responses' || lane === 'websocket')) this.#options.pressure.refused();
+    if (why !== 'key_full' && why !== 'pressure' && (lane === 'responses' || lane === 'websocket')) this.#pressure.refused();
     return error;
   }
 }
 
-function lines(): LaneLines {
-  return { fresh: new WaitLine(), soft: new WaitLine() };
+function lanePlaces(lane: Lane, limit: number): LanePlaces {
+  return { limit, inside: 0, fresh: new WaitLine(), soft: new WaitLine(), freshRank: shedRank(lane, 'fresh'), softRank: shedRank(lane, 'soft') };
 }
 
-function firstOf({ fresh, soft }: LaneLines): Waiter | null {
+function firstOf({ fresh, soft }: LanePlaces): Waiter | null {
   if (fresh.first === null) return soft.first;
   return soft.first === null || fresh.first.order < soft.first.order ? fresh.first : soft.first;
 }
