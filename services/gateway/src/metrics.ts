@@ -39,14 +39,15 @@ export const GATEWAY_METRICS = {
   switchyard_requests_in_flight: { type: 'gauge', help: 'Requests that have been admitted and are in progress, by lane.', labels: { lane: lanes } },
   switchyard_requests_active: { type: 'gauge', help: 'Requests in progress, with those whose body is being read and those that wait to be admitted.' },
   switchyard_requests_waiting: { type: 'gauge', help: 'Requests that wait for a place of their lane.', labels: { lane: lanes } },
+  switchyard_account_waiting: { type: 'gauge', help: 'Requests that wait for a place at an account, all that could serve them being full.' },
   switchyard_admission_waits_total: {
     type: 'counter',
-    help: 'Waits for a place that have ended, by how. Requests that found one at once are not among them.',
+    help: 'Waits for a place, of a lane or at an account, that have ended, by how. Requests that found one at once are not among them.',
     labels: { lane: lanes, result: [...WAIT_ENDS] },
   },
   switchyard_requests_shed_total: {
     type: 'counter',
-    help: 'Requests turned away for want of room: no active place (`active_full`), none left of its key (`key_full`), giving way under pressure or to others (`pressure`, `gave_way`), nowhere to wait (`queue_full`), or waited in vain (`timed_out`).',
+    help: 'Requests turned away for want of room: no active place (`active_full`), none left of its key (`key_full`), giving way under pressure or to others (`pressure`, `gave_way`), nowhere to wait (`queue_full`), or waited in vain for its lane (`timed_out`) or for an account (`account_full`).',
     labels: { lane: lanes, why: [...SHED_REASONS] },
   },
   switchyard_pressure: {

@@ -12,6 +12,7 @@ import { AccountRegistry } from './accounts/account-registry.ts';
 import { loginInHome } from './accounts/codex-home.ts';
 import { CredentialKeeper } from './accounts/credential-keeper.ts';
 import { renewLogin } from './accounts/renew-login.ts';
+import { AccountPlaces } from './admission/account-places.ts';
 import { Gate } from './admission/gate.ts';
 import { laneLimits, usualKeyLimit, usualQueue } from './admission/lanes.ts';
 import { PRESSURE_SIGNS, Pressure } from './admission/pressure.ts';
@@ -192,6 +193,8 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     onShed: (lane, why) => countShed[lane](why),
   });
 
+  const places = new AccountPlaces({ live, room, gate, onShed: ({ match }, why) => countShed[match.surface.lane](why) });
+
   const reloadKeys = async (): Promise<void> => {
     keys.replace(
       (await listKeys(db, 'live')).map(({ id, name, digest, models, accounts }) => ({
@@ -305,6 +308,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     holds: new Holds(nowMs, after),
     after,
     pressure,
+    places,
     lookedAhead: tallies(metrics.switchyard_look_aheads_total, (ended) => ({ ended })),
     answered: (status) => countAnswer(STATUS_CLASSES[Math.floor(status / 100)] ?? '5'),
     log,
@@ -378,6 +382,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     metrics.switchyard_requests_in_flight.follow({ lane }, () => gate.inLane(lane));
     metrics.switchyard_requests_waiting.follow({ lane }, () => gate.waitingFor(lane));
   }
+  metrics.switchyard_account_waiting.follow(() => places.waiting);
   metrics.switchyard_requests_active.follow(() => gate.active);
   for (const sign of PRESSURE_SIGNS) metrics.switchyard_pressure.follow({ sign }, () => pressure.of(sign));
   metrics.switchyard_upstream_in_flight.follow(() => live.totalInFlight);

@@ -56,7 +56,7 @@ async function expectEmpty(): Promise<void> {
 }
 
 test('a full lane is waited for, and in the end the client is told to come again in three seconds; no account was asked', async () => {
-  gateway = await openTestGateway(1, {}, PLACES);
+  gateway = await openTestGateway(1, {}, { active: PLACES });
   hold();
   const inside = await fill('responses', 3);
   const late = gateway.ask('/v1/chat/completions', chat);
@@ -77,7 +77,7 @@ test('a full lane is waited for, and in the end the client is told to come again
 });
 
 test('a place that comes free in time is used, and the decision says how long it was waited for', async () => {
-  gateway = await openTestGateway(1, {}, PLACES);
+  gateway = await openTestGateway(1, {}, { active: PLACES });
   hold();
   const inside = await fill('responses', 3);
   const late = gateway.ask('/v1/chat/completions', chat);
@@ -96,7 +96,7 @@ test('a place that comes free in time is used, and the decision says how long it
 });
 
 test('a conversation that only its owner can continue passes a full lane', async () => {
-  gateway = await openTestGateway(2, {}, PLACES);
+  gateway = await openTestGateway(2, {}, { active: PLACES });
   const { id } = (await (await gateway.ask('/v1/responses', response)).json()) as { id: string };
   hold({ path: '/v1/chat/completions' });
   const inside = await fill('responses', 3);
@@ -107,7 +107,7 @@ test('a conversation that only its owner can continue passes a full lane', async
 });
 
 test('a client that leaves the queue costs nothing: no account is asked, and its place goes to the next', async () => {
-  gateway = await openTestGateway(1, {}, PLACES);
+  gateway = await openTestGateway(1, {}, { active: PLACES });
   hold();
   const inside = await fill('compact', 1);
   const leaving = new AbortController();
@@ -125,7 +125,7 @@ test('a client that leaves the queue costs nothing: no account is asked, and its
 });
 
 test('with all places taken a request is refused before its body is read', async () => {
-  gateway = await openTestGateway(1, {}, PLACES);
+  gateway = await openTestGateway(1, {}, { active: PLACES });
   hold();
   const inside = [...(await fill('responses', 3)), ...(await fill('standard', 1))];
   expect(await refusalOf(await gateway.ask('/v1/embeddings', 'this is not JSON'))).toEqual(OVERLOADED);
@@ -135,7 +135,7 @@ test('with all places taken a request is refused before its body is read', async
 });
 
 test('after a refusal compactions that are new are shed at once, and those of a conversation are not', async () => {
-  gateway = await openTestGateway(2, {}, 8);
+  gateway = await openTestGateway(2, {}, { active: 8 });
   const { id } = (await (await gateway.ask('/v1/responses', response, { headers: { 'session-id': 's1' } })).json()) as { id: string };
   hold({ path: '/v1/chat/completions' });
   const inside = await fill('responses', 6);
@@ -160,7 +160,7 @@ test('after a refusal compactions that are new are shed at once, and those of a 
 });
 
 test('a key that floods fills its own share and is told so; other keys are served as ever (B22)', async () => {
-  gateway = await openTestGateway(1, {}, 16);
+  gateway = await openTestGateway(1, {}, { active: 16 });
   const { key: other } = await createKey(gateway.gateway.control, { name: 'other', models: null, accounts: null });
   const asOther = { headers: { authorization: `Bearer ${other}` } };
   hold({ path: '/v1/chat/completions' });
@@ -181,7 +181,7 @@ test('a key that floods fills its own share and is told so; other keys are serve
 
 test('turns on WebSockets wait for places of their lane, are refused in a frame, and the socket stays', async () => {
   await using closing = new AsyncDisposableStack();
-  gateway = await openTestGateway(1, {}, PLACES);
+  gateway = await openTestGateway(1, {}, { active: PLACES });
   const clients = [];
   for (let i = 0; i < 4; i++) clients.push(closing.use(await connectSocket(gateway.url, { authorization: `Bearer ${KEY}` })));
   gateway.upstreams[0]!.script({ rules: [{ match: { transport: 'socket' }, times: 3, answer: { hold: { at: 'before_head', gate: 'g' } } }] });
@@ -206,7 +206,7 @@ test('turns on WebSockets wait for places of their lane, are refused in a frame,
 
 test('a client that vanishes while its turn waits is out of the line', async () => {
   await using closing = new AsyncDisposableStack();
-  gateway = await openTestGateway(1, { SWITCHYARD_ADMISSION_WEBSOCKET_PERCENT: '1' }, PLACES);
+  gateway = await openTestGateway(1, { SWITCHYARD_ADMISSION_WEBSOCKET_PERCENT: '1' }, { active: PLACES });
   const [first, second] = [
     closing.use(await connectSocket(gateway.url, { authorization: `Bearer ${KEY}` })),
     closing.use(await connectSocket(gateway.url, { authorization: `Bearer ${KEY}` })),
@@ -225,7 +225,7 @@ test('a client that vanishes while its turn waits is out of the line', async () 
 });
 
 test('those who wait when the server stops are refused or cut, and nothing is left', async () => {
-  gateway = await openTestGateway(1, {}, PLACES);
+  gateway = await openTestGateway(1, {}, { active: PLACES });
   hold();
   const inside = await fill('compact', 1);
   const late = gateway.ask('/v1/responses/compact', response).then(

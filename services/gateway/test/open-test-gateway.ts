@@ -44,8 +44,14 @@ interface OtherGateway extends AsyncDisposable {
   metric(name: string): Promise<number>;
 }
 
+/** How many requests there may be at once: in all, and at each account. */
+interface TestLimits {
+  readonly active?: number;
+  readonly perAccount?: number;
+}
+
 /** @param accounts  How many simulators, each an account named a, b, … that serves the model `m`. */
-export async function openTestGateway(accounts = 1, settings: Readonly<Record<string, string>> = {}, maxActive = 1_000): Promise<TestGateway> {
+export async function openTestGateway(accounts = 1, settings: Readonly<Record<string, string>> = {}, limits: TestLimits = {}): Promise<TestGateway> {
   await using opened = new AsyncDisposableStack();
   const home = opened.use(await temporaryHome());
   const { connection, pool } = opened.use(await testDatabase({ sets: [GATEWAY_MIGRATIONS] }));
@@ -74,7 +80,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
         nowMs: () => performance.now() + skippedMs,
         sandboxUrl: null,
         docsPath: null,
-        maxActive,
+        maxActive: limits.active ?? 1_000,
         loopDelayMs: () => 0,
         faults: null,
       }),
@@ -114,7 +120,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
       project: null,
       headers: {},
       websocket: true,
-      maxInFlight: null,
+      maxInFlight: limits.perAccount ?? null,
       softInFlight: null,
       reservePercent: 0,
     } as const;

@@ -4,6 +4,9 @@ import type { BodySink, Upstream, UpstreamBody, UpstreamCall, UpstreamFailureRea
 import { createMetrics } from '@switchyard/observability';
 import { recordingLogger } from '@switchyard/testkit';
 import type { FakeClock } from '@switchyard/testkit';
+import { AccountPlaces } from '../src/admission/account-places.ts';
+import { Pressure } from '../src/admission/pressure.ts';
+import { WaitingRoom } from '../src/admission/waiting-room.ts';
 import { Holds } from '../src/attempt/holds.ts';
 import { RetryBudget } from '../src/attempt/retry-budget.ts';
 import type { AttemptParts } from '../src/attempt/run-attempts.ts';
@@ -114,6 +117,15 @@ export function scriptedWorld(clock: FakeClock, activeRequests: () => number = (
   const live = new LiveFigures({ nowMs: clock.now, wallClockMs: () => 1_800_000_000_000 + clock.now() });
   const retries = new RetryBudget(activeRequests, clock.now);
   for (let i = activeRequests(); i > 0; i--) retries.earn();
+  const room = new WaitingRoom({
+    max: 100,
+    waitMs: 750,
+    pressedWaitMs: 200,
+    pressure: new Pressure(clock.now),
+    nowMs: clock.now,
+    after: clock.after,
+    onEnd: () => {},
+  });
   const parts: AttemptParts = {
     live,
     metrics: openGatewayMetrics(createMetrics({ process: false })),
@@ -122,6 +134,7 @@ export function scriptedWorld(clock: FakeClock, activeRequests: () => number = (
     retries,
     recover: async () => null,
     pressure: { isOn: false },
+    places: new AccountPlaces({ live, room, gate: { makeRoom: () => false }, onShed: () => {} }),
     holds: new Holds(clock.now, clock.after),
     log: recordingLogger(),
     nowMs: clock.now,

@@ -139,6 +139,7 @@ test.each([
   [{ chosen_by: 'only_one_left' }, 'Asked once more'],
   [{ chosen_by: 'renewed' }, 'Asked again, because its credential was renewed'],
   [{ chosen_by: 'open_socket' }, 'Chosen because the socket of the turns before leads there'],
+  [{ chosen_by: 'freed' }, 'Chosen because it was the first to have room again'],
   [{ candidates: 2, skipped: { backing_off: 1 }, least_bad: true }, 'it is back soonest.\n     Passed over: 1 left alone for a while.'],
   [{ candidates: 9, skipped: { quota_blocked: 2, exhausted: 1 } }, 'Passed over: 2 that refused for their quota, 1 out of quota.'],
   [{ candidates: 2, skipped: { key_may_not: 1 } }, 'Passed over: 1 that this key may not use.'],

@@ -209,6 +209,8 @@ function chosenBecause({ chosen_by: by, candidates, skipped, least_bad: leastBad
       return 'Asked again, because its credential was renewed after it had been refused';
     case 'open_socket':
       return 'Chosen because the socket of the turns before leads there, and nothing spoke against it';
+    case 'freed':
+      return 'Chosen because it was the first to have room again, all that can serve this being full';
     case 'choice': {
       if (leastBad) return 'Chosen because every account that could serve this and has quota is left alone for a while, and it is back soonest';
       const others = candidates - sum(skipped) - 1;

@@ -11,9 +11,9 @@ import type { Waiter, WaitingRoom } from './waiting-room.ts';
 
 /**
  * Why a request was turned away: all places taken; all of its key's taken; its turn to give way under pressure; nowhere left to wait; waited
- * in vain; or another went before while it waited. A closed list: it labels metrics.
+ * in vain for its lane, or for an account; or another went before while it waited. A closed list: it labels metrics.
  */
-export const SHED_REASONS = ['active_full', 'key_full', 'pressure', 'queue_full', 'timed_out', 'gave_way'] as const;
+export const SHED_REASONS = ['active_full', 'key_full', 'pressure', 'queue_full', 'timed_out', 'account_full', 'gave_way'] as const;
 export type ShedReason = (typeof SHED_REASONS)[number];
 
 export interface GateOptions {

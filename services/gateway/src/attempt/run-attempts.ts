@@ -1,6 +1,7 @@
 import { UpstreamFailure } from '@switchyard/contracts';
 import type { UpstreamAnswer, UpstreamCall, UpstreamRequest } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/observability';
+import type { AccountPlaces } from '../admission/account-places.ts';
 import type { Pressure } from '../admission/pressure.ts';
 import type { Account, Snapshot } from '../choice/account.ts';
 import { recordFigures } from '../choice/candidate-figures.ts';
@@ -25,6 +26,7 @@ import type { Judgement } from './judge.ts';
 import { LookAhead, isLookedAt } from './look-ahead.ts';
 import type { LookAheadEnd } from './look-ahead.ts';
 import { exhaustedOwner } from './exhausted-owner.ts';
+import { ownerFull, placeFor } from './place-for.ts';
 import { ownerRetryMs } from './owner-retry.ts';
 import type { Owner } from './owner.ts';
 import { Pause } from './pause.ts';
@@ -50,6 +52,7 @@ export interface AttemptParts {
   readonly retries: RetryBudget;
   /** Looks for a better credential after an account has refused its own: the account as it is then, null when it is as it was. Never rejects. */
   readonly recover: (account: Account) => Promise<Account | null>;
+  readonly places: Pick<AccountPlaces, 'wait'>;
   readonly pressure: Pick<Pressure, 'isOn'>;
   readonly holds: Holds;
   readonly log: Logger;
@@ -113,24 +116,33 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       account = tried[0]!;
       chosenBy = 'only_one_left';
     }
+    let isBegun = false;
+    if (account === null ? choice.skipped?.hard_full !== undefined : isOwned && live.isFull(account.slot)) {
+      const beforeMs = exchange.waitedMs;
+      account = await placeFor(exchange, account, owner, snapshot, tried, parts);
+      isBegun = account !== null;
+      waitedMs += exchange.waitedMs - beforeMs;
+      if (exchange.cut !== null) {
+        if (account !== null) live.finish(account.slot);
+        last?.call.abort();
+        return null;
+      }
+      if (!isOwned) chosenBy = 'freed';
+    }
     if (account === null) break;
     // Once for each account and request: no flood can come of it, so it needs no leave.
     const isRetry = !isFirst && renewed === null;
     renewed = null;
-    if (isRetry) {
-      if (!mayStart(budget, attempts.length, spentMs)) {
-        exchange.decision!.stopped_by = 'budget';
-        break;
-      }
-      if (!retries.take()) {
-        exchange.decision!.stopped_by = 'retry_budget';
-        parts.metrics.switchyard_retries_refused_total.inc();
-        break;
-      }
+    const stop = !isRetry ? undefined : !mayStart(budget, attempts.length, spentMs) ? 'budget' : retries.take() ? undefined : 'retry_budget';
+    if (stop !== undefined) {
+      if (isBegun) live.finish(account.slot);
+      if (stop === 'retry_budget') parts.metrics.switchyard_retries_refused_total.inc();
+      exchange.decision!.stopped_by = stop;
+      break;
     }
 
-    const figures = choice.candidates > 1 ? recordFigures(snapshot, live, { model, lane, key: exchange.key, tried }) : undefined;
-    const record = openRecord(account, choice, chosenBy, live.inFlight(account.slot), figures, nowMs() - exchange.startedMs, waitedMs);
+    const figures = choice.candidates > 1 && !isBegun ? recordFigures(snapshot, live, { model, lane, key: exchange.key, tried }) : undefined;
+    const record = openRecord(account, choice, chosenBy, live.inFlight(account.slot) - (isBegun ? 1 : 0), figures, nowMs() - exchange.startedMs, waitedMs);
     waitedMs = 0;
     if (attempts === NO_ATTEMPTS) {
       // Written as literals, which hold one; an array that grows by `push` begins with room for seventeen.
@@ -138,7 +150,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       exchange.decision = { snapshot: snapshot.version, strategy: live.recordedStrategy, attempts, stopped_by: undefined };
     } else attempts.push(record);
     tried = tried === NOBODY ? [account] : [...tried, account];
-    live.begin(account.slot, lane);
+    if (!isBegun) live.begin(account.slot, lane);
     const begunMs = nowMs();
     let call: UpstreamCall | null = null;
     let headMs = 0;
@@ -235,6 +247,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     throw nobodyAnswered(attempts.length, failure!);
   }
   exchange.decision = { snapshot: snapshot.version, strategy: live.recordedStrategy, attempts: [] };
+  if (isOwned) throw ownerFull();
   throw nobodyLeft(snapshot, live, { model, lane, key: exchange.key, tried }, parts.wallClockMs());
 }
 

@@ -19,6 +19,7 @@ import { exhaustedOwner } from './exhausted-owner.ts';
 import { ownerRetryMs } from './owner-retry.ts';
 import type { Owner } from './owner.ts';
 import { Pause } from './pause.ts';
+import { ownerFull, placeFor } from './place-for.ts';
 import type { Judgement } from './judge.ts';
 import { note, noteRenewed } from './run-attempts.ts';
 import type { AttemptParts } from './run-attempts.ts';
@@ -80,6 +81,7 @@ export async function runTurn(
   let failure: UpstreamFailure | null = null;
   let again: Account | null = null;
   let renewed: Account | null = null;
+  let isOwnerFull = false;
   for (;;) {
     const query: Query = { model, lane, key: exchange.key, tried };
     const pick: Pick =
@@ -88,27 +90,38 @@ export async function runTurn(
         : again !== null
           ? once(again, isOwned ? 'owner_again' : 'only_one_left')
           : pickAccount(query, speaking, owner, route.openTo, parts);
-    const account: Account | null = pick.account;
+    let account: Account | null = pick.account;
+    let isBegun = false;
+    if (account === null ? pick.skipped?.hard_full !== undefined : isOwned && live.isFull(account.slot)) {
+      const beforeMs = exchange.waitedMs;
+      account = await placeFor(exchange, account, owner, speaking, tried, parts);
+      isBegun = account !== null;
+      waitedMs += exchange.waitedMs - beforeMs;
+      if (exchange.openAt === -1) {
+        if (account !== null) live.finish(account.slot);
+        return null;
+      }
+      isOwnerFull = isOwned && account === null;
+    }
     if (account === null) break;
     const isFirst = attempts.length === 0;
     const isRetry = !isFirst && renewed === null;
     renewed = null;
-    if (isRetry && !mayStart(budget, attempts.length, spentMs)) {
-      exchange.decision.stopped_by = 'budget';
+    const stop = !isRetry ? undefined : !mayStart(budget, attempts.length, spentMs) ? 'budget' : retries.take() ? undefined : 'retry_budget';
+    if (stop !== undefined) {
+      if (isBegun) live.finish(account.slot);
+      if (stop === 'retry_budget') parts.metrics.switchyard_retries_refused_total.inc();
+      exchange.decision.stopped_by = stop;
       break;
     }
-    if (isRetry && !retries.take()) {
-      exchange.decision.stopped_by = 'retry_budget';
-      parts.metrics.switchyard_retries_refused_total.inc();
-      break;
-    }
-    const figures = pick.candidates > 1 ? recordFigures(speaking, live, query) : undefined;
-    const record = openRecord(account, pick, pick.by, live.inFlight(account.slot), figures, nowMs() - exchange.startedMs, waitedMs);
+    const by = isBegun && !isOwned ? 'freed' : pick.by;
+    const figures = pick.candidates > 1 && !isBegun ? recordFigures(speaking, live, query) : undefined;
+    const record = openRecord(account, pick, by, live.inFlight(account.slot) - (isBegun ? 1 : 0), figures, nowMs() - exchange.startedMs, waitedMs);
     waitedMs = 0;
     attempts.push(record);
     const wasOpen = route.openTo?.id === account.id;
     tried.push(account);
-    live.begin(account.slot, lane);
+    if (!isBegun) live.begin(account.slot, lane);
     const begunMs = nowMs();
     let result: TurnResult;
     try {
@@ -164,6 +177,7 @@ export async function runTurn(
     return last;
   }
   if (attempts.length === 0) {
+    if (isOwnerFull) throw ownerFull();
     if (isOwned) throw new SwitchyardError('no_account_available', 'The account that owns this conversation does not speak WebSocket.');
     const query: Query = { model, lane, key: exchange.key, tried };
     // While another account could serve it over HTTP, its client is sent there.

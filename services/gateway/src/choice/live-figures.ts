@@ -70,6 +70,8 @@ export class LiveFigures {
   #choices = 0;
   #settled = 0;
   #total = 0;
+  /** Told when an account that had as many requests as it may have has room again. */
+  onFreed: ((slot: number) => void) | null = null;
   // Reused, so that working out a place makes no garbage.
   readonly #place: { -readonly [K in keyof PlaceFigures]: number } = {
     priority: 0,
@@ -132,6 +134,11 @@ export class LiveFigures {
     return this.#inFlight[slot]!;
   }
 
+  /** Whether the account has as many requests as it may have. */
+  isFull(slot: number): boolean {
+    return this.#inFlight[slot]! >= this.#hard[slot]!;
+  }
+
   /** Turn counter at which this account was last chosen; 0 is never. */
   lastChosen(slot: number): number {
     return this.#lastChosen[slot]!;
@@ -185,6 +192,7 @@ export class LiveFigures {
     this.#total--;
     if (running === this.#soft[slot] || running === this.#hard[slot]) this.#refresh(slot);
     if (this.#index !== null) this.#index.moved(slot);
+    if (running === this.#hard[slot]) this.onFreed?.(slot);
   }
 
   /**

@@ -9,7 +9,7 @@ export function nobodyLeft(snapshot: Snapshot, live: LiveFigures, query: Query, 
   const { model, lane, key } = query;
   const { skipped = {} } = chooseAccount(snapshot, live, query);
   if ((skipped.hard_full ?? 0) > 0)
-    return new SwitchyardError('server_is_overloaded', 'Every account that could serve this has as many requests as it may have.', { retryAfterMs: 1_000 });
+    return new SwitchyardError('server_is_overloaded', 'Every account that could serve this has as many requests as it may have.');
   if ((skipped.quota_blocked ?? 0) + (skipped.exhausted ?? 0) + (skipped.reserve ?? 0) > 0) {
     let soonestMs = Infinity;
     for (const { id, slot } of candidatesOf(snapshot, model)) {

@@ -10,10 +10,10 @@ import type { StrategyName } from '../choice/strategies.ts';
 
 /**
  * Why this account: by the table of choice; as the owner of the conversation, for the first time or again; because the conversation should
- * stay where it is; again because no other was left; because the socket of the turns before leads to it; or again with a credential that was
- * renewed meanwhile.
+ * stay where it is; again because no other was left; because the socket of the turns before leads to it; again with a credential that was
+ * renewed meanwhile; or as the first to have room again, all being full.
  */
-export type ChosenBy = 'choice' | 'owner' | 'owner_again' | 'kept' | 'only_one_left' | 'open_socket' | 'renewed';
+export type ChosenBy = 'choice' | 'owner' | 'owner_again' | 'kept' | 'only_one_left' | 'open_socket' | 'renewed' | 'freed';
 
 /**
  * One attempt at an account, as the decision record keeps it. What is left out has its usual value: nothing skipped, not least bad, no

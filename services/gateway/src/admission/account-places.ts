@@ -1,0 +1,78 @@
+import type { Account } from '../choice/account.ts';
+import { LANE_AT } from '../choice/lanes.ts';
+import type { LiveFigures } from '../choice/live-figures.ts';
+import { CLOSED } from '../choice/standing.ts';
+import type { Taken } from '../exchange.ts';
+import type { Gate, ShedReason } from './gate.ts';
+import type { ShedRank } from './shed.ts';
+import { WaitLine } from './wait-line.ts';
+import type { Waiter, WaitingRoom } from './waiting-room.ts';
+
+export interface AccountPlacesOptions {
+  readonly live: LiveFigures;
+  readonly room: WaitingRoom;
+  readonly gate: Pick<Gate, 'makeRoom'>;
+  readonly onShed: (exchange: Taken, why: ShedReason) => void;
+}
+
+interface Wish {
+  /** Those of which any will do. */
+  readonly wanted: readonly Account[];
+  given: Account | null;
+}
+
+/**
+ * Waiting for a place at an account that has as many requests as it may. A place that comes free is handed to who waited longest for that
+ * account, and counted for it at once, so that nobody who comes later can be faster.
+ * @see product section 5
+ */
+export class AccountPlaces {
+  readonly #options: AccountPlacesOptions;
+  readonly #line = new WaitLine<Waiter>();
+  readonly #wishes = new Map<Waiter, Wish>();
+
+  constructor(options: AccountPlacesOptions) {
+    this.#options = options;
+    options.live.onFreed = (slot) => this.#freed(slot);
+  }
+
+  /** Requests that wait for a place at an account. */
+  get waiting(): number {
+    return this.#line.length;
+  }
+
+  /**
+   * Waits for a place at one of these accounts, within what is left of the request's wait.
+   * @param rank  What the request is in the order in which work gives way; null when it gives way to nobody.
+   * @returns the account, at which an attempt has been begun: whoever asked has to finish it, also when the client has left meanwhile
+   */
+  async wait(exchange: Taken, wanted: readonly Account[], rank: ShedRank | null): Promise<Account | null> {
+    const { room, gate, onShed } = this.#options;
+    if (room.isFull && !gate.makeRoom(rank)) {
+      onShed(exchange, 'queue_full');
+      return null;
+    }
+    const waiter = room.join(exchange, this.#line);
+    const wish: Wish = { wanted, given: null };
+    this.#wishes.set(waiter, wish);
+    const how = await waiter.over;
+    this.#wishes.delete(waiter);
+    if (how === 'timed_out') onShed(exchange, 'account_full');
+    return wish.given;
+  }
+
+  #freed(slot: number): void {
+    const { live, room } = this.#options;
+    for (let waiter = this.#line.first; waiter !== null; waiter = waiter.behind) {
+      const wish = this.#wishes.get(waiter)!;
+      const account = wish.wanted.find((candidate) => candidate.slot === slot);
+      if (account === undefined) continue;
+      const lane = LANE_AT[waiter.exchange.match.surface.lane];
+      if (live.tier(slot, lane) >= CLOSED) continue;
+      wish.given = account;
+      live.begin(slot, lane);
+      room.end(waiter, 'admitted');
+      return;
+    }
+  }
+}
