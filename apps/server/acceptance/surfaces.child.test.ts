@@ -91,7 +91,10 @@ describe('a new server', () => {
   test('says that it is alive and ready, to anyone, and nothing else about itself', async () => {
     for (const path of ['/healthz', '/livez']) expect(await (await fetch(server.url + path)).json()).toEqual({ status: 'ok' });
     const ready = await fetch(`${server.url}/readyz`);
-    expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready', degraded: [] }]);
+    expect([ready.status, await ready.json()]).toMatchObject([
+      200,
+      { status: 'ready', lanes: { responses: 'ready', compact: 'ready', standard: 'ready' }, degraded: [] },
+    ]);
     const told = [...ready.headers].map(([name, value]) => `${name}: ${value}`).join('\n');
     expect(told).not.toMatch(/server:|x-powered-by|node|version/i);
   });

@@ -38,6 +38,7 @@ import type { After } from './attempt/pause.ts';
 import { KeyTable } from './edge/key-table.ts';
 import { adminApi } from './http/admin-api.ts';
 import { ownAnswers } from './http/own-answers.ts';
+import { readinessOf } from './http/readiness.ts';
 import { BodyMemory } from './intake/read-body.ts';
 import { openGatewayMetrics, tallies } from './metrics.ts';
 import { LANES } from './routes.ts';
@@ -363,10 +364,15 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     sockets: sockets.gate,
     answerOurselves: ownAnswers(
       () => registry.snapshot,
-      () => ({
-        state: stopping ? 'draining' : registry.snapshot.byModel.size === 0 ? 'no_accounts' : 'ready',
-        degraded: database.isAvailable() ? [] : ['database'],
-      }),
+      () =>
+        readinessOf({
+          snapshot: registry.snapshot,
+          live,
+          isStopping: stopping,
+          isSocketOn: config['websocket.enabled'],
+          hasDatabase: database.isAvailable(),
+          isBehind: pressure.of('journal') > 0,
+        }),
       parts.docsPath,
     ),
     cors: corsPolicy(corsSettings),

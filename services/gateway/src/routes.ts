@@ -361,7 +361,7 @@ export const SURFACES = [
     body: 'none',
     by: 'gateway',
     watch: 'none',
-    help: 'Able to serve; 503 while draining. `degraded` names what is away.',
+    help: 'Able to serve, on every lane; else 503. `degraded` names what is away although it goes on.',
   },
 ] as const satisfies readonly Surface[];
 

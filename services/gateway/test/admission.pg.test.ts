@@ -239,3 +239,19 @@ test('those who wait when the server stops are refused or cut, and nothing is le
   expect(await late).toBe('cut');
   await expectEmpty();
 });
+
+test('readiness says which lane no account takes, and is back when the account is', async () => {
+  gateway = await openTestGateway(1);
+  const ready = async (): Promise<object> => {
+    const response = await gateway.ask('/readyz');
+    return { code: response.status, ...((await response.json()) as object) };
+  };
+  const lanes = { responses: 'ready', compact: 'ready', websocket: 'ready', standard: 'ready' };
+  expect(await ready()).toEqual({ code: 200, status: 'ready', lanes, degraded: [] });
+  gateway.upstreams[0]!.script({ rules: [{ answer: { preset: '500' } }] });
+  await (await gateway.ask('/v1/chat/completions', chat)).text();
+  expect(await ready()).toEqual({ code: 503, status: 'not_ready', lanes: { ...lanes, responses: 'not_ready' }, degraded: [] });
+  // It is tried all the same: there is no other.
+  expect((await gateway.ask('/v1/chat/completions', chat)).status).toBe(200);
+  expect(await ready()).toMatchObject({ code: 200 });
+});

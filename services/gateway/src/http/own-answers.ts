@@ -4,15 +4,8 @@ import type { Account, Snapshot } from '../choice/account.ts';
 import { sendJson } from '../edge/answer.ts';
 import type { KeyRecord } from '../edge/key-table.ts';
 import type { Match } from '../routes.ts';
+import type { Readiness } from './readiness.ts';
 import { accountOf, accountsCheck, usageOf } from './wham-answers.ts';
-
-/** What readiness depends on. Health answers hold no versions and no paths (product section 1). */
-export interface Readiness {
-  /** `draining` once the server has begun to stop. */
-  readonly state: 'ready' | 'draining' | 'no_accounts';
-  /** What is away although we go on. */
-  readonly degraded: readonly string[];
-}
 
 const OK = Buffer.from('{"status":"ok"}');
 const OK_HEAD = ['content-type', 'application/json; charset=utf-8', 'content-length', String(OK.length), 'cache-control', 'no-store'];
@@ -39,8 +32,8 @@ export function ownAnswers(snapshot: () => Snapshot, readiness: () => Readiness,
         response.end(OK);
         return;
       case 'readyz': {
-        const { state, degraded } = readiness();
-        sendJson(response, state === 'ready' ? 200 : 503, { status: state, degraded });
+        const answer = readiness();
+        sendJson(response, answer.status === 'ready' ? 200 : 503, answer);
         return;
       }
       case 'wham.accounts_check':
