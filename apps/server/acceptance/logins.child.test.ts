@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { cli, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
-import type { ReceivedRequest, Server, Upstream } from './harness.ts';
+import type { Env, ReceivedRequest, Server, Upstream } from './harness.ts';
 
 // Servers on one database that share ChatGPT logins, against an issuer whose refresh tokens are good once (fault rows C09 and C21).
 
@@ -31,9 +31,9 @@ beforeEach(async () => {
 afterEach(async () => void (await cli(keeper.home, ['accounts', 'remove', login])));
 
 /** A server of its own home on the shared database. */
-async function another(stack: AsyncDisposableStack): Promise<Server> {
+async function another(stack: AsyncDisposableStack, env: Env = {}): Promise<Server> {
   const home = stack.use(await makeHome()).path;
-  return stack.use(await startServer(home, { ...ENCRYPTION, DATABASE_URL: database }));
+  return stack.use(await startServer(home, { ...ENCRYPTION, DATABASE_URL: database, ...env }));
 }
 
 /** Makes a login known to the issuer, and an account of a Codex home that holds it. @returns the Codex home */
@@ -129,6 +129,25 @@ test(
     expect(performance.now() - killedMs).toBeLessThan(5_000);
     expect(await lost).toBe('broken off');
     expect((await renewals()).map(({ status }) => status)).toEqual([503, 200]);
+  },
+  PATIENCE_MS,
+);
+
+test(
+  'a renewal that fails on purpose is told, spends nothing, and is made up for by the next',
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    await addLogin(stack);
+    const server = await another(stack, { SWITCHYARD_FAULTS_ENABLED: 'true', SWITCHYARD_FAULTS_REFRESH_ERRORS: '1' });
+    expect(await turn(server)).toBe(200);
+    await expire();
+    expect(await turn(server)).toBe(401);
+    expect([(await renewals()).length, server.stderr()]).toEqual([0, expect.stringContaining('made on purpose')]);
+    await until(
+      () => turn(server),
+      (status) => status === 200,
+    );
+    expect((await renewals()).map(({ status }) => status)).toEqual([200]);
   },
   PATIENCE_MS,
 );

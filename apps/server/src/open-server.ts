@@ -119,6 +119,7 @@ function faultBudget(config: Config, log: Logger): FaultBudget | null {
     upstream_read: config['faults.stream_read_errors'],
     state_save: config['faults.state_save_errors'],
     migration: config['faults.migration_errors'],
+    refresh: config['faults.refresh_errors'],
   });
 }
 

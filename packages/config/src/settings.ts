@@ -428,6 +428,12 @@ const SETTINGS = {
     apply: 'restart',
     help: 'So many migrations of the database fail when they are nearly done; nothing of them is kept.',
   }),
+  'faults.refresh_errors': row({
+    type: integer({ min: 0, max: 1_000_000 }),
+    default: 0,
+    apply: 'restart',
+    help: 'So many renewals of ChatGPT logins fail, the first ones, without asking their issuer.',
+  }),
   'faults.clock_offset_ms': row({
     type: integer({ min: -NEVER * 10, max: NEVER * 10 }),
     default: 0,

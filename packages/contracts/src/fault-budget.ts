@@ -1,5 +1,5 @@
 /** Places at which a failure can be made on purpose. */
-type FaultPoint = 'upstream_connect' | 'upstream_read' | 'state_save' | 'migration';
+type FaultPoint = 'upstream_connect' | 'upstream_read' | 'state_save' | 'migration' | 'refresh';
 
 /**
  * Failures that tests of an operator's own make: so many at each place, and then none any more. A process in which they are switched off has

@@ -11,6 +11,7 @@ import type { AccountDraft } from './accounts/account-draft.ts';
 import { AccountRegistry } from './accounts/account-registry.ts';
 import { loginInHome } from './accounts/codex-home.ts';
 import { CredentialKeeper } from './accounts/credential-keeper.ts';
+import type { CredentialKeeperParts } from './accounts/credential-keeper.ts';
 import { renewLogin } from './accounts/renew-login.ts';
 import { AccountPlaces } from './admission/account-places.ts';
 import { Gate } from './admission/gate.ts';
@@ -220,12 +221,13 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   });
   opened.defer(() => reload.close());
   const connectTimeoutMs = config['upstream.connect_timeout_ms'];
+  const renew: CredentialKeeperParts['renew'] = (login, tokenUrl, reason) => renewLogin(login, tokenUrl, reason, { connectTimeoutMs, wallClockMs });
   const credentials = new CredentialKeeper({
     db,
     vault,
     snapshot: () => registry.snapshot,
     logins: () => registry.logins,
-    renew: (login, tokenUrl, reason) => renewLogin(login, tokenUrl, reason, { connectTimeoutMs, wallClockMs }),
+    renew: faults === null ? renew : (...args) => (faults.take('refresh') ? Promise.resolve({ is: 'failed', why: ON_PURPOSE }) : renew(...args)),
     readHome: loginInHome,
     applied: reload.request,
     onResult: tallies(metrics.switchyard_login_renewals_total, (result) => ({ result })),
@@ -465,9 +467,11 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   };
 }
 
+const ON_PURPOSE = 'a fault that was made on purpose (faults.enabled)';
+
 /** Writing the journal, failing as often as the budget says. */
 function faultyWrite(faults: FaultBudget): typeof writeJournal {
-  return (...args) => (faults.take('state_save') ? Promise.reject(new Error('a fault that was made on purpose (faults.enabled)')) : writeJournal(...args));
+  return (...args) => (faults.take('state_save') ? Promise.reject(new Error(ON_PURPOSE)) : writeJournal(...args));
 }
 
 function laneTallies<T>(open: (lane: Lane) => T): Readonly<Record<Lane, T>> {

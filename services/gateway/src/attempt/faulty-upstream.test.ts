@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ScriptedBody } from '../../test/scripted-accounts.ts';
 import { faultyUpstream } from './faulty-upstream.ts';
 
-const NONE = { upstream_connect: 0, upstream_read: 0, state_save: 0, migration: 0 };
+const NONE = { upstream_connect: 0, upstream_read: 0, state_save: 0, migration: 0, refresh: 0 };
 const request = { method: 'POST', path: '/', headers: [], body: null, headTimeoutMs: 1, idleTimeoutMs: 1 };
 
 function upstreamOf(...chunks: string[]): Upstream {
