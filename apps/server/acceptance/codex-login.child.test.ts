@@ -126,4 +126,19 @@ describe.skipIf(bin === undefined)('the real codex with a ChatGPT login, through
     },
     PATIENCE_MS,
   );
+
+  test(
+    'a usage limit reads the same whether its account tells it or we do, and without asking again',
+    async () => {
+      const limit = { type: 'usage_limit_reached', message: 'limit', resets_at: Math.floor(Date.now() / 1_000) + 7_200 };
+      await chatgpt.script({ rules: [{ match: { path: '/backend-api/codex/responses' }, answer: { status: 429, body: { error: limit } } }] });
+      const told = await exec('hello', { retries: 3 });
+      const ours = await exec('hello', { retries: 3 });
+      expect([told.code, ours.code]).toEqual([1, 1]);
+      expect(JSON.stringify(told.events.at(-1))).toContain('usage limit');
+      expect(ours.events.at(-1)).toEqual(told.events.at(-1));
+      expect((await chatgpt.received()).filter(({ path }) => path === '/backend-api/codex/responses')).toHaveLength(1);
+    },
+    PATIENCE_MS,
+  );
 });

@@ -216,6 +216,8 @@ export const FAULTS = {
 
 export type FaultCode = keyof typeof FAULTS;
 
+const NO_HEADERS: readonly string[] = [];
+
 /** Foreseen trouble, on its way to becoming an answer. `message` says what we were doing; `cause` holds why. */
 export class SwitchyardError extends Error {
   readonly code: FaultCode;
@@ -224,8 +226,14 @@ export class SwitchyardError extends Error {
   readonly retryAfterMs: number | null;
   /** Epoch seconds at which what is used up is full again. */
   readonly resetsAtS: number | null;
+  /** Headers that tell more of it, flat. */
+  readonly headers: readonly string[];
 
-  constructor(code: FaultCode, message: string, options: { param?: string; retryAfterMs?: number; resetsAtS?: number; cause?: unknown } = {}) {
+  constructor(
+    code: FaultCode,
+    message: string,
+    options: { param?: string; retryAfterMs?: number; resetsAtS?: number; headers?: readonly string[]; cause?: unknown } = {},
+  ) {
     // Foreseen trouble needs no stack: the code says what it is, and a cause keeps its own. Taking one is most of what a refusal costs,
     // and refusals come in floods.
     const limit = Error.stackTraceLimit;
@@ -237,6 +245,7 @@ export class SwitchyardError extends Error {
     this.param = options.param ?? null;
     this.retryAfterMs = options.retryAfterMs ?? null;
     this.resetsAtS = options.resetsAtS ?? null;
+    this.headers = options.headers ?? NO_HEADERS;
   }
 
   get fault(): Fault {

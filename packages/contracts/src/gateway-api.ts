@@ -54,7 +54,7 @@ const Quota = z
     short: QuotaWindow.nullable(),
     weekly: QuotaWindow.nullable(),
     plan_type: z.string().nullable(),
-    /** `header` or `event`; `stored` is of an earlier start; null without a reading. */
+    /** `header` or `event` of an answer, or `poll`; `stored` is of an earlier start; null without a reading. */
     source: z.string().nullable(),
     seen_at: z.string().nullable(),
     /** Until then it is asked for nothing new, because it refused. */

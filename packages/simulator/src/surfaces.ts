@@ -1,5 +1,5 @@
 import { renewLogin } from './chatgpt/renew-login.ts';
-import { checkAccounts, nothingToTell, showUsage } from './chatgpt/wham.ts';
+import { checkAccounts, nothingToTell, showProfile, showUsage } from './chatgpt/wham.ts';
 import { chatCompletions } from './chat-completions.ts';
 import { completions } from './completions.ts';
 import type { Direction } from './direction.ts';
@@ -41,7 +41,7 @@ export const SURFACES: readonly Surface[] = [
   { method: 'GET', path: '/backend-api/wham/usage', model: false, answer: showUsage },
   { method: 'GET', path: '/backend-api/wham/rate-limit-reset-credits', model: false, answer: nothingToTell },
   { method: 'GET', path: '/backend-api/wham/settings/user', model: false, answer: nothingToTell },
-  { method: 'GET', path: '/backend-api/wham/profiles/me', model: false, answer: nothingToTell },
+  { method: 'GET', path: '/backend-api/wham/profiles/me', model: false, answer: showProfile },
   { method: 'POST', path: TOKEN_PATH, model: false, answer: renewLogin },
 ];
 

@@ -13,6 +13,7 @@ import { loginInHome } from './accounts/codex-home.ts';
 import { CredentialKeeper } from './accounts/credential-keeper.ts';
 import type { CredentialKeeperParts } from './accounts/credential-keeper.ts';
 import { renewLogin } from './accounts/renew-login.ts';
+import { UsagePolls } from './accounts/usage-polls.ts';
 import { AccountPlaces } from './admission/account-places.ts';
 import { Gate } from './admission/gate.ts';
 import { laneLimits, usualKeyLimit, usualQueue } from './admission/lanes.ts';
@@ -25,6 +26,7 @@ import { readPages } from './bindings/read-pages.ts';
 import { TurnStates } from './bindings/turn-states.ts';
 import { LANE_AT } from './choice/lanes.ts';
 import { LiveFigures } from './choice/live-figures.ts';
+import { nextQuota } from './choice/next-quota.ts';
 import { quotaFromEvent } from './choice/read-quota.ts';
 import { STANDINGS } from './choice/standing.ts';
 import { clientAddressReader } from './edge/client-address.ts';
@@ -40,6 +42,7 @@ import { KeyTable } from './edge/key-table.ts';
 import { adminApi } from './http/admin-api.ts';
 import { ownAnswers } from './http/own-answers.ts';
 import { readinessOf } from './http/readiness.ts';
+import { usageOf } from './http/wham-answers.ts';
 import { BodyMemory } from './intake/read-body.ts';
 import { openGatewayMetrics, tallies } from './metrics.ts';
 import { LANES } from './routes.ts';
@@ -236,6 +239,14 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     log,
   });
   opened.defer(() => credentials.close());
+  const usagePolls = new UsagePolls({
+    snapshot: () => registry.snapshot,
+    blockedAtMs: (slot) => live.quota.blockedAtMs(slot, wallClockMs()),
+    observe: (slot, reading) => live.observe(slot, reading),
+    recover: (account) => credentials.recover(account),
+    wallClockMs,
+  });
+  opened.defer(() => usagePolls.close());
   const closing = new AbortController();
   const control: Control = {
     db,
@@ -376,6 +387,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
           isBehind: pressure.of('journal') > 0,
         }),
       parts.docsPath,
+      (key, accountId) => usageOf(accountId, nextQuota(registry.snapshot, live, key, wallClockMs()), wallClockMs() / 1_000),
     ),
     cors: corsPolicy(corsSettings),
     clientAddress: clientAddressReader(config['server.trusted_proxies']),
@@ -418,6 +430,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     live.settle();
     quotas.flush();
     if (database.isAvailable()) credentials.tick();
+    usagePolls.tick();
   }, 1_000);
   sweep.unref();
   opened.defer(() => clearInterval(sweep));

@@ -51,7 +51,9 @@ async function addLogin(accessToken = ACCESS, name = 'c1'): Promise<void> {
 
 const turn = (init: RequestInit = {}, path = '/v1/responses') => gateway.ask(path, { model: 'g', input: 'hello', store: false }, init);
 const renewals = () => backend.received().filter(({ path }) => path === '/oauth/token');
-const paths = () => backend.received().map(({ path, status }) => `${path} ${status}`);
+/** What came but for the polls of usage, which come by themselves. */
+const received = () => backend.received({ full: true }).filter(({ path }) => !path.endsWith('/wham/usage'));
+const paths = () => received().map(({ path, status }) => `${path} ${status}`);
 
 interface Attempt {
   readonly account: string;
@@ -71,7 +73,7 @@ describe('an account that is a ChatGPT login', () => {
     await addLogin();
     const answer = await turn({ headers: { 'chatgpt-account-id': 'acct-of-the-client', 'thread-id': 't1' } });
     expect([answer.status, answer.headers.get('x-switchyard-account')]).toEqual([200, 'c1']);
-    const [{ path, headers }] = backend.received({ full: true }) as unknown as [{ path: string; headers: Record<string, string> }];
+    const [{ path, headers }] = received() as unknown as [{ path: string; headers: Record<string, string> }];
     expect(path).toBe('/backend-api/codex/responses');
     expect(headers).toMatchObject({ authorization: `Bearer ${ACCESS}`, 'chatgpt-account-id': 'acct-c1', 'thread-id': 't1' });
     const { rows } = await gateway.pool.query<{ row: string }>('select account::text as row from gateway.account');
@@ -116,7 +118,7 @@ describe('an account that is a ChatGPT login', () => {
       },
     });
     expect((await showAccounts(gateway.gateway.control)).find(({ name }) => name === 'c2')!.models).toContain('gpt-5.5');
-    expect(backend.received().at(-1)).toMatchObject({ path: '/backend-api/codex/models', query: '?client_version=0.169.0' });
+    expect(received().at(-1)).toMatchObject({ path: '/backend-api/codex/models', query: '?client_version=0.169.0' });
   });
 });
 
@@ -268,7 +270,7 @@ describe('a compressed body', () => {
     await addLogin();
     const answer = await gateway.ask(path, undefined, init);
     expect([answer.status, JSON.stringify(await answer.json())]).toEqual([200, expect.stringContaining('You said: squeezed') as string]);
-    expect(backend.received()[0]).toMatchObject({
+    expect(received()[0]).toMatchObject({
       path: '/backend-api/codex/responses',
       bodySha256: createHash('sha256').update(encoded).digest('hex'),
       headers: { 'content-encoding': 'zstd' },
@@ -294,7 +296,7 @@ describe('a compressed body', () => {
     expect([bomb.status, await bomb.json()]).toEqual([413, { error: expect.objectContaining({ code: 'body_too_large' }) as object }]);
     const chat = await gateway.ask('/v1/chat/completions', undefined, init);
     expect([chat.status, await chat.json()]).toEqual([415, { error: expect.objectContaining({ code: 'unsupported_media_type' }) as object }]);
-    expect(backend.received()).toEqual([]);
+    expect(received()).toEqual([]);
     expect(await gateway.metric('switchyard_request_body_bytes')).toBe(0);
   });
 });
@@ -311,7 +313,52 @@ describe('what codex asks beside the model', () => {
     });
     for (const path of ['settings/user', 'profiles/me', 'rate-limit-reset-credits']) expect((await ask(path)).status).toBe(200);
     expect([(await ask('other')).status, (await fetch(`${gateway.url}/backend-api/wham/accounts/check`)).status]).toEqual([404, 401]);
-    expect(backend.received()).toEqual([]);
+    expect(received()).toEqual([]);
+  });
+
+  test('its quota is that of the account to which it would go now, learnt by asking that aside from all requests', async () => {
+    const window = (used: number, length: number): object => ({
+      used_percent: used,
+      limit_window_seconds: length,
+      reset_after_seconds: 60,
+      reset_at: 4_000_000_000,
+    });
+    backend.script({ usage: { plan_type: 'pro', rate_limit: { primary_window: window(37, 18_000), secondary_window: window(12, 604_800) } } });
+    await removeAccount(gateway.gateway.control, 'a');
+    await addLogin();
+    type Usage = { plan_type: string; rate_limit: { limit_reached: boolean; primary_window: { used_percent: number } | null } };
+    const shown = async (): Promise<Usage> => (await ask('usage', { 'chatgpt-account-id': 'acct-of-the-client' })).json() as Promise<Usage>;
+    while ((await shown()).rate_limit.primary_window === null) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await shown()).toMatchObject({
+      plan_type: 'pro',
+      account_id: 'acct-of-the-client',
+      rate_limit: {
+        allowed: true,
+        limit_reached: false,
+        primary_window: { used_percent: 37, limit_window_seconds: 18_000, reset_at: 4_000_000_000 },
+        secondary_window: { used_percent: 12, limit_window_seconds: 604_800 },
+      },
+      rate_limit_reached_type: null,
+    });
+    const polls = backend.received({ full: true }).filter(({ path }) => path === '/backend-api/wham/usage');
+    expect(polls.map(({ headers }) => headers['chatgpt-account-id'])).toEqual(['acct-c1']);
+
+    // Once it refuses, what is ours to say is said in the words and headers that codex understands.
+    const resetAt = Math.floor(Date.now() / 1_000) + 7_200;
+    backend.script({ rules: [{ answer: { status: 429, body: { error: { type: 'usage_limit_reached', resets_at: resetAt } } } }] });
+    expect((await turn()).status).toBe(429);
+    const own = await turn();
+    expect([own.status, await own.json()]).toEqual([
+      429,
+      { error: expect.objectContaining({ type: 'usage_limit_reached', code: 'quota_exhausted' }) as object },
+    ]);
+    expect(own.headers.get('x-codex-primary-used-percent')).toBe('100');
+    expect(Math.abs(Number(own.headers.get('x-codex-primary-reset-at')) - resetAt)).toBeLessThanOrEqual(1);
+    expect(own.headers.get('x-codex-secondary-used-percent')).toBe('12');
+    expect(await shown()).toMatchObject({ rate_limit: { limit_reached: true }, rate_limit_reached_type: { type: 'rate_limit_reached' } });
+    await using client = await connectSocket(gateway.url, AUTH);
+    client.create({ model: 'g', input: 'one' });
+    expect(await client.next('error')).toMatchObject({ status: 429, headers: { 'x-codex-primary-used-percent': '100' } });
   });
 
   test('a key in a header of its own goes before the login beside it, which goes nowhere', async () => {
@@ -331,6 +378,6 @@ describe('what codex asks beside the model', () => {
     await using client = await connectSocket(gateway.url, AUTH, '/backend-api/codex/responses');
     client.create({ model: 'g', input: 'one' });
     await client.next('response.completed');
-    expect(backend.received().at(-1)).toMatchObject({ path: '/backend-api/codex/responses', socket: 1 });
+    expect(received().at(-1)).toMatchObject({ path: '/backend-api/codex/responses', socket: 1 });
   });
 });

@@ -49,6 +49,11 @@ function usualUsage(accountId: string, nowS: number): Json {
   };
 }
 
+/** `GET /backend-api/wham/profiles/me`: no figures, in what holds them. */
+export function showProfile(): Reply {
+  return jsonReply({ stats: {} });
+}
+
 /** The rest of what it asks, of which it needs nothing. */
 export function nothingToTell(): Reply {
   return jsonReply({});

@@ -1,5 +1,6 @@
 import { SwitchyardError } from '@switchyard/contracts';
 import type { LiveFigures } from '../choice/live-figures.ts';
+import { quotaHeaders, tellQuota } from '../choice/tell-quota.ts';
 import type { Owner } from './owner.ts';
 
 /** A block that is over sooner than this is the owner's own to tell: it answers with its own words, or serves again. */
@@ -16,5 +17,10 @@ export function exhaustedOwner({ account }: Owner, live: LiveFigures, wallClockM
   const leftMs = untilMs - wallClockMs;
   if (untilMs === 0 || leftMs <= NEARLY_OVER_MS) return null;
   const resetsAtS = Math.ceil(untilMs / 1_000);
-  return new SwitchyardError('owner_exhausted', 'The account that owns this conversation has reached its usage limit.', { retryAfterMs: leftMs, resetsAtS });
+  const headers = quotaHeaders(tellQuota(live.quota, account.slot, wallClockMs));
+  return new SwitchyardError('owner_exhausted', 'The account that owns this conversation has reached its usage limit.', {
+    retryAfterMs: leftMs,
+    resetsAtS,
+    headers,
+  });
 }

@@ -306,6 +306,12 @@ function errorOf(body: Buffer): unknown {
 /** A refusal of ours as an `error` frame. */
 export function refusalFrame(error: SwitchyardError, requestId: string): Buffer {
   const wait = retryAfterSeconds(error);
-  const headers = { 'x-request-id': requestId, ...(wait === null ? {} : { 'retry-after': String(wait) }) };
+  const headers = { 'x-request-id': requestId, ...byName(error.headers), ...(wait === null ? {} : { 'retry-after': String(wait) }) };
   return Buffer.from(JSON.stringify({ type: 'error', status: error.fault.status, headers, ...errorEnvelope(error, requestId) }));
+}
+
+function byName(flat: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (let i = 0; i < flat.length; i += 2) headers[flat[i]!] = flat[i + 1]!;
+  return headers;
 }

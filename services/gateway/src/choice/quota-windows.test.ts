@@ -31,6 +31,22 @@ test('with one window known that one decides, and what is not told again stays',
   expect(quota.band(0, 0, AT + 1_000)).toBe('critical');
 });
 
+test('what was asked for counts less than what an answer told within five minutes, and ends a block as well as that', () => {
+  const quota = new QuotaWindows();
+  const poll = (atMs: number, used: number): QuotaReading => ({ ...reading(atMs, used), source: 'poll' });
+  quota.observe(0, reading(AT, 50));
+  quota.observe(0, poll(AT + 299_999, 10));
+  expect([quota.leastLeft(0, AT + 299_999), quota.held(0)!.source]).toEqual([50, 'header']);
+  quota.observe(0, poll(AT + 300_000, 10));
+  expect([quota.leastLeft(0, AT + 300_000), quota.held(0)!.source]).toEqual([90, 'poll']);
+  quota.observe(0, reading(AT + 300_001, 100, null, 7_200));
+  quota.block(0, null, false, AT + 300_001);
+  quota.observe(0, poll(AT + 310_000, 20));
+  expect(quota.blockedUntilMs(0, AT + 310_000)).not.toBe(0);
+  quota.observe(0, poll(AT + 325_000, 20));
+  expect(quota.blockedUntilMs(0, AT + 325_000)).toBe(0);
+});
+
 test('past its reset a window is full again', () => {
   const quota = new QuotaWindows();
   quota.observe(0, reading(AT, 100, null, 60));

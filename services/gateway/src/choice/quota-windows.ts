@@ -4,6 +4,8 @@ import type { LaneFamily } from './lanes.ts';
 import { pressureOf } from './pressure.ts';
 import type { QuotaReading, WindowReading } from './read-quota.ts';
 
+/** For so long what an answer told counts more than what was asked for. */
+const FRESH_MS = 300_000;
 /** A reading that is older, or that an earlier life left, still orders but comes after live ones. */
 const TOLERATED_MS = 1_800_000;
 /** Two observations that there is quota left end a block when they lie this far apart. */
@@ -76,8 +78,9 @@ export class QuotaWindows {
       atMs: reading.atMs,
       planType: reading.planType ?? before?.planType ?? null,
     };
-    entry.held = held;
-    if (movedOn(entry.written, held)) this.#changed.add(slot);
+    const isOutranked = reading.source === 'poll' && before !== null && isTold(before) && reading.atMs - before.atMs < FRESH_MS;
+    if (!isOutranked) entry.held = held;
+    if (!isOutranked && movedOn(entry.written, held)) this.#changed.add(slot);
     if (entry.blockedUntilMs !== 0) this.#lookAgain(slot, entry, held, reading);
   }
 
@@ -107,6 +110,11 @@ export class QuotaWindows {
 
   held(slot: number): HeldQuota | null {
     return this.#entries[slot]?.held ?? null;
+  }
+
+  /** Wall-clock beginning of a block; 0 when there is none now. */
+  blockedAtMs(slot: number, nowMs: number): number {
+    return this.blockedUntilMs(slot, nowMs) === 0 ? 0 : this.#entries[slot]!.blockedAtMs;
   }
 
   /** Wall-clock end of a block; 0 when there is none now. */
@@ -199,6 +207,10 @@ export class QuotaWindows {
       this.#changed.add(slot);
     }
   }
+}
+
+function isTold({ source }: HeldQuota): boolean {
+  return source === 'header' || source === 'event';
 }
 
 /** Percent left of a window; null when it is not known. */

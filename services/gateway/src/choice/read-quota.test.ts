@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { quotaFromEvent, quotaFromHeaders, tellsQuota } from './read-quota.ts';
+import { quotaFromEvent, quotaFromHeaders, quotaFromUsage, tellsQuota } from './read-quota.ts';
 
 const AT = 1_800_000_000_000;
 const SHORT = { usedPercent: 12.5, windowS: 18_000, resetAtS: 1_893_456_000 };
@@ -37,6 +37,24 @@ test('an event tells the same, and null in it is no news', () => {
   const primary = { used_percent: 12.5, window_minutes: 300, reset_at: 1_893_456_000 };
   const event = { type: 'codex.rate_limits', plan_type: 'plus', rate_limits: { primary, secondary: null } };
   expect(quotaFromEvent(JSON.stringify(event), AT)).toEqual({ source: 'event', atMs: AT, short: SHORT, weekly: null, planType: 'plus' });
+});
+
+test('a poll tells the same, its windows by their length as well', () => {
+  const window = (used: number, length: number, at: number): object => ({
+    used_percent: used,
+    limit_window_seconds: length,
+    reset_after_seconds: 9,
+    reset_at: at,
+  });
+  const body = (primary: unknown, secondary: unknown): string =>
+    JSON.stringify({ plan_type: 'plus', rate_limit: { primary_window: primary, secondary_window: secondary } });
+  const short = window(12.5, 18_000, 1_893_456_000);
+  const weekly = window(3, 604_800, 1_893_999_999);
+  expect(quotaFromUsage(body(short, weekly), AT)).toEqual({ source: 'poll', atMs: AT, short: SHORT, weekly: WEEKLY, planType: 'plus' });
+  expect(quotaFromUsage(body(weekly, null), AT)).toMatchObject({ short: null, weekly: WEEKLY });
+  expect(quotaFromUsage(body({ used_percent: 7 }, null), AT)).toMatchObject({ short: { usedPercent: 7, windowS: null, resetAtS: null } });
+  for (const none of ['', 'null', '{}', '{"rate_limit":null}', body(null, null), body({ used_percent: 'much' }, null)])
+    expect(quotaFromUsage(none, AT)).toBeNull();
 });
 
 test.each(['', '{', 'null', '[]', '{"type":"response.created"}', '{"type":"codex.rate_limits"}', '{"type":"codex.rate_limits","rate_limits":null}'])(

@@ -11,7 +11,7 @@ export interface WindowReading {
 
 /** What was heard of a quota at one moment. Null is no news. */
 export interface QuotaReading {
-  readonly source: 'header' | 'event' | 'stored';
+  readonly source: 'header' | 'event' | 'poll' | 'stored';
   /** Wall clock, milliseconds. */
   readonly atMs: number;
   /** Shorter than a day, as a rule five hours. */
@@ -49,16 +49,35 @@ export function quotaFromEvent(json: string, wallClockMs: number): QuotaReading 
   }
   const limits = event?.['rate_limits'];
   if (event?.['type'] !== 'codex.rate_limits' || typeof limits !== 'object' || limits === null) return null;
-  const plan = event['plan_type'];
   return {
     source: 'event',
     atMs: wallClockMs,
     ...byLength(eventWindow((limits as Loose)['primary']), eventWindow((limits as Loose)['secondary'])),
-    planType: typeof plan === 'string' && /^[\x20-\x7e]+$/.test(plan) ? plan.slice(0, MAX_PLAN) : null,
+    planType: planIn(event['plan_type']),
   };
 }
 
+/** The quota in the body of `wham/usage`; null when it tells none. @see codex-protocol section 6 */
+export function quotaFromUsage(json: string, wallClockMs: number): QuotaReading | null {
+  let body: Loose | null;
+  try {
+    body = JSON.parse(json) as Loose | null;
+  } catch {
+    return null;
+  }
+  const limit = body?.['rate_limit'];
+  if (typeof limit !== 'object' || limit === null) return null;
+  const primary = usageWindow((limit as Loose)['primary_window']);
+  const secondary = usageWindow((limit as Loose)['secondary_window']);
+  if (primary === null && secondary === null) return null;
+  return { source: 'poll', atMs: wallClockMs, ...byLength(primary, secondary), planType: planIn(body!['plan_type']) };
+}
+
 type Loose = Readonly<Record<string, unknown>>;
+
+function planIn(plan: unknown): string | null {
+  return typeof plan === 'string' && /^[\x20-\x7e]+$/.test(plan) ? plan.slice(0, MAX_PLAN) : null;
+}
 
 /** Windows are told apart by their length, since an account may have only the long one, and by their place when none was told. */
 function byLength(primary: WindowReading | null, secondary: WindowReading | null): Pick<QuotaReading, 'short' | 'weekly'> {
@@ -89,6 +108,15 @@ function eventWindow(value: unknown): WindowReading | null {
   if (used === null) return null;
   const minutes = sound(fields['window_minutes']);
   return { usedPercent: used, windowS: minutes === null || minutes === 0 ? null : minutes * 60, resetAtS: sound(fields['reset_at']) };
+}
+
+function usageWindow(value: unknown): WindowReading | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const fields = value as Loose;
+  const used = sound(fields['used_percent']);
+  if (used === null) return null;
+  const length = sound(fields['limit_window_seconds']);
+  return { usedPercent: used, windowS: length === 0 ? null : length, resetAtS: sound(fields['reset_at']) };
 }
 
 function sound(value: unknown): number | null {

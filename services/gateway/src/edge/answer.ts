@@ -26,7 +26,7 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
  * come than is worth reading, so that no byte of it can be taken for the next request (fault row B10).
  */
 export function sendRefusal(response: ServerResponse, error: SwitchyardError, requestId: string, headers: readonly string[] = []): void {
-  const all = ['x-request-id', requestId, 'x-switchyard-request-id', requestId, ...headers];
+  const all = ['x-request-id', requestId, 'x-switchyard-request-id', requestId, ...error.headers, ...headers];
   const wait = retryAfterSeconds(error);
   if (wait !== null) all.push('retry-after', String(wait));
   if (error.code === 'bad_framing' || hasLongRest(response.req)) {

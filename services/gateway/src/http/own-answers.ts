@@ -5,7 +5,7 @@ import { sendJson } from '../edge/answer.ts';
 import type { KeyRecord } from '../edge/key-table.ts';
 import type { Match } from '../routes.ts';
 import type { Readiness } from './readiness.ts';
-import { accountOf, accountsCheck, usageOf } from './wham-answers.ts';
+import { accountOf, accountsCheck } from './wham-answers.ts';
 
 const OK = Buffer.from('{"status":"ok"}');
 const OK_HEAD = ['content-type', 'application/json; charset=utf-8', 'content-length', String(OK.length), 'cache-control', 'no-store'];
@@ -17,8 +17,14 @@ const CODEX_ASKS = /[?&]client_version=/;
 /**
  * The answers of the data plane that no account gives: health, models, and where to look.
  * @param docsPath  Where this address describes its API; null when another one does.
+ * @param usage     The quota of a key, for an account that its client takes itself for.
  */
-export function ownAnswers(snapshot: () => Snapshot, readiness: () => Readiness, docsPath: string | null) {
+export function ownAnswers(
+  snapshot: () => Snapshot,
+  readiness: () => Readiness,
+  docsPath: string | null,
+  usage: (key: KeyRecord, accountId: string) => object,
+) {
   const seeDocs = docsPath === null ? '' : ` ${docsPath} describes the API.`;
   const root = { message: `This is Switchyard. The base URL of clients is this address with /v1 behind it.${seeDocs}`, api: '/v1', docs: docsPath };
   return (match: Match, key: KeyRecord | null, request: IncomingMessage, response: ServerResponse): void => {
@@ -40,12 +46,15 @@ export function ownAnswers(snapshot: () => Snapshot, readiness: () => Readiness,
         sendJson(response, 200, accountsCheck(accountOf(request)));
         return;
       case 'wham.usage':
-        sendJson(response, 200, usageOf(accountOf(request)));
+        sendJson(response, 200, usage(key!, accountOf(request)));
         return;
       case 'wham.reset_credits':
       case 'wham.settings':
-      case 'wham.profile':
         sendJson(response, 200, {});
+        return;
+      case 'wham.profile':
+        // The figures are optional, what holds them is not.
+        sendJson(response, 200, { stats: {} });
         return;
       case 'models.list':
       case 'codex.models':

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { ToldQuota, ToldWindow } from '../choice/tell-quota.ts';
 
 // What codex asks of the ChatGPT backend beside the model, answered for the client and not for the account that happens to serve it: the
 // account behind a conversation is chosen request by request, and is nobody's business outside (codex-protocol sections 6 and 8.5).
@@ -33,15 +34,25 @@ export function accountsCheck(id: string): object {
   };
 }
 
-/** The quota of an account of which nothing is known: no window, and nothing reached. */
-export function usageOf(id: string): object {
+/** A quota as codex asks for it. @param nowS  Unix seconds. */
+export function usageOf(id: string, { primary, secondary, isReached, planType }: ToldQuota, nowS: number): object {
   return {
-    plan_type: 'plus',
+    plan_type: planType ?? 'plus',
     account_id: id,
-    rate_limit: { allowed: true, limit_reached: false, primary_window: null, secondary_window: null },
+    rate_limit: { allowed: !isReached, limit_reached: isReached, primary_window: usageWindow(primary, nowS), secondary_window: usageWindow(secondary, nowS) },
     additional_rate_limits: [],
     credits: { has_credits: false, unlimited: false, balance: '0' },
     spend_control: { reached: false },
-    rate_limit_reached_type: null,
+    rate_limit_reached_type: isReached ? { type: 'rate_limit_reached' } : null,
+  };
+}
+
+function usageWindow(window: ToldWindow | null, nowS: number): object | null {
+  if (window === null) return null;
+  return {
+    used_percent: Math.round(window.usedPercent),
+    limit_window_seconds: window.lengthS ?? 0,
+    reset_after_seconds: Math.max(0, Math.ceil(window.resetAtS - nowS)),
+    reset_at: window.resetAtS,
   };
 }
