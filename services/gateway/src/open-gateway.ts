@@ -90,6 +90,18 @@ export interface GatewayParts {
   readonly loopDelayMs: () => number;
   /** Failures to be made on purpose; null when there are to be none. */
   readonly faults: FaultBudget | null;
+  /** Other waits than those that a server has, for a proof that has many cases to go through. */
+  readonly timing?: Timing;
+}
+
+/** Waits of the gateway that no setting says. Read once, at the opening. */
+export interface Timing {
+  /** For the waits before commit: between attempts at an owner, and for the opening of a stream. */
+  readonly after: After;
+  /** Longest wait for the database to write a binding, or to look one up. */
+  readonly bindingWaitMs: number;
+  /** How often it is seen whether other processes are to be told of bindings; until then they look up what they are asked for. */
+  readonly lookAroundMs: number;
 }
 
 /** The data plane and its control plane, without a listener: the server hands requests in. */
@@ -121,10 +133,17 @@ export interface Gateway extends AsyncDisposable {
 
 /** Bindings that one tick forgets at most; it takes less than a millisecond. */
 const SWEPT_PER_TICK = 4_096;
-/** How often it is seen whether other processes are to be told of bindings; until then they look up what they are asked for. */
-const LOOK_AROUND_MS = 5_000;
 /** Bindings that are read before the first request is served: all that the limits allow unless they were raised. */
 const READY_BINDINGS = 65_536;
+/** The waits of a server (product section 4). */
+const TIMING: Timing = {
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+  bindingWaitMs: 50,
+  lookAroundMs: 5_000,
+};
 /** Clocks of two processes and of the database differ, and uses are written down once a minute. */
 const GAP_MARGIN_S = 120;
 /** Longest wait for an upstream to answer the upgrade to a WebSocket (product section 2). */
@@ -136,7 +155,7 @@ const HOUR_MS = 3_600_000;
  * Opens the gateway on a migrated database. Disposing it writes what is left and closes every upstream connection; call `drain` first.
  */
 export async function openGateway(parts: GatewayParts): Promise<Gateway> {
-  const { config, database, vault, log, wallClockMs, nowMs, faults } = parts;
+  const { config, database, vault, log, wallClockMs, nowMs, faults, timing = TIMING } = parts;
   await using opened = new AsyncDisposableStack();
   const metrics = openGatewayMetrics(parts.metrics);
   const instanceId = newId('instance', wallClockMs());
@@ -159,7 +178,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     faults === null ? writeJournal : faultyWrite(faults),
   );
   const clockAheadMs = wallClockMs() - nowMs();
-  const bindings = new Bindings({ store: journal, limits, nowS: () => Math.floor((nowMs() + clockAheadMs) / 1_000) });
+  const bindings = new Bindings({ store: journal, limits, maxWaitMs: timing.bindingWaitMs, nowS: () => Math.floor((nowMs() + clockAheadMs) / 1_000) });
 
   const turnStates = new TurnStates();
   const notRead = (error: unknown): void =>
@@ -169,10 +188,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const quotas = new QuotaWriter({ live, write: (records) => writeQuota(database.pool, records), log });
   opened.defer(() => quotas.close(2_000));
 
-  const after: After = (ms, run) => {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
-  };
+  const { after } = timing;
   const pressure = new Pressure(nowMs);
   const countWait = laneTallies((lane) => tallies(metrics.switchyard_admission_waits_total, (result) => ({ lane, result })));
   const countShed = laneTallies((lane) => tallies(metrics.switchyard_requests_shed_total, (why) => ({ lane, why })));
@@ -292,7 +308,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     if (database.isAvailable()) journal.tellsOthers = await hasCompany(database.pool, instanceId);
   };
   await lookAround();
-  const looking = setInterval(() => void lookAround().catch(() => {}), LOOK_AROUND_MS);
+  const looking = setInterval(() => void lookAround().catch(() => {}), timing.lookAroundMs);
   looking.unref();
   opened.defer(() => clearInterval(looking));
 

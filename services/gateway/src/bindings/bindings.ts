@@ -43,12 +43,11 @@ export interface BindingsParts {
   readonly limits: KindLimits;
   /** Epoch seconds that never jump: a wall clock that is set forward must not end every binding at once (fault row C10). */
   readonly nowS: () => number;
+  /** Longest time that the last part of an answer waits for its binding, and a request to hear whether the database knows an id (product section 4). */
+  readonly maxWaitMs: number;
 }
 
-/** Longest time that the last part of an answer waits for its binding (product section 4). */
-const MAX_WAIT_MS = 50;
-/** Longest that a request waits to hear whether the database knows an id, and how long an id that it does not know is not asked for again. */
-const MAX_READ_MS = 50;
+/** How long an id that the database does not know is not asked for again. */
 const UNKNOWN_S = 2;
 /** Such ids remembered, and such questions in progress. Bounded, because ids come from outside. */
 const MAX_UNKNOWN = 4_096;
@@ -128,7 +127,7 @@ export class Bindings {
       () => {}, // as good as no answer: the request goes on as one that continues nothing known
     );
     const counted = read.finally(() => this.#reads--);
-    await within(MAX_READ_MS, counted, undefined);
+    await within(this.#parts.maxWaitMs, counted, undefined);
   }
 
   /** Takes in what another process knows, as used just now. */
@@ -262,7 +261,7 @@ export class Bindings {
       (): BindResult => 'durable',
       (): BindResult => 'suspended',
     );
-    return within<BindResult>(MAX_WAIT_MS, written, 'late');
+    return within<BindResult>(this.#parts.maxWaitMs, written, 'late');
   }
 }
 

@@ -31,7 +31,12 @@ const SMALL = Object.fromEntries(KINDS.map((kind) => [kind, 16])) as KindLimits;
 const resolveAffinity = (claims: Claims, lane: Lane, namespace: string, bindings: Bindings) => resolve(claims, lane, namespace, bindings, []);
 
 function open(): Bindings {
-  return new Bindings({ store: { isAvailable: true, write() {}, read: async () => [], committed: async () => {} }, limits: SMALL, nowS: () => 1_000 });
+  return new Bindings({
+    store: { isAvailable: true, write() {}, read: async () => [], committed: async () => {} },
+    limits: SMALL,
+    nowS: () => 1_000,
+    maxWaitMs: 50,
+  });
 }
 
 /** Binds an id to an account that is named after its kind. */
@@ -201,7 +206,12 @@ test('what is claimed strictly and not bound here is worth a question; a prefere
 
 test('what was given up is told as such when nothing else is bound, and looked for nowhere', () => {
   let nowS = 1_000;
-  const bindings = new Bindings({ store: { isAvailable: true, write() {}, read: async () => [], committed: async () => {} }, limits: SMALL, nowS: () => nowS });
+  const bindings = new Bindings({
+    store: { isAvailable: true, write() {}, read: async () => [], committed: async () => {} },
+    limits: SMALL,
+    nowS: () => nowS,
+    maxWaitMs: 50,
+  });
   bind(bindings, 'response', 'resp', { owner: 'acct_a' });
   for (let i = 0; i < 2; i++) {
     nowS += 2;

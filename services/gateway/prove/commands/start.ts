@@ -1,0 +1,53 @@
+import type { Command } from '../command.ts';
+import type { Plan } from '../plan.ts';
+import { ALL_PARTS } from '../plan.ts';
+import type { Random } from '../random.ts';
+import { NO_CLAIMS } from '../model.ts';
+import { MAX_RUNNING } from '../world.ts';
+import type { World } from '../world.ts';
+
+const FAILURES = ['server_is_overloaded', 'slow_down', 'server_error', 'rate_limit_exceeded', 'insufficient_quota'];
+const SESSIONS = ['main', 'side', 'other'];
+
+/** What the upstreams do with a request: how far it goes by itself, what it says, and where it breaks off. */
+export function somePlan(random: Random): Plan {
+  const breaks = random.chance(12);
+  return {
+    allowed: random.chance(45) ? ALL_PARTS : random.below(6),
+    holdsRefusals: random.chance(40),
+    deltas: 1 + random.below(4),
+    says: { turnState: random.chance(30), calls: random.chance(30) ? 1 + random.below(2) : 0, encrypted: random.chance(30) },
+    cuts: breaks ? Array.from({ length: 1 + random.below(3) }, () => ({ at: random.below(7), how: random.chance(50) ? 'cut' : 'reset' })) : [],
+    failures: random.chance(8) ? Array.from({ length: 1 + random.below(4) }, () => random.pick(FAILURES)!) : [],
+    stolenId: null,
+  };
+}
+
+/** The name of a thread, or none. Few names, so that keys share them. */
+export function someSession(random: Random): string | null {
+  return random.chance(35) ? random.pick(SESSIONS)! : null;
+}
+
+export function hasRoom(world: World): boolean {
+  return world.running.length < MAX_RUNNING && world.lives.length > 0;
+}
+
+/** Something new on any surface over HTTP. */
+export const start: Command = {
+  name: 'start',
+  weight: 72,
+  run(world, random) {
+    if (!hasRoom(world)) return false;
+    const asked = random.chance(25) ? 'chat' : 'responses';
+    world.send({
+      life: random.pick(world.lives)!,
+      key: random.pick(world.keys)!,
+      asked,
+      isStream: random.chance(70),
+      claims: asked === 'chat' ? NO_CLAIMS : { ...NO_CLAIMS, session: someSession(random) },
+      isStored: random.chance(70),
+      plan: somePlan(random),
+    });
+    return true;
+  },
+};

@@ -1,0 +1,22 @@
+import type { Command } from '../command.ts';
+import { QUOTA_S } from '../upstream.ts';
+
+/** Time goes by: a second, a minute, or until quota is full again. */
+export const passTime: Command = {
+  name: 'pass_time',
+  weight: 12,
+  run(world, random) {
+    world.skip(random.pick([1_100, 61_000, QUOTA_S * 1_000 + 2_000])!);
+    return true;
+  },
+};
+
+/** The wall clock is set back, or forth, while time goes on as before. */
+export const setClock: Command = {
+  name: 'set_clock',
+  weight: 4,
+  run(world, random) {
+    world.setWall(random.pick([-600_000, 0, 600_000])!);
+    return true;
+  },
+};

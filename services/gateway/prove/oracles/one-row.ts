@@ -1,0 +1,27 @@
+import type { History, Violation } from '../history.ts';
+
+/** Each request has one row with an end, and its decision tells the attempts that upstreams have seen. */
+export function oneRow({ requests, attempts, rows }: History): Violation[] {
+  if (rows === null) return [];
+  const found: Violation[] = [];
+  const wrong = (no: number, what: string): void => void found.push({ oracle: 'one_row', what: `request ${no} ${what}` });
+  for (const { no, mayBeUnlogged, end, account, status } of requests) {
+    const own = rows.filter((row) => row.no === no);
+    if (own.length > 1) wrong(no, `has ${own.length} rows`);
+    const [row] = own;
+    // What is refused at the edge is no request of anybody's, and a gateway that died could not write.
+    if (row === undefined) {
+      if (!mayBeUnlogged && !(end === 'whole' && account === null && status === 401)) wrong(no, 'has no row');
+      continue;
+    }
+    if (mayBeUnlogged) continue;
+    if (!row.isEnded) wrong(no, 'has a row without an end');
+    for (const name of new Set([...row.attempts.map((each) => each.account), ...attempts.filter((each) => each.no === no).map((each) => each.accountName)])) {
+      const told = row.attempts.filter((each) => each.account === name);
+      const seen = attempts.filter((each) => each.no === no && each.accountName === name).length;
+      if (seen > told.length) wrong(no, `was seen ${seen} times by ${name} and tells of ${told.length}`);
+      if (told.filter(({ isReached }) => isReached).length > seen) wrong(no, `tells of more answers of ${name} than it was asked for`);
+    }
+  }
+  return found;
+}

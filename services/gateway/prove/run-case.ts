@@ -1,0 +1,65 @@
+import type { Command } from './command.ts';
+import { COMMANDS } from './commands/all.ts';
+import type { History, Violation } from './history.ts';
+import { judge } from './oracles/judge.ts';
+import { Random } from './random.ts';
+import type { World } from './world.ts';
+
+/** One step of a case: what was done, and the seed of the choices within it, so that it can be repeated without those before it. */
+export interface Step {
+  readonly command: string;
+  readonly seed: number;
+}
+
+export interface CaseResult {
+  readonly steps: readonly Step[];
+  readonly violations: readonly Violation[];
+  /** What was seen since the last look before. */
+  readonly history: History;
+}
+
+/** Steps of one case, and one of so many after which everything runs to its end and is judged. */
+export const CASE_STEPS = 200;
+const JUDGED_EVERY = 50;
+
+/** Runs the case that a seed decides, until its end or until something is wrong. */
+export function runCase(world: World, seed: number, steps: number): Promise<CaseResult> {
+  const random = new Random(seed);
+  return play(world, steps, () => {
+    const command = random.weighed(COMMANDS);
+    return { command: command.name, seed: random.seed() };
+  });
+}
+
+/** Runs steps that were written down, leaving out those that have no use any more. */
+export function replay(world: World, steps: readonly Step[]): Promise<CaseResult> {
+  let next = 0;
+  return play(world, steps.length, () => steps[next++]);
+}
+
+const byName = new Map<string, Command>(COMMANDS.map((command) => [command.name, command]));
+
+async function play(world: World, most: number, next: () => Step | undefined): Promise<CaseResult> {
+  await world.beginCase();
+  const steps: Step[] = [];
+  let sinceJudged = 0;
+  const look = async (): Promise<CaseResult> => {
+    sinceJudged = 0;
+    await world.quiesce();
+    const history = await world.history();
+    return { steps, violations: judge(history), history };
+  };
+  while (steps.length < most) {
+    const step = next();
+    if (step === undefined) break;
+    const done = await byName.get(step.command)!.run(world, new Random(step.seed));
+    if (!done) continue;
+    steps.push(step);
+    world.coverage.count(`command:${step.command}`);
+    await world.rest();
+    if (++sinceJudged < JUDGED_EVERY) continue;
+    const result = await look();
+    if (result.violations.length > 0) return result;
+  }
+  return look();
+}
