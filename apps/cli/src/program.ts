@@ -76,6 +76,18 @@ export function makeProgram(cli: Cli, ended: (code: number) => void): Command {
     .option(...JSON_OPTION)
     .action(async (options) => ended(await (await import('./commands/logs.ts')).logs(options, cli)));
 
+  program
+    .command('doctor')
+    .description('say what is wrong, by what that is seen, and what to do about it')
+    .option('--runtime', 'only ask the running server; without one there is nothing to look at')
+    .option('--bundle <file>', 'write a .tar.gz to send to somebody who helps; no secret and no prompt is in it')
+    .option(...JSON_OPTION)
+    .addHelpText(
+      'after',
+      '\nIt looks at the running server, or at the files of a stopped one, and changes nothing.\nExit codes: 0 healthy, 1 something is wrong, 2 it could not look.',
+    )
+    .action(async (options) => ended(await (await import('./commands/doctor.ts')).doctor(options, cli)));
+
   addSessions(program.command('sessions').description('what conversations are recognised by, and which account each belongs to'), cli, ended);
 
   addConfig(program.command('config').description('the settings, and where each comes from'), cli, ended);

@@ -1,3 +1,4 @@
+export { inspectHome } from './inspect-home.ts';
 export { openServer } from './open-server.ts';
 export type { Server } from './open-server.ts';
 export { openControl } from './open-storage.ts';

@@ -9,6 +9,9 @@ import type { Vault } from '@switchyard/security';
 import { GATEWAY_MIGRATIONS } from '@switchyard/service-gateway';
 import type { Control, GatewayTables } from '@switchyard/service-gateway';
 
+/** What the files are opened for: to serve, for a change by command, or only to be looked at; then the database is not migrated. */
+type Use = 'server' | 'command' | 'look';
+
 /** What everything else stands on: a migrated database and the vault. */
 export interface Storage extends AsyncDisposable {
   readonly database: Database<GatewayTables>;
@@ -19,7 +22,7 @@ export interface Storage extends AsyncDisposable {
  * Opens the database (our own PostgreSQL, or the one that `database.url` names), brings it up to date, and opens the vault.
  * @throws DatabaseRefusal, SecurityRefusal
  */
-export async function openStorage(config: Config, log: Logger, use: 'server' | 'command' = 'server', faults: FaultBudget | null = null): Promise<Storage> {
+export async function openStorage(config: Config, log: Logger, use: Use = 'server', faults: FaultBudget | null = null): Promise<Storage> {
   await using opened = new AsyncDisposableStack();
   const { home } = config;
   ensurePrivateHome(home);
@@ -32,9 +35,10 @@ export async function openStorage(config: Config, log: Logger, use: 'server' | '
   });
   const databaseLog = log.child({ component: 'database' });
   const url = config['database.url'];
-  const connection = url ? { url } : opened.use(await startEmbeddedPostgres({ home, log: databaseLog, use })).connection;
-  const poolSize = use === 'command' ? 2 : config['database.pool_size'];
-  await migrate({ connection, sets: [GATEWAY_MIGRATIONS], log: databaseLog, ...(faults === null ? {} : { beforeCommit: () => failMigration(faults) }) });
+  const connection = url ? { url } : opened.use(await startEmbeddedPostgres({ home, log: databaseLog, use: use === 'server' ? use : 'command' })).connection;
+  const poolSize = use === 'server' ? config['database.pool_size'] : 2;
+  if (use !== 'look')
+    await migrate({ connection, sets: [GATEWAY_MIGRATIONS], log: databaseLog, ...(faults === null ? {} : { beforeCommit: () => failMigration(faults) }) });
   const database = opened.use(await openDatabase<GatewayTables>({ connection, poolSize, log: databaseLog }));
   const owned = opened.move();
   return { database, vault, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -48,8 +52,12 @@ function failMigration(faults: FaultBudget): void {
  * What the command line needs to make a change while no server runs. Disposing it stops the database again.
  * @throws DatabaseRefusal, SecurityRefusal
  */
-export async function openControl(config: Config, log: Logger): Promise<{ readonly control: Control; readonly pool: Database['pool'] } & AsyncDisposable> {
-  const storage = await openStorage(config, log, 'command');
+export async function openControl(
+  config: Config,
+  log: Logger,
+  use: 'command' | 'look' = 'command',
+): Promise<{ readonly control: Control; readonly pool: Database['pool'] } & AsyncDisposable> {
+  const storage = await openStorage(config, log, use);
   const closing = new AbortController();
   const control: Control = {
     db: storage.database.kysely,

@@ -289,6 +289,19 @@ const WouldBe = z
   })
   .openapi('WouldBeRequest');
 
+const Report = z
+  .object({
+    /** Whether nothing found is worse than worth knowing. */
+    healthy: z.boolean(),
+    server: z.enum(['running', 'stopped']),
+    checked_at: z.string(),
+    /** The worst first. */
+    findings: z.array(
+      z.object({ id: z.string(), severity: z.enum(['info', 'warning', 'error']), cause: z.string(), evidence: z.array(z.string()), next_action: z.string() }),
+    ),
+  })
+  .openapi('Report');
+
 const byId = z.object({ id: z.string() });
 const refusals = { default: { description: 'A refusal', content: { 'application/json': { schema: ErrorBody } } } };
 const json = <T extends z.ZodType>(description: string, schema: T) => ({ description, content: { 'application/json': { schema } } });
@@ -419,6 +432,12 @@ export const GATEWAY_API = {
     summary: 'End what an id, or the digest of one, is bound to, or the conflict over it',
     request: { query: z.strictObject({ id: z.string(), session: z.string().optional() }) },
     responses: { 200: json('What was ended', list(Binding)), ...refusals },
+  }),
+  diagnose: createRoute({
+    method: 'get',
+    path: '/api/doctor',
+    summary: 'What is wrong, by what that is seen, and what to do about it',
+    responses: { 200: json('The findings', Report), ...refusals },
   }),
 } as const;
 

@@ -9,6 +9,8 @@ export type { GroupCommit, GroupCommitClock, GroupCommitOptions } from './group-
 export { migrate } from './migrate/migrate.ts';
 export type { MigrateOptions } from './migrate/migrate.ts';
 export type { MigrationSet } from './migrate/migration-files.ts';
+export { readMigrationState } from './migrate/migration-state.ts';
+export type { MigrationState } from './migrate/migration-state.ts';
 export { openDatabase } from './open-database.ts';
 export type { Database, OpenDatabaseOptions } from './open-database.ts';
 export { generateTypes } from './types/generate-types.ts';

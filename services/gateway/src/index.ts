@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 export { openGateway } from './open-gateway.ts';
 export type { Gateway, GatewayParts } from './open-gateway.ts';
 export { SURFACES, isAdminPath, isPlainTarget } from './routes.ts';
@@ -12,6 +11,9 @@ export type { AccountTest, AccountView } from './use/accounts.ts';
 export { draftOf } from './accounts/account-draft.ts';
 export type { AccountDraft } from './accounts/account-draft.ts';
 export type { Control } from './use/control.ts';
+export { diagnoseStopped } from './use/doctor/diagnose-stopped.ts';
+export { reportOf } from './use/doctor/diagnose.ts';
+export type { Finding, Report } from './use/doctor/finding.ts';
 export { createKey, endKey, showKeys } from './use/keys.ts';
 export type { KeyDraft, KeyView } from './use/keys.ts';
 export { bindingLimits, forgetSessionBindings, showSessionBindings } from './use/session-bindings.ts';
@@ -25,6 +27,4 @@ export { sendRefusal } from './edge/answer.ts';
 export { isFromLoopback } from './edge/client-address.ts';
 export { isLingering, linger } from './edge/linger.ts';
 export { bearerToken, readHead } from './edge/read-head.ts';
-
-/** Where the gateway's migrations lie, for whoever migrates the database. */
-export const GATEWAY_MIGRATIONS = { service: 'gateway', directory: fileURLToPath(new URL('../migrations/', import.meta.url)) } as const;
+export { GATEWAY_MIGRATIONS } from './store/migrations.ts';

@@ -20,7 +20,7 @@ import { laneLimits, usualKeyLimit, usualQueue } from './admission/lanes.ts';
 import { PRESSURE_SIGNS, Pressure } from './admission/pressure.ts';
 import { WaitingRoom } from './admission/waiting-room.ts';
 import { Bindings } from './bindings/bindings.ts';
-import type { BindingRow } from './bindings/bindings.ts';
+import type { BindResult, BindingRow } from './bindings/bindings.ts';
 import { KINDS } from './bindings/kinds.ts';
 import { readPages } from './bindings/read-pages.ts';
 import { TurnStates } from './bindings/turn-states.ts';
@@ -54,6 +54,7 @@ import type { PipelineParts } from './serve.ts';
 import { Journal } from './settle/journal.ts';
 import { QuotaWriter } from './settle/quota-writer.ts';
 import { Settler } from './settle/settler.ts';
+import { GATEWAY_MIGRATIONS } from './store/migrations.ts';
 import { CHANGES_CHANNEL } from './store/announce.ts';
 import { bindingPages, pruneBindings } from './store/bindings.ts';
 import { BINDINGS_CHANNEL, unpackNotice } from './store/binding-notices.ts';
@@ -65,9 +66,13 @@ import { dropOldPartitions, makePartitions } from './store/partitions.ts';
 import type { DB } from './store/schema.gen.ts';
 import { askModels, declareAccount } from './use/accounts.ts';
 import type { Control } from './use/control.ts';
+import { diagnoseRunning } from './use/doctor/diagnose-running.ts';
+import { standingOf } from './use/doctor/standing-of.ts';
+import type { Report } from './use/doctor/finding.ts';
 import { createKey } from './use/keys.ts';
 import { keepAsking, learnModels } from './use/learn-models.ts';
 import type { LearnModelsOptions } from './use/learn-models.ts';
+import { quotaView } from './use/quota.ts';
 import { bindingLimits } from './use/session-bindings.ts';
 
 export interface GatewayParts {
@@ -201,14 +206,15 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     after,
     onEnd: ({ match }, end) => countWait[match.surface.lane](end),
   });
+  const lanePlaces = laneLimits(parts.maxActive, {
+    responses: config['admission.responses_percent'],
+    compact: config['admission.compact_percent'],
+    websocket: config['admission.websocket_percent'],
+    standard: config['admission.standard_percent'],
+  });
   const gate = new Gate({
     maxActive: parts.maxActive,
-    laneLimits: laneLimits(parts.maxActive, {
-      responses: config['admission.responses_percent'],
-      compact: config['admission.compact_percent'],
-      websocket: config['admission.websocket_percent'],
-      standard: config['admission.standard_percent'],
-    }),
+    laneLimits: lanePlaces,
     room,
     pressure,
     onShed: (lane, why) => countShed[lane](why),
@@ -327,7 +333,12 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   let stopping = false;
   const countAnswer = tallies(metrics.switchyard_upstream_attempts_total, (digit) => ({ class: `${digit}xx` }));
   const countDisagreement = tallies(metrics.switchyard_affinity_disagreements_total, (kind) => ({ kind }));
-  const countBound = tallies(metrics.switchyard_binding_waits_total, (result) => ({ result }));
+  const countWaited = tallies(metrics.switchyard_binding_waits_total, (result) => ({ result }));
+  const waits: Record<BindResult, number> = { durable: 0, late: 0, suspended: 0 };
+  const countBound = (result: BindResult): void => {
+    waits[result]++;
+    countWaited(result);
+  };
   const settler = new Settler({ gate, live, memory, journal, metrics, log, nowMs });
   const retries = new RetryBudget(() => gate.active, nowMs);
   const attempts: AttemptParts = {
@@ -465,12 +476,31 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   opened.defer(() => clearInterval(hourly));
   await upkeep();
 
+  const doctor = (): Promise<Report> =>
+    diagnoseRunning({
+      control,
+      pool: database.pool,
+      limits,
+      migrations: [GATEWAY_MIGRATIONS],
+      config,
+      isAvailable: database.isAvailable,
+      quota: () => registry.snapshot.accounts.map((account) => quotaView(account, live.quota, account.slot, wallClockMs())),
+      live: () => ({
+        accounts: registry.snapshot.accounts.map((account) => standingOf(account, live)),
+        journal: { waiting: journal.backlog, lost: journal.lost },
+        waits: { ...waits },
+        lanes: LANES.map((lane) => ({ lane, running: gate.inLane(lane), waiting: gate.waitingFor(lane), limit: lanePlaces[lane] })),
+        pressed: PRESSURE_SIGNS.filter((sign) => pressure.of(sign) > 0),
+        notSpokenBy: sockets.notSpokenBy.map((id) => registry.snapshot.byId.get(id)?.name ?? id),
+      }),
+    });
+
   const owned = opened.move();
   return {
     handle: (request, response) => serve(request, response, pipeline),
     mayUpgrade: (request) => upgradeOf(request, pipeline) !== null,
     upgrade: (request, socket, head) => sockets.take(request, socket, head, pipeline),
-    adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs, wallClockMs, bindings, limits }),
+    adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs, wallClockMs, bindings, limits, doctor }),
     control,
     makeFirstKey: () => makeFirstKey(control, config),
     running: () => settler.openCount,

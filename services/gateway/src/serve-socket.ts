@@ -89,6 +89,12 @@ export class Sockets {
     });
   }
 
+  /** Ids of the accounts that have answered, within the last ten minutes, that they do not take WebSockets. */
+  get notSpokenBy(): readonly string[] {
+    const nowMs = this.#options.nowMs();
+    return [...this.#notSpoken].filter(([, untilMs]) => untilMs > nowMs).map(([place]) => place.slice(0, place.indexOf(' ')));
+  }
+
   /** Closes the sockets on which nothing runs; the others close when their turn has ended. */
   drain(): void {
     for (const session of this.#open) if (session.isIdle) session.close(1001, 'stopped');

@@ -10,6 +10,8 @@ export type RequestPage = GatewayAnswer<'listRequests'>;
 export type LoggedRequest = RequestPage['data'][number];
 export type SessionBindings = GatewayAnswer<'listSessionBindings'>;
 export type Binding = SessionBindings['conflicts'][number];
+export type Report = GatewayAnswer<'diagnose'>;
+export type Finding = Report['findings'][number];
 /** An id as a client sends it, or the digest of one; of a call that was made in a session, with that. */
 export interface SoughtId {
   readonly id: string;

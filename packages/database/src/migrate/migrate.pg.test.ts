@@ -10,6 +10,7 @@ import { expect, test } from 'vitest';
 
 import { migrate } from './migrate.ts';
 import type { MigrationSet } from './migration-files.ts';
+import { readMigrationState } from './migration-state.ts';
 
 interface Shop extends AsyncDisposable {
   readonly database: TestDatabase;
@@ -147,3 +148,17 @@ async function sleeping(shop: Shop): Promise<number> {
 async function until(state: () => Promise<boolean>): Promise<void> {
   while (!(await state())) await sleep(20);
 }
+
+test('how far a database has been migrated can be seen without changing it', async () => {
+  await using shop = await openShop();
+  const state = () => readMigrationState(shop.database.pool, shop.sets);
+  await shop.write('0001-shelf.sql', 'CREATE SCHEMA shop; CREATE TABLE shop.shelf (id int);');
+  expect(await state()).toEqual({ pending: ['0001-shelf.sql'], unknown: [], changed: [] });
+  expect((await shop.database.pool.query("SELECT FROM pg_namespace WHERE nspname = 'platform'")).rowCount).toBe(0);
+  await shop.write('0002-later.sql', 'SELECT 1;');
+  await shop.run();
+  expect(await state()).toEqual({ pending: [], unknown: [], changed: [] });
+  await rm(join(shop.sets[0]!.directory, '0002-later.sql'));
+  await shop.write('0001-shelf.sql', 'CREATE SCHEMA shop;');
+  expect(await state()).toEqual({ pending: [], unknown: ['0002-later.sql'], changed: ['0001-shelf.sql'] });
+});

@@ -273,6 +273,11 @@ export class LiveFigures {
     return this.#rank[slot * LANE_COUNT + lane]!;
   }
 
+  /** Whether its circuit on a lane is open or half-open, whatever else holds it back. */
+  isCircuitOpen(slot: number, lane: number): boolean {
+    return !this.#circuits.isClosed(slot * LANE_COUNT + lane);
+  }
+
   /** Why the account is left alone on a lane; null when it is not, or for another reason than a failure. */
   backoffReason(slot: number, lane: number): BackoffReason | null {
     return this.standing(slot, lane) === 'backing_off' ? this.#backOffs.reason(slot * LANE_COUNT + lane) : null;

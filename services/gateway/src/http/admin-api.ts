@@ -13,6 +13,7 @@ import { findDecision, findRequest, listRequests } from '../store/requests.ts';
 import { addAccount, removeAccount, showAccounts, testAccount } from '../use/accounts.ts';
 import type { AccountView } from '../use/accounts.ts';
 import type { Control } from '../use/control.ts';
+import type { Report } from '../use/doctor/finding.ts';
 import { explainChoice, replayDecision } from '../use/explain.ts';
 import { createKey, endKey, findKey, showKeys } from '../use/keys.ts';
 import { quotaView } from '../use/quota.ts';
@@ -29,6 +30,7 @@ export interface AdminApiParts {
   /** Of bindings. */
   readonly limits: KindLimits;
   readonly wallClockMs: () => number;
+  readonly doctor: () => Promise<Report>;
 }
 
 /** The gateway's part of our own API. Who may call it is decided before it is reached. */
@@ -91,6 +93,7 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
     const { id, session } = c.req.valid('query');
     return c.json({ data: plain(await forgetSessionBindings(sessions, sought(id, session), (rows) => parts.bindings.take(rows))) }, 200);
   });
+  api.openapi(GATEWAY_API.diagnose, async (c) => c.json(plain(await parts.doctor()), 200));
   return api;
 }
 

@@ -41,6 +41,7 @@ export class Journal implements BindingStore {
   readonly #onBound: (rows: readonly BindingRow[]) => void;
   readonly #writeBatch: typeof writeJournal;
   #timer: NodeJS.Timeout | null = null;
+  #lost = 0;
   /** Whether other processes on the database are to be told what is bound. */
   tellsOthers = false;
 
@@ -70,6 +71,7 @@ export class Journal implements BindingStore {
       onFailure: (error, { queued, backoffMs }) =>
         log.warn('journal_retried', 'The request log could not be written; it will be tried again', { error, queued, backoff_ms: backoffMs }),
       onDropped: (_item, why, error) => {
+        this.#lost++;
         metrics.switchyard_journal_dropped_total.inc();
         if (why === 'refused') log.error('journal_row_refused', 'The database refused a row of the request log; it was dropped', { error });
       },
@@ -79,6 +81,11 @@ export class Journal implements BindingStore {
   /** Rows that the database has not taken yet. */
   get backlog(): number {
     return this.#commits.queued;
+  }
+
+  /** Rows that were given up since the start. */
+  get lost(): number {
+    return this.#lost;
   }
 
   get isAvailable(): boolean {

@@ -49,6 +49,22 @@ export async function listConflicts(pool: Pool, most: number): Promise<ShownBind
   return known(rows);
 }
 
+/** Accounts that something is bound to, and that do not exist; the most bound to first. */
+export async function countMissingOwners(pool: Pool): Promise<{ account_id: string; count: number }[]> {
+  const { rows } = await pool.query<{ account_id: string; count: number }>(
+    `select b.account_id, count(*)::int as count from gateway.binding b
+     where b.account_id <> '' and b.state <> 3 and not exists (select from gateway.account a where a.id = b.account_id)
+     group by 1 order by 2 desc, 1 limit 10`,
+  );
+  return rows;
+}
+
+/** The clock of the database, in epoch milliseconds. */
+export async function readClockMs(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ ms: number }>('select extract(epoch from clock_timestamp())::float8 * 1000 as ms');
+  return rows[0]!.ms;
+}
+
 /** How many bindings there are of each kind and state. */
 export async function countBindings(pool: Pool): Promise<Map<BindingKind, Map<BindingState, number>>> {
   const { rows } = await pool.query<{ code: number; state: BindingState; count: number }>(

@@ -62,17 +62,22 @@ export function bindingLimits(config: Config): KindLimits {
 
 /** What conversations are recognised by: counts, conflicts, and what one id is bound to. */
 export async function showSessionBindings(parts: SessionParts, limits: KindLimits, sought: SoughtId | null): Promise<SessionBindings> {
-  const counts = await countBindings(parts.pool);
   const conflicts = await listConflicts(parts.pool, MOST_CONFLICTS);
   return {
-    kinds: KINDS.filter((kind) => BINDING_KINDS[kind].durable).map((kind) => {
-      const of = counts.get(kind);
-      const states = Object.fromEntries(BINDING_STATES.map((state) => [state, of?.get(state) ?? 0])) as Record<BindingState, number>;
-      return { kind, limit: limits[kind], ...states };
-    }),
+    kinds: await countsByKind(parts.pool, limits),
     conflicts: conflicts.map(view),
     found: sought === null ? null : (await showBindings(parts.pool, await digestsOf(parts, sought))).map(view),
   };
+}
+
+/** How many bindings of each durable kind there are, by where they stand, and how many there may be. */
+export async function countsByKind(pool: Pool, limits: KindLimits): Promise<KindCounts[]> {
+  const counts = await countBindings(pool);
+  return KINDS.filter((kind) => BINDING_KINDS[kind].durable).map((kind) => {
+    const of = counts.get(kind);
+    const states = Object.fromEntries(BINDING_STATES.map((state) => [state, of?.get(state) ?? 0])) as Record<BindingState, number>;
+    return { kind, limit: limits[kind], ...states };
+  });
 }
 
 /**

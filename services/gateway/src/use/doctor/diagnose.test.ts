@@ -1,0 +1,145 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { loadConfig } from '@switchyard/config';
+import { expect, test } from 'vitest';
+import { diagnose } from './diagnose.ts';
+import type { QuotaView } from '../quota.ts';
+import type { AccountStanding, DoctorFacts, LiveFacts, StoredFacts, TableFacts } from './facts.ts';
+
+const config = (env: Readonly<Record<string, string>> = {}) => loadConfig({ env: { SWITCHYARD_HOME: '/tmp/none', ...env } }).config;
+
+const ACCOUNT = { id: 'acct_1', name: 'a1', kind: 'openai', source: 'api', models: 2, unreadable: null, needsLogin: false, isDeclared: true };
+const KIND = { kind: 'response', limit: 100, warm: 1, verified: 0, suspect: 0, dead: 0, conflict: 0 } as const;
+const TABLES: TableFacts = { accounts: [ACCOUNT], bindings: { kinds: [KIND], conflicts: [], missing: [] } };
+const STORED: StoredFacts = { migrations: { pending: [], unknown: [], changed: [] }, clockAheadMs: 12, tables: TABLES };
+const STANDING: AccountStanding = { name: 'a1', kind: 'openai', standing: 'ready', open: [], reason: null, backInMs: 0 };
+const AT_MS = 1_800_000_000_000;
+const iso = (agoMs: number): string => new Date(AT_MS - agoMs).toISOString();
+const QUOTA: QuotaView = {
+  account_id: 'acct_1',
+  account: 'a1',
+  band: 'ready',
+  short: null,
+  weekly: null,
+  plan_type: null,
+  source: 'header',
+  seen_at: iso(60_000),
+  blocked_until: null,
+};
+const LIVE: LiveFacts = {
+  accounts: [STANDING],
+  journal: { waiting: 3, lost: 0 },
+  waits: { durable: 1_000, late: 10, suspended: 0 },
+  lanes: [{ lane: 'responses', running: 3, waiting: 0, limit: 4 }],
+  pressed: [],
+  notSpokenBy: [],
+};
+const HEALTHY: DoctorFacts = { config: config(), stored: STORED, quota: [QUOTA], live: LIVE, atMs: AT_MS };
+
+const stored = (changed: Partial<StoredFacts>): Partial<DoctorFacts> => ({ stored: { ...STORED, ...changed } });
+const tables = (changed: Partial<TableFacts>): Partial<DoctorFacts> => stored({ tables: { ...TABLES, ...changed } });
+const bindings = (changed: Partial<TableFacts['bindings']>): Partial<DoctorFacts> => tables({ bindings: { ...TABLES.bindings, ...changed } });
+const live = (changed: Partial<LiveFacts>): Partial<DoctorFacts> => ({ live: { ...LIVE, ...changed } });
+const migrations = (changed: Partial<StoredFacts['migrations']>): Partial<DoctorFacts> =>
+  stored({ migrations: { ...STORED.migrations, ...changed }, tables: null });
+
+test('with nothing wrong nothing is found, running or stopped', () => {
+  expect(diagnose(HEALTHY)).toEqual({ healthy: true, server: 'running', checked_at: '2027-01-15T08:00:00.000Z', findings: [] });
+  expect(diagnose({ ...HEALTHY, live: null })).toMatchObject({ healthy: true, server: 'stopped', findings: [] });
+});
+
+test.each<[id: string, severity: string, seen: string | RegExp, changed: Partial<DoctorFacts>]>([
+  ['database_away', 'error', /No answer/, { stored: null }],
+  ['database_newer', 'error', '0009-later.sql', migrations({ unknown: ['0009-later.sql'] })],
+  ['migrations_pending', 'warning', '0009-mine.sql', migrations({ pending: ['0009-mine.sql'] })],
+  ['migrations_pending', 'info', '0009-mine.sql', { ...migrations({ pending: ['0009-mine.sql'] }), live: null }],
+  ['migrations_changed', 'error', '0001-x.sql', migrations({ changed: ['0001-x.sql'] })],
+  ['clock_skew', 'warning', /90 s behind/, stored({ clockAheadMs: -90_000 })],
+  ['clock_skew', 'error', /600 s ahead of/, stored({ clockAheadMs: 600_000 })],
+  ['account_unreadable', 'error', /a2: another key/, tables({ accounts: [ACCOUNT, { ...ACCOUNT, name: 'a2', unreadable: 'another key' }] })],
+  ['needs_login', 'error', /c1 \(acct_1\)/, tables({ accounts: [ACCOUNT, { ...ACCOUNT, name: 'c1', kind: 'chatgpt', needsLogin: true }] })],
+  ['account_off', 'warning', /a2: it is not in/, tables({ accounts: [ACCOUNT, { ...ACCOUNT, name: 'a2', source: 'file', isDeclared: false }] })],
+  ['account_without_models', 'warning', 'a2', tables({ accounts: [ACCOUNT, { ...ACCOUNT, name: 'a2', models: 0 }] })],
+  ['no_accounts', 'info', /1 known, 1 usable/, tables({ accounts: [{ ...ACCOUNT, kind: 'sandbox', source: 'builtin' }] })],
+  ['all_blocked', 'error', /a1: until 2027-01-15T08:01:00/, { quota: [{ ...QUOTA, blocked_until: iso(-60_000) }] }],
+  ['all_blocked', 'error', /a1: until/, { quota: [{ ...QUOTA, blocked_until: iso(-60_000) }], live: null }],
+  ['quota_stale', 'info', /a1: seen 2027-01-15T07:00/, { quota: [{ ...QUOTA, seen_at: iso(3_600_000) }] }],
+  ['account_refused', 'error', /a1: its credential is refused/, live({ accounts: [{ ...STANDING, standing: 'backing_off', reason: 'auth', backInMs: 9 }] })],
+  [
+    'circuits_open',
+    'warning',
+    /a1: compact \(transport\), asked again in 20 s/,
+    live({ accounts: [{ ...STANDING, open: ['compact'], reason: 'transport', backInMs: 20_000 }] }),
+  ],
+  ['all_aside', 'error', /a1: overload, back in 3 s/, live({ accounts: [{ ...STANDING, standing: 'backing_off', reason: 'overload', backInMs: 3_000 }] })],
+  ['bindings_to_missing_accounts', 'warning', /7 of acct_9/, bindings({ missing: [{ account_id: 'acct_9', count: 7 }] })],
+  ['bindings_full', 'info', 'response: 100', bindings({ kinds: [{ ...KIND, warm: 90, dead: 10 }] })],
+  ['bindings_late', 'warning', /20 of 1020/, live({ waits: { durable: 1_000, late: 20, suspended: 0 } })],
+  ['bindings_suspended', 'warning', /5 answers/, live({ waits: { durable: 0, late: 0, suspended: 5 } })],
+  ['journal_backlog', 'warning', /10000 rows/, live({ journal: { waiting: 10_000, lost: 0 } })],
+  ['journal_rows_lost', 'warning', /2 since/, live({ journal: { waiting: 0, lost: 2 } })],
+  ['lane_full', 'warning', /responses: 4 in progress, 9 wait/, live({ lanes: [{ lane: 'responses', running: 4, waiting: 9, limit: 4 }] })],
+  ['pressed', 'warning', /event loop/, live({ pressed: ['loop'] })],
+  ['websocket_declined', 'warning', 'a1', live({ notSpokenBy: ['a1'] })],
+  [
+    'faults_enabled',
+    'warning',
+    'faults.state_save_errors = 3',
+    { config: config({ SWITCHYARD_FAULTS_ENABLED: 'true', SWITCHYARD_FAULTS_STATE_SAVE_ERRORS: '3' }) },
+  ],
+])('%s is found (%s) with what was seen', (id, severity, seen, changed) => {
+  const report = diagnose({ ...HEALTHY, ...changed });
+  const found = report.findings.find((finding) => finding.id === id);
+  expect(found).toMatchObject({ severity, evidence: expect.arrayContaining([expect.stringMatching(seen)]) as string[] });
+  expect(report.healthy).toBe(severity === 'info');
+});
+
+test('an id that two accounts claim is found with its digest', () => {
+  const conflict = {
+    digest: '0123456789abcdef0123456789abcdef',
+    kind: 'response',
+    state: 'conflict',
+    account_id: null,
+    account: null,
+    key_id: 'key_1',
+    key: 'laptop',
+    misses: 0,
+    moves: 0,
+    bound_at: new Date(0),
+    used_at: new Date(0),
+  } as const;
+  const { findings } = diagnose({ ...HEALTHY, ...bindings({ conflicts: [conflict] }) });
+  expect(findings).toMatchObject([
+    { id: 'binding_conflicts', severity: 'error', evidence: [expect.stringContaining('response 0123456789abcdef0123456789abcdef of the key "laptop"')] },
+  ]);
+});
+
+test('the database being away does not hide that answers went out unbound', () => {
+  const { findings } = diagnose({ ...HEALTHY, stored: null, ...live({ waits: { durable: 0, late: 0, suspended: 5 } }) });
+  expect(findings.map(({ id, severity }) => `${severity} ${id}`)).toEqual(['error database_away', 'error bindings_suspended']);
+});
+
+test('the worst stands first, and every finding says in whole sentences what is wrong and what to do', () => {
+  const facts: DoctorFacts = {
+    ...HEALTHY,
+    config: config({ SWITCHYARD_FAULTS_ENABLED: 'true' }),
+    stored: { ...STORED, clockAheadMs: 600_000, tables: { ...TABLES, accounts: [{ ...ACCOUNT, unreadable: 'x' }] } },
+    live: { ...LIVE, pressed: ['journal', 'refused', 'waiting'], notSpokenBy: ['a1'], journal: { waiting: 20_000, lost: 1 } },
+  };
+  const { findings } = diagnose(facts);
+  const severities = findings.map(({ severity }) => severity);
+  expect(severities).toEqual([...severities].sort((a, b) => ['error', 'warning', 'info'].indexOf(a) - ['error', 'warning', 'info'].indexOf(b)));
+  for (const { cause, next_action: next, evidence } of findings) {
+    expect(cause).toMatch(/^[A-Z].*\.$/);
+    expect(next).toMatch(/^[A-Z][^]*[.`]$/);
+    expect(evidence.length).toBeGreaterThan(0);
+  }
+});
+
+test('every finding has its row in docs/operations.md', () => {
+  const told = readFileSync(new URL('../../../../../docs/operations.md', import.meta.url), 'utf8');
+  const folder = new URL('.', import.meta.url);
+  const sources = readdirSync(folder).filter((name) => /^check-.*\.ts$/.test(name));
+  const ids = sources.flatMap((name) => [...readFileSync(new URL(name, folder), 'utf8').matchAll(/^ +id: '([a-z_]+)'/gm)].map(([, id]) => id!));
+  expect(ids.length).toBeGreaterThan(20);
+  expect(ids.filter((id) => !told.includes(`\`${id}\``))).toEqual([]);
+});

@@ -1,0 +1,83 @@
+import { loadConfig } from '@switchyard/config';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { diagnoseStopped } from '../src/index.ts';
+import { openTestGateway, untilRows } from './open-test-gateway.ts';
+import type { TestGateway } from './open-test-gateway.ts';
+
+let gateway: TestGateway;
+beforeEach(async () => {
+  gateway = await openTestGateway(2, { LIMITS_ACTIVE_REQUESTS: '16' });
+});
+afterEach(() => gateway[Symbol.asyncDispose]());
+
+interface Report {
+  readonly healthy: boolean;
+  readonly findings: readonly { readonly id: string; readonly severity: string; readonly evidence: readonly string[] }[];
+}
+
+async function report(from: Pick<TestGateway, 'gateway'> = gateway): Promise<Report> {
+  return (await (await from.gateway.adminApi.request('/api/doctor')).json()) as Report;
+}
+
+const idsOf = ({ findings }: Report): string[] => findings.map(({ id }) => id);
+
+test('a server with nothing wrong is healthy', async () => {
+  expect(await report()).toMatchObject({ healthy: true, server: 'running', findings: [] });
+});
+
+test('each thing that was made wrong in the database is named', async () => {
+  await (await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).text();
+  await (await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).text();
+  await gateway.pool.query("update gateway.binding set account_id = '' where digest in (select digest from gateway.binding limit 1)");
+  await gateway.pool.query("update gateway.binding set account_id = 'acct_gone' where account_id <> ''");
+  await gateway.pool.query("update gateway.account set credential = '\\x010203' where name = 'b'");
+  await gateway.pool.query("update gateway.account set source = 'file' where name = 'a'");
+  await gateway.pool.query("update gateway.account set login_state = 'needs_login' where name = 'b'");
+  const found = await report();
+  expect(found.healthy).toBe(false);
+  expect(idsOf(found)).toEqual(['account_unreadable', 'needs_login', 'no_accounts', 'binding_conflicts', 'account_off', 'bindings_to_missing_accounts']);
+  expect(found.findings.find(({ id }) => id === 'bindings_to_missing_accounts')!.evidence).toEqual(['1 of acct_gone']);
+});
+
+test('a database that a newer version has used is named, and nothing more is said of it', async () => {
+  await gateway.pool.query("insert into platform.migration (service, number, name, checksum) values ('gateway', 9999, '9999-later.sql', 'x')");
+  expect((await report()).findings).toMatchObject([{ id: 'database_newer', severity: 'error', evidence: ['9999-later.sql'] }]);
+});
+
+test('an account that is said to speak WebSocket and does not is named', async () => {
+  const [first] = gateway.upstreams;
+  first!.script({ rules: [{ match: { method: 'GET', path: '/v1/responses' }, answer: { preset: '404' }, times: 'always' }] });
+  gateway.upstreams[1]!.script({ rules: [{ match: { method: 'GET', path: '/v1/responses' }, answer: { preset: '404' }, times: 'always' }] });
+  const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/v1/responses`, {
+    headers: { authorization: 'Bearer sk-test-bootstrap-not-a-secret' },
+  } as never);
+  socket.onopen = () => socket.send(JSON.stringify({ type: 'response.create', model: 'm', input: 'x' }));
+  await new Promise((resolve) => (socket.onclose = resolve));
+  expect((await report()).findings).toMatchObject([{ id: 'websocket_declined', evidence: ['a', 'b'] }]);
+});
+
+test('that every account is out of quota is named, also by who opens the files next', async () => {
+  for (const upstream of gateway.upstreams) upstream.script({ rules: [{ answer: { preset: 'usage_limit_reached' }, times: 'always' }] });
+  await (await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).text();
+  const { findings } = await report();
+  expect(findings).toMatchObject([{ id: 'all_blocked', evidence: [expect.stringMatching(/^a: until 20/), expect.stringMatching(/^b: until 20/)] }]);
+  await untilRows(gateway.pool, 'select 1 from gateway.quota where blocked_until > now()', (rows) => rows.length === 2);
+  const stopped = await diagnoseStopped({
+    control: gateway.gateway.control,
+    pool: gateway.pool,
+    config: loadConfig({ env: { SWITCHYARD_HOME: '/tmp/none' } }).config,
+  });
+  expect(idsOf(stopped)).toContain('all_blocked');
+});
+
+test('an account whose circuit is open is named, and so is it when all have failed', async () => {
+  for (const upstream of gateway.upstreams) upstream.script({ rules: [{ answer: { preset: '500' }, times: 'always' }] });
+  for (let i = 0; i < 3; i++) await (await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).text();
+  expect(idsOf(await report())).toEqual(['all_aside', 'circuits_open']);
+});
+
+test('a credential that is refused is named', async () => {
+  gateway.upstreams[0]!.script({ rules: [{ answer: { preset: 'invalid_api_key' }, times: 'always' }] });
+  for (let i = 0; i < 2; i++) await (await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).text();
+  expect((await report()).findings).toContainEqual(expect.objectContaining({ id: 'account_refused', evidence: ['a: its credential is refused'] }));
+});
