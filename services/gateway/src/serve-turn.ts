@@ -57,7 +57,7 @@ export async function serveTurn(
     route.begin(facts.body, read, owner === null || owner.strength === 'soft' ? null : owner.account);
     const committed = await runTurn(exchange, snapshot, speaking(snapshot), owner, route, pipeline.attempts);
     if (committed === null) return null;
-    settler.holdsAccount(exchange, committed.account);
+    settler.letGoIfOver(exchange);
     settler.dropBody(exchange);
     return committed;
   } catch (error) {

@@ -116,7 +116,7 @@ async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
     }
     const committed = await runAttempts(exchange, snapshot, owner, parts.attempts);
     if (committed === null) return;
-    parts.settler.holdsAccount(exchange, committed.account);
+    parts.settler.letGoIfOver(exchange);
     parts.settler.dropBody(exchange);
     relayAnswer(exchange, committed, parts.relay);
   } catch (error) {

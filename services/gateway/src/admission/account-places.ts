@@ -4,6 +4,7 @@ import type { LiveFigures } from '../choice/live-figures.ts';
 import { CLOSED } from '../choice/standing.ts';
 import type { Taken } from '../exchange.ts';
 import type { Gate, ShedReason } from './gate.ts';
+import { takePlace } from './lease.ts';
 import type { ShedRank } from './shed.ts';
 import { WaitLine } from './wait-line.ts';
 import type { Waiter, WaitingRoom } from './waiting-room.ts';
@@ -44,7 +45,7 @@ export class AccountPlaces {
   /**
    * Waits for a place at one of these accounts, within what is left of the request's wait.
    * @param rank  What the request is in the order in which work gives way; null when it gives way to nobody.
-   * @returns the account, at which an attempt has been begun: whoever asked has to finish it, also when the client has left meanwhile
+   * @returns the account, at which the exchange holds a place now; null when none came free in time, or the client has left
    */
   async wait(exchange: Taken, wanted: readonly Account[], rank: ShedRank | null): Promise<Account | null> {
     const { room, gate, onShed } = this.#options;
@@ -67,10 +68,10 @@ export class AccountPlaces {
       const wish = this.#wishes.get(waiter)!;
       const account = wish.wanted.find((candidate) => candidate.slot === slot);
       if (account === undefined) continue;
-      const lane = LANE_AT[waiter.exchange.match.surface.lane];
-      if (live.tier(slot, lane) >= CLOSED) continue;
+      const { exchange } = waiter;
+      if (live.tier(slot, LANE_AT[exchange.match.surface.lane]) >= CLOSED) continue;
       wish.given = account;
-      live.begin(slot, lane);
+      takePlace(exchange, account, live);
       room.end(waiter, 'admitted');
       return;
     }

@@ -10,7 +10,7 @@ import type { AttemptParts } from './run-attempts.ts';
 /**
  * Waits for a place at an account, when whoever could serve a request has as many as it may have.
  * @param only  The one account that may be asked; null when it is any that could serve it.
- * @returns the account, at which an attempt has been begun; null when none came free in time, or the client left
+ * @returns the account, at which the exchange holds a place now; null when none came free in time, or the client left
  */
 export function placeFor(
   exchange: Taken,

@@ -2,6 +2,7 @@ import { UpstreamFailure } from '@switchyard/contracts';
 import type { UpstreamAnswer, UpstreamCall, UpstreamRequest } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/observability';
 import type { AccountPlaces } from '../admission/account-places.ts';
+import { leavePlace, takePlace } from '../admission/lease.ts';
 import type { Pressure } from '../admission/pressure.ts';
 import type { Account, Snapshot } from '../choice/account.ts';
 import { recordFigures } from '../choice/candidate-figures.ts';
@@ -123,7 +124,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       isBegun = account !== null;
       waitedMs += exchange.waitedMs - beforeMs;
       if (exchange.cut !== null) {
-        if (account !== null) live.finish(account.slot);
+        leavePlace(exchange, live);
         last?.call.abort();
         return null;
       }
@@ -135,7 +136,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     renewed = null;
     const stop = !isRetry ? undefined : !mayStart(budget, attempts.length, spentMs) ? 'budget' : retries.take() ? undefined : 'retry_budget';
     if (stop !== undefined) {
-      if (isBegun) live.finish(account.slot);
+      leavePlace(exchange, live);
       if (stop === 'retry_budget') parts.metrics.switchyard_retries_refused_total.inc();
       exchange.decision!.stopped_by = stop;
       break;
@@ -150,7 +151,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       exchange.decision = { snapshot: snapshot.version, strategy: live.recordedStrategy, attempts, stopped_by: undefined };
     } else attempts.push(record);
     tried = tried === NOBODY ? [account] : [...tried, account];
-    if (!isBegun) live.begin(account.slot, lane);
+    if (!isBegun) takePlace(exchange, account, live);
     const begunMs = nowMs();
     let call: UpstreamCall | null = null;
     let headMs = 0;
@@ -175,7 +176,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) {
         // A bug of ours must not cost the account a place, nor the others a retry.
-        live.finish(account.slot);
+        leavePlace(exchange, live);
         if (isRetry) retries.release();
         last?.call.abort();
         throw error;
@@ -184,7 +185,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     }
     if (isRetry) retries.release();
     if (exchange.cut !== null) {
-      live.finish(account.slot);
+      leavePlace(exchange, live);
       last?.call.abort();
       return null;
     }
@@ -194,7 +195,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       if (renewed !== null || exchange.cut !== null) {
         noteRenewed(record, result, parts);
         call!.abort();
-        live.finish(account.slot);
+        leavePlace(exchange, live);
         if (exchange.cut === null) {
           waitedMs = roundMs(nowMs() - pausedMs);
           continue;
@@ -216,7 +217,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       last?.call.abort();
       return { account, answer: result.answer, collected: result.collected };
     }
-    live.finish(account.slot);
+    leavePlace(exchange, live);
     if (result.answer === null) failure = result.failure;
     else last = kept(last, { account, answer: result.answer, collected: result.collected, call: call!, record, policy: policy.name });
     if (!goesOn) {
@@ -237,7 +238,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
   }
   exchange.call = null;
   if (last !== null) {
-    live.begin(last.account.slot, lane); // held again while its answer is relayed
+    takePlace(exchange, last.account, live); // held again while its answer is relayed
     last.record.verdict = 'relayed';
     if (last.collected !== null && last.collected.rest !== null) exchange.call = last.call;
     return last;

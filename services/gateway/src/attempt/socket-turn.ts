@@ -1,5 +1,6 @@
 import { SwitchyardError, UpstreamFailure, errorEnvelope, retryAfterSeconds } from '@switchyard/contracts';
 import type { AnswerHeaders } from '@switchyard/contracts';
+import { leavePlace, takePlace } from '../admission/lease.ts';
 import type { Account, Snapshot } from '../choice/account.ts';
 import { recordFigures } from '../choice/candidate-figures.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
@@ -98,7 +99,7 @@ export async function runTurn(
       isBegun = account !== null;
       waitedMs += exchange.waitedMs - beforeMs;
       if (exchange.openAt === -1) {
-        if (account !== null) live.finish(account.slot);
+        leavePlace(exchange, live);
         return null;
       }
       isOwnerFull = isOwned && account === null;
@@ -109,7 +110,7 @@ export async function runTurn(
     renewed = null;
     const stop = !isRetry ? undefined : !mayStart(budget, attempts.length, spentMs) ? 'budget' : retries.take() ? undefined : 'retry_budget';
     if (stop !== undefined) {
-      if (isBegun) live.finish(account.slot);
+      leavePlace(exchange, live);
       if (stop === 'retry_budget') parts.metrics.switchyard_retries_refused_total.inc();
       exchange.decision.stopped_by = stop;
       break;
@@ -121,7 +122,7 @@ export async function runTurn(
     attempts.push(record);
     const wasOpen = route.openTo?.id === account.id;
     tried.push(account);
-    if (!isBegun) live.begin(account.slot, lane);
+    if (!isBegun) takePlace(exchange, account, live);
     const begunMs = nowMs();
     let result: TurnResult;
     try {
@@ -130,7 +131,7 @@ export async function runTurn(
       if (isRetry) retries.release();
     }
     if (exchange.openAt === -1) {
-      live.finish(account.slot);
+      leavePlace(exchange, live);
       return null;
     }
     const endedMs = nowMs();
@@ -140,7 +141,7 @@ export async function runTurn(
       const hasLeft = (exchange as Taken).openAt === -1;
       if (renewed !== null || hasLeft) {
         noteRenewed(record, { answer: said, judgement }, parts);
-        live.finish(account.slot);
+        leavePlace(exchange, live);
         if (hasLeft) return null;
         continue;
       }
@@ -155,7 +156,7 @@ export async function runTurn(
       record.verdict = 'relayed';
       return result.answer;
     }
-    live.finish(account.slot);
+    leavePlace(exchange, live);
     if (result.answer !== null) last = result.answer;
     else failure = result.failure;
     // A kept socket that its upstream had just closed looks like this; once more over a new one is fair, and at once.
@@ -172,7 +173,7 @@ export async function runTurn(
     waitedMs = roundMs(nowMs() - pausedMs);
   }
   if (last !== null) {
-    live.begin(last.account.slot, lane); // held again until its answer has been passed on
+    takePlace(exchange, last.account, live); // held again until its answer has been passed on
     attempts.findLast((record) => record.account_id === last.account.id)!.verdict = 'relayed';
     return last;
   }

@@ -4,7 +4,8 @@ import { createMetrics } from '@switchyard/observability';
 import { fakeClock, recordingLogger } from '@switchyard/testkit';
 import { expect, test } from 'vitest';
 import { testExchange } from '../../test/test-exchange.ts';
-import { LiveFigures } from '../choice/live-figures.ts';
+import { takePlace } from '../admission/lease.ts';
+import { account, figuresAt } from '../choice/fixtures/accounts.ts';
 import type { Exchange } from '../exchange.ts';
 import { BodyMemory } from '../intake/read-body.ts';
 import { openGatewayMetrics } from '../metrics.ts';
@@ -12,13 +13,14 @@ import { Settler } from './settler.ts';
 
 function open() {
   const clock = fakeClock();
+  const { live } = figuresAt();
   const registry = createMetrics({ process: false });
   const left: string[] = [];
   const ended: string[] = [];
   const log = recordingLogger();
   const settler = new Settler({
     gate: { leave: ({ id }) => void left.push(id) },
-    live: new LiveFigures({ nowMs: () => 0, wallClockMs: () => 0 }),
+    live,
     memory: new BodyMemory(1_000),
     journal: { opened: () => {}, ended: ({ id }) => void ended.push(id) },
     metrics: openGatewayMetrics(registry),
@@ -31,7 +33,7 @@ function open() {
   const exchange = testExchange('responses.create', request as IncomingMessage, response as Exchange['response']);
   settler.open(exchange);
   const reclaimed = async (): Promise<number> => Number(/^switchyard_leases_reclaimed_total (\d+)$/m.exec(await registry.render())![1]);
-  return { clock, settler, socket, response, left, ended, log, reclaimed };
+  return { clock, live, settler, exchange, socket, response, left, ended, log, reclaimed };
 }
 
 test('an exchange is settled when its response closes, once', async () => {
@@ -39,6 +41,18 @@ test('an exchange is settled when its response closes, once', async () => {
   response.emit('close');
   response.emit('close');
   expect([left, ended, settler.openCount, await reclaimed()]).toEqual([['req_test'], ['req_test'], 0, 0]);
+});
+
+test('whatever it holds at an account is given back with it, whoever else forgets to', () => {
+  const { live, settler, exchange, response } = open();
+  takePlace(exchange, account(live, 'a'), live);
+  expect(live.totalInFlight).toBe(1);
+  response.emit('close');
+  expect(live.totalInFlight).toBe(0);
+  // An attempt that took a place while the client left.
+  takePlace(exchange, account(live, 'a'), live);
+  settler.letGoIfOver(exchange);
+  expect(live.totalInFlight).toBe(0);
 });
 
 test('one whose connection is gone and whose response never closes is settled after five seconds, counted and told', async () => {

@@ -1,7 +1,7 @@
 import { SwitchyardError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/observability';
 import type { Gate } from '../admission/gate.ts';
-import type { Account } from '../choice/account.ts';
+import { leavePlace } from '../admission/lease.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import type { Taken } from '../exchange.ts';
 import type { BodyMemory } from '../intake/read-body.ts';
@@ -76,10 +76,9 @@ export class Settler {
     exchange.facts = { ...exchange.facts, body: EMPTY, encoded: null };
   }
 
-  holdsAccount(exchange: Taken, account: Account): void {
-    // The client may have left in the very turn in which the answer came.
-    if (exchange.openAt !== -1) exchange.countedAt = account;
-    else this.#parts.live.finish(account.slot);
+  /** Has an exchange that has ended while its account answered let go of it: it is not settled twice. */
+  letGoIfOver(exchange: Taken): void {
+    if (exchange.openAt === -1) leavePlace(exchange, this.#parts.live);
   }
 
   answeredOurselves(surface: string): void {
@@ -144,7 +143,7 @@ export class Settler {
     // Also after a whole answer: a request body may still be on its way up. Aborting an attempt that has ended does nothing.
     exchange.call?.abort();
     gate.leave(exchange);
-    if (exchange.countedAt !== null) live.finish(exchange.countedAt.slot);
+    leavePlace(exchange, live);
     if (exchange.facts !== null) memory.release(bytesOf(exchange.facts));
     journal.ended(exchange, endedMs);
     const counters = this.#bySurface.get(exchange.match.surface.name)!;
