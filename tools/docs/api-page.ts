@@ -20,7 +20,7 @@ export function apiPage(document: Document): string {
 ${generatedNote('services/gateway/src/routes.ts and packages/contracts/src/gateway-api.ts')}
 ## Data plane
 
-Clients send \`Authorization: Bearer KEY\`, or the key as \`x-api-key\`. What an account answers arrives unchanged: status, headers, every byte of the body,
+Clients send \`Authorization: Bearer KEY\`, or the key as \`x-api-key\`; or as \`x-switchyard-key\` beside an \`Authorization\` that is for somebody else and goes nowhere. What an account answers arrives unchanged: status, headers, every byte of the body,
 also what Switchyard does not know. On top come \`x-switchyard-request-id\`, and \`x-switchyard-account\` with the name of the account while
 \`gateway.account_header\` is on. \`x-request-id\` is the upstream's, or ours where it sends none. Errors of our own are in [errors.md](errors.md).
 

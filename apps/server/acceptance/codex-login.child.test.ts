@@ -33,6 +33,7 @@ describe.skipIf(bin === undefined)('the real codex with a ChatGPT login, through
     const at = ['--base-url', `${chatgpt.url}/backend-api/codex`, '--token-url', `${chatgpt.url}/oauth/token`];
     const added = await cli(server.home, ['accounts', 'add', '--name', 'c1', '--kind', 'chatgpt', '--codex-home', codexHome, ...at]);
     expect(added.stdout).toContain('gpt-5.5');
+    expect((await cli(server.home, ['accounts', 'test', 'c1'])).stdout).toContain('gpt-5.5');
     await addAccount(server, plain, 'a1', 'gpt-plain');
   }, PATIENCE_MS);
   afterAll(() => opened.disposeAsync(), PATIENCE_MS);

@@ -215,6 +215,24 @@ describe('a token that is refused', () => {
   });
 });
 
+test('tokens that could not be stored are kept until they can be: the refresh token before them is spent', async () => {
+  await addLogin();
+  backend.expire('c1');
+  backend.script({ rules: [{ match: { path: '/oauth/token' }, answer: { hold: { at: 'before_head', gate: 'issued' } } }] });
+  const refused = turn();
+  await backend.until(({ byPath }) => byPath['/oauth/token']?.open === 1);
+  // The connection that holds the lock, while it waits for the issuer.
+  await gateway.pool.query(
+    `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = ${0x5359} and granted and database = (select oid from pg_database where datname = current_database())`,
+  );
+  backend.release('issued');
+  expect((await refused).status).toBe(401);
+  expect(gateway.log).toContainEqual(expect.objectContaining({ event: 'login_not_renewed' }));
+  gateway.skip(10_000);
+  while ((await turn()).status !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(renewals().map(({ status }) => status)).toEqual([200]);
+});
+
 test('a token that ends within five minutes is renewed before anybody is refused', async () => {
   const ending = unsignedJwt({ exp: Math.floor(Date.now() / 1_000) + 200 });
   await addLogin(ending);

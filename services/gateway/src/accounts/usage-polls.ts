@@ -44,6 +44,7 @@ export class UsagePolls {
     const { plain, accounts } = snapshot();
     if (plain === null || this.#isClosed) return;
     const nowMs = wallClockMs();
+    if (this.#askedMs.size > 2 * accounts.length) this.#forgetGone(snapshot());
     const most = AT_ONCE + Math.ceil((accounts.length * 1_000) / EVERY_MS);
     for (const account of accounts) {
       if (account.kind !== 'chatgpt') continue;
@@ -56,6 +57,10 @@ export class UsagePolls {
       const poll = this.#take(call, account).finally(() => this.#running.delete(poll));
       this.#running.set(poll, call);
     }
+  }
+
+  #forgetGone({ byId }: Snapshot): void {
+    for (const id of this.#askedMs.keys()) if (!byId.has(id)) this.#askedMs.delete(id);
   }
 
   async close(): Promise<void> {
