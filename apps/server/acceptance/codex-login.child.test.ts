@@ -82,6 +82,22 @@ describe.skipIf(bin === undefined)('the real codex with a ChatGPT login, through
   );
 
   test(
+    'takes turns over a WebSocket to a ChatGPT account, with the credential of that account',
+    async () => {
+      const first = await exec('remember the word heron', { websockets: true });
+      expect([first.code, first.messages]).toEqual([0, ['You said: remember the word heron']]);
+      const turns = (await chatgpt.received()).filter(({ path }) => path === '/backend-api/codex/responses');
+      expect(turns.map(({ socket, status }) => [socket, status])).toEqual([
+        [1, 200],
+        [1, 200],
+      ]);
+      for (const { headers } of turns) expect(headers['chatgpt-account-id']).toBe('acct-upstream');
+      expect(JSON.stringify(turns)).not.toContain(KEY);
+    },
+    PATIENCE_MS,
+  );
+
+  test(
     'an account that is none of ChatGPT gets the body uncompressed',
     async () => {
       const result = await exec('hello', { model: 'gpt-plain' });

@@ -94,6 +94,7 @@ export class AccountRegistry {
     const needsLogin = new Set(logins.filter(({ state }) => state === 'needs_login').map(({ accountId }) => accountId));
     this.#known = new Set(rows.map(({ id }) => id));
     this.#logins = logins;
+    const before = this.#snapshot.byId;
     this.#snapshot = makeSnapshot(
       this.#snapshot.version + 1,
       loaded.filter(({ id }) => !needsLogin.has(id)),
@@ -101,6 +102,7 @@ export class AccountRegistry {
     );
     const kept = new Set(loaded.map(({ id }) => id));
     this.#parts.live.adopt(this.#snapshot);
+    for (const account of this.#snapshot.accounts) if (!isSameCredential(before.get(account.id), account)) this.#parts.live.trustAnew(account.slot);
     for (const [id, { upstream }] of this.#upstreams) {
       if (kept.has(id)) continue;
       this.#upstreams.delete(id);
@@ -169,4 +171,9 @@ export class AccountRegistry {
     this.#upstreams.set(accountId, { origin, upstream });
     return upstream;
   }
+}
+
+/** Whether an account still presents itself as it did; one that is new, or is back, does not. */
+function isSameCredential(before: Account | undefined, { headers }: Account): boolean {
+  return before !== undefined && before.headers.length === headers.length && before.headers.every((header, i) => header === headers[i]);
 }

@@ -229,6 +229,16 @@ export class LiveFigures {
     this.#refresh(slot);
   }
 
+  /** The account has another credential than the one that it refused: it is not put aside for that any more. */
+  trustAnew(slot: number): void {
+    for (let at = slot * LANE_COUNT; at < (slot + 1) * LANE_COUNT; at++) {
+      if (this.#backOffs.reason(at) !== 'auth') continue;
+      this.#backOffs.clear(at);
+      this.#circuits.close(at);
+    }
+    this.#refresh(slot);
+  }
+
   /** The account refused for its quota. @param waitMs  As the upstream said; null when it did not. */
   block(slot: number, waitMs: number | null, isShort: boolean): void {
     this.quota.block(slot, waitMs, isShort, this.#clock.wallClockMs());

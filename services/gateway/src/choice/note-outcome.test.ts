@@ -52,3 +52,16 @@ test('a limit by the minute blocks for 20 s unless the upstream says how long', 
   expect(noted([429, null, { backoff: 'quota', code: 'rate_limit_exceeded' }]).backInMs).toBe(20_000);
   expect(noted([429, null, { backoff: 'quota', code: 'rate_limit_exceeded', retryAfterS: 2 }]).backInMs).toBe(2_000);
 });
+
+test.each([
+  [{ backoff: 'auth' as const }, 401, 'ready'],
+  [{ backoff: 'server_error' as const }, 500, 'backing_off'],
+])('another credential ends what followed from the refusal of the one before, and nothing else: %j', (judged, status, standing) => {
+  const { live } = figuresAt(0);
+  const one = account(live, 'a');
+  adopted(live, [one]);
+  noteOutcome(live, one.slot, LANE, status, null, { ...NOTHING, ...judged }, 0);
+  expect(live.standing(one.slot, LANE)).not.toBe('ready');
+  live.trustAnew(one.slot);
+  expect(live.standing(one.slot, LANE)).toBe(standing);
+});
