@@ -29,10 +29,12 @@ test('a queue presses from one above its half on, and harder above three quarter
   expect([0, 50, 51, 75, 76, 100, 51, 50].map((count) => (pressure.waiting(count, 100), pressure.step))).toEqual([0, 0, 1, 1, 2, 2, 1, 0]);
 });
 
-test('a slow loop presses while it is slow', () => {
+test('a slow loop presses while it is slow, and one long step does not', () => {
   const { pressure, signs } = open();
-  pressure.tick({ ...CALM, loopDelayMs: 100 });
-  expect(pressure.isOn).toBe(false);
+  for (const loopDelayMs of [100, 100, 30_000, 100, 101]) {
+    pressure.tick({ ...CALM, loopDelayMs });
+    expect(pressure.isOn).toBe(false);
+  }
   pressure.tick({ ...CALM, loopDelayMs: 101 });
   expect([pressure.step, pressure.isOn, signs()]).toEqual([1, true, ['loop']]);
   pressure.tick(CALM);
@@ -49,7 +51,7 @@ test('of several signs the hardest counts', () => {
   const { pressure } = open();
   pressure.refused();
   pressure.waiting(80, 100);
-  pressure.tick({ ...CALM, loopDelayMs: 500 });
+  for (let i = 0; i < 2; i++) pressure.tick({ ...CALM, loopDelayMs: 500 });
   expect(pressure.step).toBe(2);
   pressure.waiting(0, 100);
   expect(pressure.step).toBe(1);

@@ -2,8 +2,9 @@
 export const PRESSURE_SIGNS = ['refused', 'waiting', 'loop', 'journal'] as const;
 export type PressureSign = (typeof PRESSURE_SIGNS)[number];
 
-/** Longest delay of the event loop, one in a hundred excepted, at which the process keeps up. */
+/** Longest delay of the event loop, one in a hundred excepted, at which the process keeps up; and how many readings it takes to say so: one long step is none. */
 const LOOP_DELAY_MS = 100;
+const SLOW_READINGS = 2;
 /** Rows that the database has not taken; by then it is seconds behind. */
 const JOURNAL_ROWS = 10_000;
 /** How long after a refusal new work is held back, so that those who come again find room. */
@@ -26,6 +27,7 @@ export class Pressure {
   readonly #nowMs: () => number;
   readonly #steps: Record<PressureSign, number> = { refused: 0, waiting: 0, loop: 0, journal: 0 };
   #refusedUntilMs = -Infinity;
+  #slowReadings = 0;
   /** So many ranks of the shedding order are turned away at once, without waiting. */
   step = 0;
   /** Whether waits and searches for an account are cut short. A database that lags does not: it is no client's concern. */
@@ -54,7 +56,8 @@ export class Pressure {
   /** To be called about once a second. */
   tick({ loopDelayMs, journalRows }: LoadFigures): void {
     if (this.#nowMs() >= this.#refusedUntilMs) this.#set('refused', 0);
-    this.#set('loop', loopDelayMs > LOOP_DELAY_MS ? 1 : 0);
+    this.#slowReadings = loopDelayMs > LOOP_DELAY_MS ? this.#slowReadings + 1 : 0;
+    this.#set('loop', this.#slowReadings >= SLOW_READINGS ? 1 : 0);
     this.#set('journal', journalRows > JOURNAL_ROWS ? 2 : 0);
   }
 
