@@ -65,6 +65,7 @@ export async function openControl(
     wallClockMs: Date.now,
     connectTimeoutMs: config['upstream.connect_timeout_ms'],
     closing: closing.signal,
+    pools: config.pools.map(({ name }) => name),
     declaredNames: () => new Set([...config.accounts.map(({ name }) => name), ...(config['gateway.sandbox'] ? ['sandbox'] : [])]),
     applied: async () => {}, // no server is running that would have to apply it
   };

@@ -37,6 +37,7 @@ test('an account has its fields, and defaults for those left out', () => {
       maxInFlight: null,
       softInFlight: null,
       reservePercent: 0,
+      modelMap: {},
       place: '/u/.switchyard/switchyard.toml:1:1',
     },
     {
@@ -53,6 +54,7 @@ test('an account has its fields, and defaults for those left out', () => {
       maxInFlight: 8,
       softInFlight: 4,
       reservePercent: 10,
+      modelMap: {},
       place: '/u/.switchyard/switchyard.toml:5:1',
     },
   ]);

@@ -31,6 +31,8 @@ export interface AccountEntry {
   readonly softInFlight: number | null;
   /** Percent of its quota that is kept for what it owns. */
   readonly reservePercent: number;
+  /** The names that its upstream has for models, by ours. */
+  readonly modelMap: Readonly<Record<string, string>>;
   /** `file:line:column` of the entry. */
   readonly place: string;
 }
@@ -80,6 +82,12 @@ export const ACCOUNT_FIELDS = {
     required: false,
     help: 'With no more than this left of its quota it only continues what it began; 0 when left out.',
     schema: { type: 'integer', minimum: 0, maximum: 99 },
+  },
+  model_map: {
+    says: 'table of text',
+    required: false,
+    help: 'Models that it serves under a name of ours, with the name that its upstream has for them, such as `{ "gpt-5.5" = "prod-gpt55" }`. The name in the request is replaced, and nothing else.',
+    schema: { type: 'object', additionalProperties: { type: 'string', minLength: 1 } },
   },
   organization: { says: 'text', required: false, help: 'Sent as `openai-organization`.', schema: { type: 'string' } },
   project: { says: 'text', required: false, help: 'Sent as `openai-project`.', schema: { type: 'string' } },
@@ -167,6 +175,7 @@ function readAccount(raw: Readonly<Record<string, unknown>>, n: number, { secret
   const maxInFlight = read('max_in_flight', (value) => IN_FLIGHT.fromToml(value));
   const softInFlight = read('soft_in_flight', (value) => IN_FLIGHT.fromToml(value));
   const reservePercent = read('reserve_percent', (value) => RESERVE.fromToml(value));
+  const modelMap = read('model_map', namesByName);
   const organization = read('organization', (value) => heldTo('label', textOf(value)));
   const project = read('project', (value) => heldTo('label', textOf(value)));
   const headers = read('headers', (value) => extraHeaders(value, secret));
@@ -189,6 +198,7 @@ function readAccount(raw: Readonly<Record<string, unknown>>, n: number, { secret
     maxInFlight,
     softInFlight,
     reservePercent: reservePercent ?? 0,
+    modelMap: modelMap ?? Object.freeze({}),
     place: place(['accounts', n]),
   });
 }
@@ -232,6 +242,12 @@ function modelNames(value: unknown): readonly string[] {
   }
   for (const model of value as string[]) heldTo('model', model);
   return Object.freeze([...new Set(value as string[])]);
+}
+
+function namesByName(value: unknown): Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ValueRefusal('must be a table, such as model_map = { "ours" = "theirs" }');
+  const map = Object.entries(value).map(([ours, theirs]) => [heldTo('model', ours), heldTo('model', textOf(theirs))]);
+  return Object.freeze(Object.fromEntries(map) as Record<string, string>);
 }
 
 function extraHeaders(value: unknown, secret: (text: string) => string): Readonly<Record<string, string>> {

@@ -1,6 +1,7 @@
 export { ACCOUNT_KINDS, accountBaseUrl, accountName } from './account-entry.ts';
 export type { AccountEntry, AccountKind } from './account-entry.ts';
 export { ACCOUNT_RULES, accountHeadersProblem, isBuiltInName } from './account-rules.ts';
+export { CHOICE_STRATEGIES } from './choice-strategies.ts';
 export { ConfigError, problemText } from './config-error.ts';
 export type { ConfigProblem } from './config-error.ts';
 export { describeSettings } from './describe-settings.ts';
@@ -11,6 +12,7 @@ export type { Config, ConfigSource, LoadedConfig } from './load-config.ts';
 export { isLoopback } from './loopback.ts';
 export { originText } from './origin.ts';
 export type { Origin } from './origin.ts';
+export type { PoolEntry } from './pool-entry.ts';
 export { ValueRefusal } from './setting-type.ts';
 export type { Listen } from './setting-type.ts';
 export { settingsJsonSchema } from './settings-json-schema.ts';

@@ -13,6 +13,8 @@ import type { Environment } from './environment.ts';
 import { isLoopback } from './loopback.ts';
 import { originText } from './origin.ts';
 import type { Origin } from './origin.ts';
+import { readAliases, readPools } from './pool-entry.ts';
+import type { PoolEntry } from './pool-entry.ts';
 import { AbsentSecret, isSecretReference, resolveSecret } from './secret-reference.ts';
 import { ValueRefusal } from './setting-type.ts';
 import { SETTING_KEYS, envName, isSettingKey, settingOf } from './settings.ts';
@@ -23,8 +25,18 @@ import type { TomlPath } from './toml-places.ts';
 
 const SECTIONS: ReadonlySet<string> = new Set(SETTING_KEYS.filter((key) => key.includes('.')).map((key) => key.slice(0, key.lastIndexOf('.'))));
 
-/** Every setting by its dotted key, and the accounts of the file. Frozen: read once, passed down. */
-export type Config = { readonly [K in SettingKey]: SettingValue<K> } & { readonly accounts: readonly AccountEntry[] };
+/** Every setting by its dotted key, and what the file declares. Frozen: read once, passed down. */
+export type Config = { readonly [K in SettingKey]: SettingValue<K> } & Declared;
+
+interface Declared {
+  readonly accounts: readonly AccountEntry[];
+  readonly pools: readonly PoolEntry[];
+  /** The models that other names stand for. */
+  readonly aliases: Readonly<Record<string, string>>;
+}
+
+/** Tables of the file that are no sections of settings. */
+const DECLARING: ReadonlySet<string> = new Set(['accounts', 'pools', 'aliases']);
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -113,6 +125,8 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
   values['config'] = path;
 
   let accounts: readonly AccountEntry[] = [];
+  let pools: readonly PoolEntry[] = [];
+  let aliases: Readonly<Record<string, string>> = Object.freeze({});
   const text = readSettingsFile(path, explicitFile, readFile, (problem) => refuse('config', explicitFile ? originText(origins['config']!) : path, problem));
   const document = text === null ? null : parseSettingsFile(path, text, refuse);
   if (text !== null && document !== null) {
@@ -120,7 +134,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     const at = (keys: TomlPath): Origin => ({ kind: 'file', path, ...placeOf(keys) });
     let plainSecrets = false;
     for (const { key, keys, value } of leaves(document)) {
-      if (key === 'accounts') continue;
+      if (DECLARING.has(key)) continue;
       if (!isSettingKey(key)) {
         refuse(key, originText(at(keys)), unknownKey(key));
         continue;
@@ -145,6 +159,9 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
         ...(source.absentSecrets ? { lacks } : {}),
       });
     }
+    const reading = { place: (keys: TomlPath) => originText(at(keys)), refuse };
+    if (document['pools'] !== undefined) pools = readPools(document['pools'], reading);
+    if (document['aliases'] !== undefined) aliases = readAliases(document['aliases'], reading);
     const mode = plainSecrets ? fileMode(path) : null;
     if (mode !== null && (mode & 0o077) !== 0) {
       warnings.push(`${path} holds a secret and other users can read it; write env:NAME or file:PATH instead, or close it with: chmod 600 ${path}`);
@@ -154,7 +171,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
   if (problems.length === 0) checkTogether(values as unknown as Config, origins, refuse);
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze({
-    config: Object.freeze({ ...(values as unknown as Config), accounts }),
+    config: Object.freeze({ ...(values as unknown as Config), accounts, pools, aliases }),
     origins: Object.freeze(origins as Record<SettingKey, Origin>),
     warnings: Object.freeze(warnings),
     absent: Object.freeze(absent),
@@ -181,7 +198,7 @@ function fromEnvironment(key: SettingKey, env: Environment, warnings: string[]):
 
 function unknownKey(key: string): string {
   if (SECTIONS.has(key)) return `is a section; write [${key}] on a line of its own and its settings below`;
-  const near = nearestName(key, [...SETTING_KEYS, ...SECTIONS]);
+  const near = nearestName(key, [...SETTING_KEYS, ...SECTIONS, ...DECLARING]);
   return `is not a setting; ${near === null ? 'see `switchyard config show` for all of them' : `did you mean ${near}?`}`;
 }
 

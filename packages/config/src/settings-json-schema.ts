@@ -1,5 +1,6 @@
 import { ACCOUNT_FIELDS } from './account-entry.ts';
 import { describeSettings } from './describe-settings.ts';
+import { POOL_FIELDS } from './pool-entry.ts';
 
 interface ObjectSchema {
   type: 'object';
@@ -29,11 +30,25 @@ export function settingsJsonSchema(): Readonly<Record<string, unknown>> {
     required: Object.entries(ACCOUNT_FIELDS).flatMap(([name, { required }]) => (required ? [name] : [])),
     properties: Object.fromEntries(Object.entries(ACCOUNT_FIELDS).map(([name, { help, schema }]) => [name, { description: help, ...schema }])),
   };
+  const pool: ObjectSchema = {
+    type: 'object',
+    additionalProperties: false,
+    properties: Object.fromEntries(Object.entries(POOL_FIELDS).map(([name, { help, schema }]) => [name, { description: help, ...schema }])),
+  };
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'switchyard.toml',
     type: 'object',
     additionalProperties: false,
-    properties: { ...sections, accounts: { type: 'array', items: account } },
+    properties: {
+      ...sections,
+      accounts: { type: 'array', items: account },
+      pools: { type: 'object', additionalProperties: pool },
+      aliases: {
+        type: 'object',
+        description: 'Other names for models: what clients may ask for, and the model that it stands for.',
+        additionalProperties: { type: 'string', minLength: 1 },
+      },
+    },
   };
 }

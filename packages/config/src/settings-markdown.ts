@@ -1,5 +1,6 @@
 import { ACCOUNT_FIELDS } from './account-entry.ts';
 import { describeSettings } from './describe-settings.ts';
+import { POOL_FIELDS } from './pool-entry.ts';
 import type { SettingDescription } from './describe-settings.ts';
 
 const SECTION_TITLES: Readonly<Record<string, string>> = {
@@ -69,6 +70,33 @@ const NOT_READ = `## Names that are not read
 \`API_KEY\` is not another name for \`gateway.bootstrap_key\`: a name this general is often set for something else, and its value would quietly become a key that opens the gateway.
 `;
 
+const POOLS = `## Pools
+
+Each \`[pools.NAME]\` table declares a pool: a set of accounts with an order of its own. A key made with \`switchyard keys create --pool NAME\` is served by
+it and by its fallbacks alone; keys that name none are served by the pool \`default\`, which has all accounts unless it is declared otherwise.
+
+\`\`\`toml
+[pools.default]
+accounts = ["work", "local"]
+fallback = ["backup"]
+
+[pools.backup]
+accounts = ["spare"]
+strategy = "drain_first"
+\`\`\`
+`;
+
+const ALIASES = `## Aliases
+
+\`[aliases]\` gives models other names. A client that asks for the name is served the model; it is listed with the others, and goes before a model that has
+the same name.
+
+\`\`\`toml
+[aliases]
+fast = "gpt-5.5-mini"
+\`\`\`
+`;
+
 /** docs/settings.md. */
 export function settingsMarkdown(): string {
   const bySection = Map.groupBy(describeSettings(), ({ key }) => (key.includes('.') ? key.slice(0, key.lastIndexOf('.')) : ''));
@@ -79,7 +107,9 @@ export function settingsMarkdown(): string {
   });
   const fields = Object.entries(ACCOUNT_FIELDS).map(([name, { says, required, help }]) => `| \`${name}\` | ${says}${required ? ', required' : ''} | ${help} |`);
   const accounts = `## Accounts\n\nEach \`[[accounts]]\` table declares one account. Accounts added with \`switchyard accounts add\` are stored in the database instead, under other names.\n\n| Field | Value | What it does |\n| --- | --- | --- |\n${fields.join('\n')}\n`;
-  return [INTRO, ...sections, accounts, NOT_READ].join('\n');
+  const poolFields = Object.entries(POOL_FIELDS).map(([name, { says, help }]) => `| \`${name}\` | ${says} | ${help} |`);
+  const pools = `${POOLS}\n| Field | Value | What it does |\n| --- | --- | --- |\n${poolFields.join('\n')}\n\n${ALIASES}`;
+  return [INTRO, ...sections, accounts, pools, NOT_READ].join('\n');
 }
 
 function settingRow({ key, env, aliases, says, default: value, defaultMeans, unit, help, secret, outsideFile, apply }: SettingDescription): string {

@@ -1,3 +1,4 @@
+import { CHOICE_STRATEGIES } from './choice-strategies.ts';
 import { bytes, boolean, cidrs, duration, host, integer, listen, oneOf, origins, postgresUrl, text, visibleAscii } from './setting-type.ts';
 import type { Listen, SettingType } from './setting-type.ts';
 
@@ -184,10 +185,10 @@ const SETTINGS = {
   }),
 
   'choice.strategy': row({
-    type: oneOf(['balance', 'performance_first', 'priority', 'round_robin', 'least_used', 'drain_first', 'soonest_reset']),
+    type: oneOf(CHOICE_STRATEGIES),
     default: 'balance',
     apply: 'restart',
-    help: 'How the account of a new conversation is chosen among those that can serve it: `balance` by priority, quota left, requests in flight and health; `performance_first` by first byte; `priority` by that alone; `round_robin` in turns; `least_used` by most quota left; `drain_first` one until it is out; `soonest_reset` by the quota that is full again soonest.',
+    help: 'How the account of a new conversation is chosen among those that can serve it, where its pool does not say otherwise: `balance` by priority, quota left, requests in flight and health; `cache_first` the same, but first the account that was sent the same `prompt_cache_key`; `performance_first` by first byte; `priority` by that alone; `round_robin` in turns; `least_used` by most quota left; `drain_first` one until it is out; `soonest_reset` by the quota that is full again soonest.',
   }),
 
   'upstream.connect_timeout_ms': row({

@@ -28,15 +28,33 @@ export function showConfig(loaded: LoadedConfig, options: { readonly json: boole
     project: account.project,
     headers: Object.keys(account.headers),
     websocket: account.websocket,
+    max_in_flight: account.maxInFlight,
+    soft_in_flight: account.softInFlight,
+    reserve_percent: account.reservePercent,
+    model_map: account.modelMap,
     origin: account.place,
   }));
+  const pools = loaded.config.pools.map(({ name, accounts: members, strategy, movesExhausted, reservePercent, fallback, place }) => ({
+    name,
+    accounts: members,
+    strategy: strategy ?? loaded.config['choice.strategy'],
+    on_owner_exhausted: movesExhausted ? 'move' : 'refuse',
+    reserve_percent: reservePercent,
+    fallback,
+    origin: place,
+  }));
+  const { aliases } = loaded.config;
   if (options.json) {
     const rows = Object.fromEntries(settings.map(({ key, value, origin }) => [key, { value, origin }]));
-    return `${JSON.stringify({ file: loaded.file, settings: rows, accounts, absent: loaded.absent, warnings: loaded.warnings })}\n`;
+    return `${JSON.stringify({ file: loaded.file, settings: rows, accounts, pools, aliases, absent: loaded.absent, warnings: loaded.warnings })}\n`;
   }
   const lines = [
     ...table(settings.map(({ key, shown, origin }) => [key, shown === '' ? '(not set)' : shown, origin])),
     ...(accounts.length > 0 ? ['', 'accounts', ...table(accounts.map((each) => [`  ${each.name}`, `${each.kind} ${each.base_url}`, each.origin]))] : []),
+    ...(pools.length > 0
+      ? ['', 'pools', ...table(pools.map((each) => [`  ${each.name}`, `${each.strategy}, ${each.accounts?.join(', ') ?? 'all accounts'}`, each.origin]))]
+      : []),
+    ...(Object.keys(aliases).length > 0 ? ['', 'aliases', ...Object.entries(aliases).map(([alias, model]) => `  ${alias} = ${model}`)] : []),
     ...(loaded.absent.length > 0 ? ['', ...loaded.absent.map((problem) => `${ABSENT}: ${problemText(problem)}`)] : []),
     ...(loaded.warnings.length > 0 ? ['', ...loaded.warnings.map((warning) => `warning: ${warning}`)] : []),
   ];

@@ -31,6 +31,8 @@ const Account = z
     soft_in_flight: z.number().int().nullable(),
     /** Percent of its quota that is kept for what it owns. */
     reserve_percent: z.number().int(),
+    /** Names that its upstream has for models, by ours. */
+    model_map: z.record(z.string(), z.string()),
   })
   .openapi('Account');
 const Band = z.enum(['ready', 'thin', 'unknown', 'critical', 'exhausted']);
@@ -118,6 +120,7 @@ export const NewAccount = z
     token_url: z.string().optional(),
     /** The Codex home that it came from: a new login is taken from there. */
     codex_home: z.string().optional(),
+    model_map: z.record(z.string(), z.string()).optional(),
   })
   .openapi('NewAccount');
 export type NewAccount = z.infer<typeof NewAccount>;
@@ -129,11 +132,15 @@ const Key = z
     hint: z.string(),
     models: z.array(z.string()).nullable(),
     accounts: z.array(z.string()).nullable(),
+    /** Name of the pool that serves it; null is the default one. */
+    pool: z.string().nullable(),
     created_at: z.string(),
     revoked_at: z.string().nullable(),
   })
   .openapi('Key');
-export const NewKey = z.strictObject({ name: z.string(), models: z.array(z.string()).optional(), accounts: z.array(z.string()).optional() }).openapi('NewKey');
+export const NewKey = z
+  .strictObject({ name: z.string(), models: z.array(z.string()).optional(), accounts: z.array(z.string()).optional(), pool: z.string().optional() })
+  .openapi('NewKey');
 export type NewKey = z.infer<typeof NewKey>;
 
 /** A row of the request log. Sizes in bytes, times in milliseconds; null is what is not known, or not yet. */
@@ -201,6 +208,11 @@ const Attempt = z
     in_flight: z.number().int(),
     /** The candidates as they looked then, best first, then those that could not be chosen: all of up to 16, else the eight best. Empty with one. */
     figures: z.array(CandidateFigures),
+    /** The pool that it was chosen from, and the order in which its accounts are asked. */
+    pool: z.string(),
+    strategy: z.string(),
+    /** The model that the account was asked for; null when it is the one that the client asked for. */
+    sent_model: z.string().nullable(),
     /** Milliseconds after the start of the request. */
     started_ms: z.number(),
     /** Milliseconds that were waited before it. */
@@ -232,7 +244,10 @@ const ExplainedRequest = LoggedRequest.extend({
   decision: z
     .object({
       snapshot: z.number().int(),
-      strategy: z.string(),
+      /** Of the key. */
+      pool: z.string(),
+      /** The model that the asked name stands for; null when it is no alias. */
+      alias_for: z.string().nullable(),
       attempts: z.array(Attempt),
       affinity: RecordedAffinity.nullable(),
       stopped_by: z.string().nullable(),
@@ -273,7 +288,7 @@ const SessionBindings = z.object({ kinds: z.array(BindingCounts), conflicts: z.a
 
 const ReplayEdits = z
   .strictObject({
-    strategy: z.enum(['balance', 'performance_first', 'priority', 'round_robin', 'least_used', 'drain_first', 'soonest_reset']).optional(),
+    strategy: z.enum(['balance', 'cache_first', 'performance_first', 'priority', 'round_robin', 'least_used', 'drain_first', 'soonest_reset']).optional(),
     /** By name of account. */
     priorities: z.record(z.string(), z.number().int().min(0).max(1_000_000)).optional(),
     /** Names of accounts that are left out. */
@@ -283,8 +298,8 @@ const ReplayEdits = z
 const WouldBe = z
   .strictObject({
     model: z.string().optional(),
-    lane: z.enum(['responses', 'compact', 'standard']).default('responses'),
-    /** Id of a key; left out, one that may use everything. */
+    lane: z.enum(['responses', 'websocket', 'compact', 'standard']).default('responses'),
+    /** Id of a key; left out, one of the default pool that may use everything. */
     key: z.string().optional(),
   })
   .openapi('WouldBeRequest');
@@ -403,6 +418,8 @@ export const GATEWAY_API = {
         'The choice',
         z.object({
           winner: z.string().nullable(),
+          /** The pool that would be asked. */
+          pool: z.string(),
           candidates: z.number().int(),
           skipped: z.record(z.string(), z.number().int()),
           least_bad: z.boolean(),

@@ -25,6 +25,7 @@ function measure(size: number): { accounts: number; choice_us: { median: number;
       source: 'api',
       baseUrl: 'http://127.0.0.1/v1',
       models: ['m'],
+      modelMap: null,
       createdAtMs: 0,
       priority: 100,
       softInFlight: 4,

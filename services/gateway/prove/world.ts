@@ -220,6 +220,7 @@ export class World implements Watcher, AsyncDisposable {
       maxInFlight: null,
       softInFlight: null,
       reservePercent: 0,
+      modelMap: {},
     });
     this.#accountIds[upstream.number] = id;
   }

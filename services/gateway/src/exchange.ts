@@ -38,6 +38,8 @@ export interface Taken {
   readonly startedAtMs: number;
   readonly startedMs: number;
   facts: RequestFacts | null;
+  /** What accounts are looked for by: the model that was asked for, or the one that its name stands for. */
+  model: string | null;
   /** What it continues; null when that is nothing that we know. */
   affinity: Continued | null;
   decision: DecisionRecord | null;
@@ -92,6 +94,7 @@ export function openExchange<P extends Peer>(given: Given & { readonly response:
     startedAtMs: given.startedAtMs,
     startedMs: given.startedMs,
     facts: null,
+    model: null,
     affinity: null,
     decision: null,
     account: null,

@@ -3,7 +3,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Duplex } from 'node:stream';
 import { SwitchyardError, newId } from '@switchyard/contracts';
 import type { FaultBudget } from '@switchyard/contracts';
-import type { AccountEntry, Config } from '@switchyard/config';
+import type { AccountEntry, Config, PoolEntry } from '@switchyard/config';
 import type { Database } from '@switchyard/database';
 import type { Logger, Metrics } from '@switchyard/observability';
 import type { Vault } from '@switchyard/security';
@@ -27,6 +27,8 @@ import { TurnStates } from './bindings/turn-states.ts';
 import { LANE_AT } from './choice/lanes.ts';
 import { LiveFigures } from './choice/live-figures.ts';
 import { nextQuota } from './choice/next-quota.ts';
+import { poolFor } from './choice/pool.ts';
+import type { PoolRules } from './choice/pool.ts';
 import { quotaFromEvent } from './choice/read-quota.ts';
 import { STANDINGS } from './choice/standing.ts';
 import { clientAddressReader } from './edge/client-address.ts';
@@ -165,10 +167,20 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const metrics = openGatewayMetrics(parts.metrics);
   const instanceId = newId('instance', wallClockMs());
   const db = database.kysely;
-  const live = new LiveFigures({ nowMs, wallClockMs }, config['choice.strategy']);
+  const pools = config.pools.map((pool) => rulesOf(pool, config['choice.strategy']));
+  const live = new LiveFigures({ nowMs, wallClockMs }, config['choice.strategy'], pools);
   const keys = new KeyTable();
   const memory = new BodyMemory(config['limits.body_memory_bytes']);
-  const registry = new AccountRegistry({ db, vault, live, connectTimeoutMs: config['upstream.connect_timeout_ms'], faults, log });
+  const registry = new AccountRegistry({
+    db,
+    vault,
+    live,
+    pools,
+    aliases: config.aliases,
+    connectTimeoutMs: config['upstream.connect_timeout_ms'],
+    faults,
+    log,
+  });
   opened.defer(() => registry.close());
 
   await makePartitions(database.pool, wallClockMs(), 3);
@@ -224,12 +236,13 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
 
   const reloadKeys = async (): Promise<void> => {
     keys.replace(
-      (await listKeys(db, 'live')).map(({ id, name, digest, models, accounts }) => ({
+      (await listKeys(db, 'live')).map(({ id, name, digest, models, accounts, pool }) => ({
         id,
         name,
         digest,
         models: models && new Set(models),
         accounts: accounts && new Set(accounts),
+        pool,
       })),
     );
     gate.limitKeys(config['limits.requests_per_key'] || usualKeyLimit(parts.maxActive, keys.size));
@@ -277,6 +290,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     connectTimeoutMs: config['upstream.connect_timeout_ms'],
     closing: closing.signal,
     declaredNames: () => registry.declaredNames,
+    pools: config.pools.map(({ name }) => name),
     applied: reload.request,
   };
   const declared = [...config.accounts.map(draftOfEntry), ...(parts.sandboxUrl === null ? [] : [sandboxDraft(parts.sandboxUrl)])];
@@ -414,7 +428,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
           isBehind: pressure.of('journal') > 0,
         }),
       parts.docsPath,
-      (key, accountId) => usageOf(accountId, nextQuota(registry.snapshot, live, key, wallClockMs()), wallClockMs() / 1_000),
+      (key, accountId) => usageOf(accountId, nextQuota(poolFor(registry.snapshot, key), live, key, wallClockMs()), wallClockMs() / 1_000),
     ),
     cors: corsPolicy(corsSettings),
     clientAddress: clientAddressReader(config['server.trusted_proxies']),
@@ -552,6 +566,7 @@ function draftOfEntry(entry: AccountEntry): AccountDraft {
     maxInFlight: entry.maxInFlight,
     softInFlight: entry.softInFlight,
     reservePercent: entry.reservePercent,
+    modelMap: entry.modelMap,
   };
 }
 
@@ -570,6 +585,7 @@ function sandboxDraft(baseUrl: string): AccountDraft {
     softInFlight: null,
     websocket: true,
     reservePercent: 0,
+    modelMap: {},
   };
 }
 
@@ -587,4 +603,8 @@ async function makeFirstKey(control: Control, config: Config): Promise<string | 
     if (error instanceof SwitchyardError && error.code === 'name_taken') return null;
     throw error;
   }
+}
+
+function rulesOf({ name, accounts, strategy, movesExhausted, reservePercent, fallback }: PoolEntry, otherwise: PoolRules['strategy']): PoolRules {
+  return { name, accounts, strategy: strategy ?? otherwise, movesExhausted, reservePercent, fallback };
 }

@@ -3,6 +3,8 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { makeSnapshot } from './choice/account.ts';
 import type { Account, Snapshot } from './choice/account.ts';
+import { poolFor } from './choice/pool.ts';
+import type { AccountTable, Pool } from './choice/pool.ts';
 import type { openUpstreamSocket, SocketLimits } from './attempt/socket-upstream.ts';
 import type { KeyRecord } from './edge/key-table.ts';
 import type { RequestHead } from './edge/read-head.ts';
@@ -21,7 +23,7 @@ export interface SocketsOptions extends SocketLimits {
   readonly max: number;
   readonly retireMs: number;
   readonly idleMs: number;
-  readonly snapshot: () => Snapshot;
+  readonly snapshot: () => AccountTable;
   readonly metrics: GatewayMetrics;
   readonly nowMs: () => number;
 }
@@ -42,8 +44,9 @@ export class Sockets {
   readonly #ended: (why: string) => void;
   readonly #notSpoken = new Map<string, number>();
   readonly #declined = new Map<string, number>();
-  #speaking: { readonly of: Snapshot; readonly snapshot: Snapshot; readonly untilMs: number } | null = null;
-  #swept: Snapshot | null = null;
+  #speaking = new WeakMap<Pool, Pool>();
+  #speakingUntilMs = Infinity;
+  #swept: AccountTable | null = null;
   #timer: NodeJS.Timeout | null = null;
   #onEmpty: (() => void) | null = null;
   readonly gate: SocketGate;
@@ -76,7 +79,8 @@ export class Sockets {
           pingMs,
           retireMs,
           idleMs,
-          speaking: (snapshot) => this.#speakingOf(snapshot),
+          speaking: (pool) => this.#speakingOf(pool),
+          speaks: (account) => this.#speaks(account),
           notSpokenBy: (account) => this.#noteNotSpoken(account),
           declined: (key, at) => this.#decline(key, at),
           onLateFrame: () => metrics.switchyard_socket_late_frames_total.inc(),
@@ -132,27 +136,49 @@ export class Sockets {
   }
 
   /** The sandbox speaks it too, but a client that came for another account must not be kept from HTTP by that. */
-  #isSpoken(key: KeyRecord, head: RequestHead, snapshot: Snapshot): boolean {
+  #isSpoken(key: KeyRecord, head: RequestHead, table: AccountTable): boolean {
     if ((this.#declined.get(clientOf(key, head) ?? '') ?? 0) > this.#options.nowMs()) return false;
     const may = ({ id }: Account): boolean => key.accounts === null || key.accounts.has(id);
-    const speaking = this.#speakingOf(snapshot);
-    return speaking.general.some(may) || (speaking.accounts.some(may) && !snapshot.general.some(may));
+    const pool = poolFor(table, key);
+    const inPools = (isOne: (pool: Pool) => boolean): boolean => isOne(pool) || (pool.fallback?.some(isOne) ?? false);
+    return (
+      inPools((each) => this.#speakingOf(each).members.general.some(may)) ||
+      (inPools((each) => this.#speakingOf(each).members.accounts.some(may)) && !inPools(({ members }) => members.general.some(may)))
+    );
   }
 
-  #speakingOf(snapshot: Snapshot): Snapshot {
+  #speaks(account: Account): boolean {
+    return account.speaksWebSocket && (this.#notSpoken.get(placeOf(account)) ?? 0) <= this.#options.nowMs();
+  }
+
+  #speakingOf(pool: Pool): Pool {
     const nowMs = this.#options.nowMs();
-    if (this.#speaking?.of === snapshot && nowMs < this.#speaking.untilMs) return this.#speaking.snapshot;
-    for (const [place, untilMs] of this.#notSpoken) if (untilMs <= nowMs) this.#notSpoken.delete(place);
-    const accounts = snapshot.accounts.filter((account) => account.speaksWebSocket && !this.#notSpoken.has(placeOf(account)));
+    if (nowMs >= this.#speakingUntilMs) {
+      for (const [place, untilMs] of this.#notSpoken) if (untilMs <= nowMs) this.#notSpoken.delete(place);
+      this.#forgetSpeaking();
+    }
+    const known = this.#speaking.get(pool);
+    if (known !== undefined) return known;
+    const fallback = pool.fallback?.map((each) => ({ ...each, members: this.#speakingIn(each.members), fallback: null })) ?? null;
+    const speaking: Pool = { ...pool, members: this.#speakingIn(pool.members), fallback, plain: null };
+    this.#speaking.set(pool, speaking);
+    return speaking;
+  }
+
+  #speakingIn(members: Snapshot): Snapshot {
+    const accounts = members.accounts.filter((account) => this.#speaks(account));
     // The one of all keeps what makes choosing among very many quick.
-    const speaking = accounts.length === snapshot.accounts.length ? snapshot : makeSnapshot(snapshot.version, accounts);
-    this.#speaking = { of: snapshot, snapshot: speaking, untilMs: Math.min(...this.#notSpoken.values()) };
-    return this.#speaking.snapshot;
+    return accounts.length === members.accounts.length ? members : makeSnapshot(members.version, accounts, members.off, members.order);
   }
 
   #noteNotSpoken(account: Account): void {
     this.#notSpoken.set(placeOf(account), this.#options.nowMs() + NOT_SPOKEN_MS);
-    this.#speaking = null;
+    this.#forgetSpeaking();
+  }
+
+  #forgetSpeaking(): void {
+    this.#speaking = new WeakMap();
+    this.#speakingUntilMs = Math.min(...this.#notSpoken.values());
   }
 
   #decline(key: KeyRecord, head: RequestHead): void {

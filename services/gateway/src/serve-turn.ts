@@ -4,10 +4,11 @@ import { runTurn } from './attempt/socket-turn.ts';
 import type { CommittedTurn } from './attempt/socket-turn.ts';
 import type { UpstreamRoute } from './attempt/upstream-route.ts';
 import { resolveOwner } from './bindings/resolve-owner.ts';
-import type { Snapshot } from './choice/account.ts';
+import { poolFor } from './choice/pool.ts';
+import type { Pool } from './choice/pool.ts';
 import type { Taken } from './exchange.ts';
 import type { WaitingTurn } from './intake/turn-queue.ts';
-import { asRefusal, refuseUnknownModel } from './serve.ts';
+import { asRefusal, takeModel } from './serve.ts';
 import type { PipelineParts } from './serve.ts';
 
 /**
@@ -15,7 +16,7 @@ import type { PipelineParts } from './serve.ts';
  * frame has been read. Never rejects.
  * @param isKnown   Whether its key is still one.
  * @param route     The client's way to its upstream.
- * @param speaking  The accounts of a snapshot that speak WebSocket.
+ * @param speaking  A pool without those of its accounts that do not speak WebSocket.
  * @returns what its client gets, or null when that has left meanwhile
  */
 export async function serveTurn(
@@ -23,7 +24,7 @@ export async function serveTurn(
   { data, read }: WaitingTurn,
   isKnown: boolean,
   route: UpstreamRoute,
-  speaking: (snapshot: Snapshot) => Snapshot,
+  speaking: (pool: Pool) => Pool,
   pipeline: PipelineParts,
 ): Promise<CommittedTurn | SwitchyardError | null> {
   const { settler, gate } = pipeline;
@@ -39,13 +40,14 @@ export async function serveTurn(
   try {
     const full = gate.enter(exchange);
     if (full !== null) return full;
-    const snapshot = pipeline.snapshot();
-    refuseUnknownModel(facts.model!, exchange.key, snapshot);
+    const table = pipeline.snapshot();
+    const pool = poolFor(table, exchange.key);
+    takeModel(exchange, facts.model!, table, pool);
     // What is bound to nobody but continues something continues what this socket holds.
     const before = (facts.claims?.previousResponse ?? null) === null ? null : route.openTo;
-    const bound = await resolveOwner(exchange, snapshot, pipeline.owners);
+    const bound = await resolveOwner(exchange, table, pipeline.owners);
     if (exchange.openAt === -1) return null;
-    const held = before === null ? undefined : snapshot.byId.get(before.id);
+    const held = before === null ? undefined : table.byId.get(before.id);
     const isLoose = bound === null || (bound.strength === 'soft' && exchange.affinity?.kind !== 'response');
     const owner: Owner | null = isLoose && held !== undefined ? { account: held, strength: 'hard' } : bound;
     const shut = gate.admit(exchange, owner);
@@ -54,8 +56,8 @@ export async function serveTurn(
       if (exchange.openAt === -1) return null;
       if (refusal !== null) return refusal;
     }
-    route.begin(facts.body, read, owner === null || owner.strength === 'soft' ? null : owner.account);
-    const committed = await runTurn(exchange, snapshot, speaking(snapshot), owner, route, pipeline.attempts);
+    route.begin(read, owner === null || owner.strength === 'soft' ? null : owner.account);
+    const committed = await runTurn(exchange, pool, speaking(pool), owner, route, pipeline.attempts);
     if (committed === null) return null;
     settler.letGoIfOver(exchange);
     settler.dropBody(exchange);

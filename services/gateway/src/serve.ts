@@ -6,7 +6,9 @@ import { runAttempts } from './attempt/run-attempts.ts';
 import type { AttemptParts } from './attempt/run-attempts.ts';
 import { resolveOwner } from './bindings/resolve-owner.ts';
 import type { OwnerParts } from './bindings/resolve-owner.ts';
-import type { Account, Snapshot } from './choice/account.ts';
+import type { Account } from './choice/account.ts';
+import { modelFor, poolFor, serves } from './choice/pool.ts';
+import type { AccountTable, Pool } from './choice/pool.ts';
 import { closeBeforeLongRest, sendRefusal } from './edge/answer.ts';
 import type { KeyRecord, KeyTable } from './edge/key-table.ts';
 import { bearerToken, readHead, refuseCredentialInQuery } from './edge/read-head.ts';
@@ -14,7 +16,7 @@ import type { RequestHead } from './edge/read-head.ts';
 import { upgradeRefusal } from './edge/upgrade.ts';
 import type { SocketGate } from './edge/upgrade.ts';
 import { openExchange } from './exchange.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, Taken } from './exchange.ts';
 import type { BodyLimits } from './intake/read-body.ts';
 import { readFacts } from './intake/read-facts.ts';
 import { relayAnswer } from './relay/relay-answer.ts';
@@ -26,7 +28,7 @@ import type { Settler } from './settle/settler.ts';
 /** What the pipeline is made of. Everything that changes is asked for, never copied. */
 export interface PipelineParts {
   readonly keys: KeyTable;
-  readonly snapshot: () => Snapshot;
+  readonly snapshot: () => AccountTable;
   readonly gate: Gate;
   readonly bodyLimits: BodyLimits;
   readonly owners: OwnerParts;
@@ -101,11 +103,13 @@ async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
     if (full !== null) return refuse(exchange, full, parts.log);
     const facts = await readFacts(request, response, match.surface, head, parts.bodyLimits, parts.snapshot().accounts.length > 1);
     if (facts === null || !parts.settler.takeFacts(exchange, facts)) return;
-    const all = parts.snapshot();
-    const snapshot = match.surface.watch === 'responses' ? all : (all.plain ?? all);
-    if (facts.model !== null) refuseUnknownModel(facts.model, exchange.key, snapshot, all);
+    const table = parts.snapshot();
+    const all = poolFor(table, exchange.key);
+    const isResponses = match.surface.watch === 'responses';
+    const pool = isResponses ? all : (all.plain ?? all);
+    if (facts.model !== null) takeModel(exchange, facts.model, table, pool, all);
     else refuseUnnamedModel(exchange);
-    const found = resolveOwner(exchange, snapshot, parts.owners);
+    const found = resolveOwner(exchange, isResponses ? table : (table.plain ?? table), parts.owners);
     const owner = found instanceof Promise ? await found : found;
     if (exchange.openAt === -1) return; // the client left meanwhile
     const shut = parts.gate.admit(exchange, owner);
@@ -114,7 +118,7 @@ async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
       if (exchange.openAt === -1) return;
       if (refusal !== null) return refuse(exchange, refusal, parts.log);
     }
-    const committed = await runAttempts(exchange, snapshot, owner, parts.attempts);
+    const committed = await runAttempts(exchange, pool, owner, parts.attempts);
     if (committed === null) return;
     parts.settler.letGoIfOver(exchange);
     parts.settler.dropBody(exchange);
@@ -160,16 +164,25 @@ function refuseWhileStopping(match: Match, parts: PipelineParts): void {
   if (match.surface.by !== 'gateway' && parts.isStopping()) throw new SwitchyardError('shutting_down', 'The server is stopping.');
 }
 
-/** @param all  Every account, also those that do not serve this surface. @throws SwitchyardError `model_not_found`, or `no_account_available` when whoever serves it needs a new login */
-export function refuseUnknownModel(model: string, key: KeyRecord, snapshot: Snapshot, all = snapshot): void {
-  const mayUse = key.models === null || key.models.has(model);
-  if (snapshot.byModel.has(model) && mayUse) return;
+/**
+ * Finds the model that a name stands for. A key that is held to models may use those names and what they stand for.
+ * @param all  The pool with those accounts, too, that do not serve this surface.
+ * @throws SwitchyardError `model_not_found`, or `no_account_available` when whoever serves it needs a new login
+ */
+export function takeModel(exchange: Taken, asked: string, table: AccountTable, pool: Pool, all = pool): void {
+  const { key } = exchange;
+  const model = modelFor(table, asked);
+  const mayUse = key.models === null || key.models.has(asked) || key.models.has(model);
+  if (mayUse && serves(pool, model)) {
+    exchange.model = model;
+    return;
+  }
   const isOff = ({ id, models }: Pick<Account, 'id' | 'models'>): boolean => models.includes(model) && (key.accounts === null || key.accounts.has(id));
-  if (mayUse && snapshot.off.some(isOff))
+  if (mayUse && [pool, ...(pool.fallback ?? [])].some(({ members }) => members.off.some(isOff)))
     throw new SwitchyardError('no_account_available', 'The account that serves this model needs a new login; `switchyard accounts list` says which it is.');
-  if (mayUse && all.byModel.has(model))
-    throw new SwitchyardError('model_not_found', `The model \`${model}\` is served by ChatGPT logins, and so only on /v1/responses.`, { param: 'model' });
-  throw new SwitchyardError('model_not_found', `The model \`${model}\` does not exist or this key may not use it.`, { param: 'model' });
+  if (mayUse && serves(all, model))
+    throw new SwitchyardError('model_not_found', `The model \`${asked}\` is served by ChatGPT logins, and so only on /v1/responses.`, { param: 'model' });
+  throw new SwitchyardError('model_not_found', `The model \`${asked}\` does not exist or this key may not use it.`, { param: 'model' });
 }
 
 /** A key that is held to models may not reach, without naming one, whatever else an account can do. */

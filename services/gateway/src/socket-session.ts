@@ -5,7 +5,8 @@ import type { WebSocket } from 'ws';
 import { refusalFrame } from './attempt/socket-turn.ts';
 import type { FrameSink, openUpstreamSocket, SocketLimits } from './attempt/socket-upstream.ts';
 import { UpstreamRoute } from './attempt/upstream-route.ts';
-import type { Account, Snapshot } from './choice/account.ts';
+import type { Account } from './choice/account.ts';
+import type { Pool } from './choice/pool.ts';
 import { Heartbeat } from './edge/heartbeat.ts';
 import type { KeyRecord } from './edge/key-table.ts';
 import { bearerToken } from './edge/read-head.ts';
@@ -40,8 +41,9 @@ export interface SessionParts extends SocketLimits {
   readonly retireMs: number;
   /** Longest silence of an upstream within a turn. */
   readonly idleMs: number;
-  /** The accounts of a snapshot that speak WebSocket. */
-  readonly speaking: (snapshot: Snapshot) => Snapshot;
+  /** A pool without those of its accounts that do not speak WebSocket. */
+  readonly speaking: (pool: Pool) => Pool;
+  readonly speaks: (account: Account) => boolean;
   readonly notSpokenBy: (account: Account) => void;
   /** No account takes this client's turns over WebSocket: its next upgrade is to be refused. */
   readonly declined: (key: KeyRecord, head: RequestHead) => void;
@@ -83,7 +85,7 @@ export class SocketSession implements TurnLine, FrameSink {
 
   constructor(upgraded: Upgraded, parts: SessionParts) {
     const { ws, head, match } = upgraded;
-    const { pipeline, openUpstream, connectMs, frameBytes, pingMs, idleMs, notSpokenBy, onLateFrame } = parts;
+    const { pipeline, openUpstream, connectMs, frameBytes, pingMs, idleMs, speaks, notSpokenBy, onLateFrame } = parts;
     this.#upgraded = upgraded;
     this.#key = upgraded.key;
     this.#parts = parts;
@@ -111,6 +113,7 @@ export class SocketSession implements TurnLine, FrameSink {
       forwarded: head.forward,
       idleMs,
       nowMs: pipeline.nowMs,
+      speaks,
       notSpokenBy,
       onLateFrame,
       onBacklog: (isBackedUp) => (isBackedUp ? ws.pause() : ws.resume()),

@@ -36,6 +36,7 @@ function draft(name: string): AccountDraft {
     maxInFlight: null,
     softInFlight: null,
     reservePercent: 0,
+    modelMap: {},
   };
 }
 

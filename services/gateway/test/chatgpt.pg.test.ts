@@ -13,7 +13,7 @@ import type { TestGateway } from './open-test-gateway.ts';
 const ACCESS = 'at-first-not-a-secret';
 const REFRESH = 'rt-first-not-a-secret';
 /** What an account has no limits for. */
-const FREE = { organization: null, project: null, headers: {}, maxInFlight: null, softInFlight: null, reservePercent: 0 };
+const FREE = { organization: null, project: null, headers: {}, maxInFlight: null, softInFlight: null, reservePercent: 0, modelMap: {} };
 const AUTH = { authorization: `Bearer ${KEY}` };
 
 let opened: AsyncDisposableStack;

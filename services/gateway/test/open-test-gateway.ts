@@ -38,7 +38,7 @@ export interface TestGateway extends AsyncDisposable {
 }
 
 /** What another process would be. */
-interface OtherGateway extends AsyncDisposable {
+export interface OtherGateway extends AsyncDisposable {
   readonly url: string;
   readonly gateway: Gateway;
   metric(name: string): Promise<number>;
@@ -123,6 +123,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
       maxInFlight: limits.perAccount ?? null,
       softInFlight: null,
       reservePercent: 0,
+      modelMap: {},
     } as const;
     await addAccount(gateway.control, draft);
   }

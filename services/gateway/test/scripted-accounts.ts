@@ -11,8 +11,10 @@ import { Holds } from '../src/attempt/holds.ts';
 import { RetryBudget } from '../src/attempt/retry-budget.ts';
 import type { AttemptParts } from '../src/attempt/run-attempts.ts';
 import { makeSnapshot } from '../src/choice/account.ts';
-import type { Account, Snapshot } from '../src/choice/account.ts';
+import type { Account } from '../src/choice/account.ts';
 import { LiveFigures } from '../src/choice/live-figures.ts';
+import { poolOf } from '../src/choice/pool.ts';
+import type { Pool } from '../src/choice/pool.ts';
 import type { Exchange } from '../src/exchange.ts';
 import { openGatewayMetrics } from '../src/metrics.ts';
 import { testExchange } from './test-exchange.ts';
@@ -107,7 +109,8 @@ export interface ScriptedWorld {
   readonly live: LiveFigures;
   readonly parts: AttemptParts;
   account(name: string, script: readonly Scripted[], priority?: number): ScriptedAccount;
-  snapshot(...accounts: readonly ScriptedAccount[]): Snapshot;
+  /** The pool of all of these. */
+  pool(...accounts: readonly ScriptedAccount[]): Pool;
   /** An exchange past its intake, for the model `m`. */
   exchange(surface?: 'responses.create' | 'chat.completions', peers?: { request: IncomingMessage; response: ServerResponse }): Exchange;
 }
@@ -179,6 +182,7 @@ export function scriptedWorld(clock: FakeClock, activeRequests: () => number = (
         source: 'api',
         baseUrl: 'http://x/v1',
         models: ['m'],
+        modelMap: null,
         createdAtMs: 0,
         priority,
         softInFlight: Infinity,
@@ -193,13 +197,13 @@ export function scriptedWorld(clock: FakeClock, activeRequests: () => number = (
       };
       return { account, asked: () => asked, aborted: () => aborted };
     },
-    snapshot(...accounts) {
+    pool(...accounts) {
       const snapshot = makeSnapshot(
         1,
         accounts.map(({ account }) => account),
       );
       live.adopt(snapshot);
-      return snapshot;
+      return poolOf(snapshot);
     },
     exchange(surfaceName = 'responses.create', peers) {
       return testExchange(surfaceName, peers?.request ?? ({ method: 'POST' } as IncomingMessage), peers?.response ?? ({} as ServerResponse));

@@ -25,11 +25,12 @@ export function testExchange(surfaceName: string, request: IncomingMessage, resp
       turnState: null,
       session: null,
     },
-    key: { id: 'key_test', name: 'test', models: null, accounts: null, load: { active: 0 } },
+    key: { id: 'key_test', name: 'test', models: null, accounts: null, pool: null, load: { active: 0 } },
     clientAddress: null,
     startedAtMs: 0,
     startedMs: 0,
   });
-  exchange.facts = { body: Buffer.alloc(0), encoded: null, model: 'm', stream: true, claims: null, store: true, background: false };
+  exchange.facts = { body: Buffer.alloc(0), encoded: null, model: 'm', modelAt: 0, modelEnd: 0, stream: true, claims: null, store: true, background: false };
+  exchange.model = 'm';
   return exchange;
 }

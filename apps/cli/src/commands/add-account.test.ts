@@ -4,7 +4,7 @@ import { readDraft } from './add-account.ts';
 import type { AddAccountOptions } from './add-account.ts';
 
 const KEY = 'sk-test-upstream-not-a-secret';
-const asked: AddAccountOptions = { name: 'a1', kind: 'openai', keyEnv: 'UPSTREAM_KEY', priority: 100, header: [] };
+const asked: AddAccountOptions = { name: 'a1', kind: 'openai', keyEnv: 'UPSTREAM_KEY', priority: 100, header: [], map: [] };
 
 test('the key is read from the variable that is named', async () => {
   expect(await readDraft(asked, fakeCli({ env: { UPSTREAM_KEY: KEY } }))).toEqual({
@@ -58,6 +58,7 @@ test('what is left out is left to the gateway, and what is given is passed on', 
   const draft = await readDraft(
     {
       ...asked,
+      map: ['ours=theirs', 'b = c'],
       models: ['a', 'b'],
       organization: 'org-1',
       project: 'proj-1',
@@ -70,5 +71,6 @@ test('what is left out is left to the gateway, and what is given is passed on', 
     fakeCli({ env }),
   );
   expect(draft).toMatchObject({ models: ['a', 'b'], organization: 'org-1', project: 'proj-1', priority: 5, websocket: true });
-  expect(draft).toMatchObject({ max_in_flight: 8, soft_in_flight: 4, reserve_percent: 10 });
+  expect(draft).toMatchObject({ max_in_flight: 8, soft_in_flight: 4, reserve_percent: 10, model_map: { ours: 'theirs', b: 'c' } });
+  for (const map of ['ours', '=theirs', 'a=b=c']) await expect(readDraft({ ...asked, map: [map] }, fakeCli({ env }))).rejects.toThrow(/OURS=THEIRS/);
 });

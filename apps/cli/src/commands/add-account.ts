@@ -20,6 +20,8 @@ export interface AddAccountOptions {
   readonly maxInFlight?: number;
   readonly softInFlight?: number;
   readonly reservePercent?: number;
+  /** Pairs `ours=theirs`. */
+  readonly map: readonly string[];
   readonly organization?: string;
   readonly project?: string;
   /** Lines `Name: value`. */
@@ -67,6 +69,7 @@ export async function readDraft(options: AddAccountOptions, { env, input }: Pick
   if (kind === 'chatgpt' && (options.keyEnv !== undefined || options.keyStdin))
     throw new UsageError('An account of kind chatgpt has a login in place of a key: leave --key-env and --key-stdin out.');
   const headers = readHeaders(options.header, env);
+  const modelMap = readMap(options.map);
   const credential = options.keyStdin ? await keyFromInput(input) : options.keyEnv === undefined ? undefined : variable(options.keyEnv, env);
   return {
     name,
@@ -78,6 +81,7 @@ export async function readDraft(options: AddAccountOptions, { env, input }: Pick
     ...(options.maxInFlight === undefined ? {} : { max_in_flight: options.maxInFlight }),
     ...(options.softInFlight === undefined ? {} : { soft_in_flight: options.softInFlight }),
     ...(options.reservePercent === undefined ? {} : { reserve_percent: options.reservePercent }),
+    ...(Object.keys(modelMap).length === 0 ? {} : { model_map: modelMap }),
     ...(organization === undefined ? {} : { organization }),
     ...(project === undefined ? {} : { project }),
     ...(Object.keys(headers).length === 0 ? {} : { headers }),
@@ -131,6 +135,16 @@ async function keyFromInput(input: Cli['input']): Promise<string> {
   const key = Buffer.concat(chunks).toString().trim();
   if (key === '') throw new CommandRefusal('key_missing', 'Standard input held no key.', 'Pipe the key into this command.');
   return key;
+}
+
+function readMap(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [ours, theirs, more] = pair.split('=').map((part) => part.trim());
+      if (!ours || !theirs || more !== undefined) throw new UsageError('--map must be written as OURS=THEIRS, two names of a model.');
+      return [ours, theirs];
+    }),
+  );
 }
 
 function readHeaders(lines: readonly string[], env: Cli['env']): Record<string, string> {

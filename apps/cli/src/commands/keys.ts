@@ -9,16 +9,21 @@ interface Json {
   readonly json?: true;
 }
 
+interface CreateKeyOptions extends Json {
+  readonly name: string;
+  readonly models?: readonly string[];
+  readonly accounts?: readonly string[];
+  readonly pool?: string;
+}
+
 /** `switchyard keys create`. */
-export async function createKey(
-  { name, models, accounts, json }: Json & { readonly name: string; readonly models?: readonly string[]; readonly accounts?: readonly string[] },
-  cli: Cli,
-): Promise<number> {
+export async function createKey({ name, models, accounts, pool, json }: CreateKeyOptions, cli: Cli): Promise<number> {
   await using operations = await openOperations(cli);
   const made = await operations.createKey({
     name,
     ...(models === undefined ? {} : { models: [...models] }),
     ...(accounts === undefined ? {} : { accounts: [...accounts] }),
+    ...(pool === undefined ? {} : { pool }),
   });
   for (const model of await unserved(models ?? [], operations))
     cli.err.write(`warning: no account serves ${visible(model)} now; \`switchyard accounts list\` shows the models that there are\n`);

@@ -37,7 +37,8 @@ export async function openFileOperations(config: Config, err: Output): Promise<O
     testAccount: async (idOrName) => asWire(await testAccount(control, idOrName, () => performance.now())),
     listQuota: async () => asWire(await showStoredQuota({ db: control.db, pool, wallClockMs: control.wallClockMs })),
     listKeys: async () => asWire(await showKeys(control)),
-    createKey: async ({ name, models, accounts }) => asWire(await createKey(control, { name, models: models ?? null, accounts: accounts ?? null })),
+    createKey: async ({ name, models, accounts, pool }) =>
+      asWire(await createKey(control, { name, models: models ?? null, accounts: accounts ?? null, pool: pool ?? null })),
     revokeKey: async (id) => asWire(await endKey(control, id)),
     findRequest: async (id) => asWire(await findRequest(pool, id)),
     async listRequests({ limit, after }) {

@@ -14,6 +14,9 @@ const attempt: LoggedAttempt = {
   least_bad: false,
   in_flight: 0,
   figures: [],
+  pool: 'default',
+  strategy: 'balance',
+  sent_model: null,
   started_ms: 0.42,
   waited_ms: 0,
   status: 200,
@@ -24,6 +27,11 @@ const attempt: LoggedAttempt = {
   verdict: 'relayed',
   backoff: null,
 };
+
+type Decision = NonNullable<ExplainedRequest['decision']>;
+function decided(attempts: LoggedAttempt[], more: Partial<Decision> = {}): Decision {
+  return { snapshot: 3, pool: 'default', alias_for: null, attempts, affinity: null, stopped_by: null, ...more };
+}
 
 const figures: LoggedAttempt['figures'][number] = {
   account: 'a1',
@@ -67,7 +75,7 @@ const fields: ExplainedRequest = {
   client_address: '127.0.0.1',
   client_request_id: null,
   upstream_request_id: 'up_1',
-  decision: { snapshot: 3, strategy: 'balance', attempts: [attempt], affinity: null, stopped_by: null },
+  decision: decided([attempt]),
 };
 
 function report(changed: Partial<ExplainedRequest>): string {
@@ -76,9 +84,7 @@ function report(changed: Partial<ExplainedRequest>): string {
 
 /** The report of one attempt that differs from the plain one. */
 function told(...changed: Partial<LoggedAttempt>[]): string {
-  return report({
-    decision: { snapshot: 1, strategy: 'balance', attempts: changed.map((each) => ({ ...attempt, ...each })), affinity: null, stopped_by: null },
-  }).split('Why this account\n')[1]!;
+  return report({ decision: decided(changed.map((each) => ({ ...attempt, ...each }))) }).split('Why this account\n')[1]!;
 }
 
 test('a plain request reads as a short report', () => {
@@ -189,7 +195,7 @@ test.each([
   ['retry_budget', 'too many requests were being retried'],
   ['whim', 'No other was tried: whim.'],
 ])('what stopped the search is told: %s', (stopped_by, words) => {
-  expect(report({ decision: { snapshot: 1, strategy: 'balance', attempts: [attempt], affinity: null, stopped_by } })).toContain(words);
+  expect(report({ decision: decided([attempt], { stopped_by }) })).toContain(words);
 });
 
 test('a refusal says which, and what to do about it', () => {
@@ -200,7 +206,7 @@ test('a refusal says which, and what to do about it', () => {
 });
 
 test('a request for which no account could be asked says so', () => {
-  expect(report({ decision: { snapshot: 1, strategy: 'balance', attempts: [], affinity: null, stopped_by: null } })).toContain('None could be asked for m1.');
+  expect(report({ decision: decided([]) })).toContain('None could be asked for m1.');
 });
 
 test('a request still running, and one of a newer server, are told as far as is known', () => {
@@ -227,11 +233,11 @@ test.each([
   [{ ...affinity, account_id: null }, 'it belongs to nobody: two accounts claim that.'],
   [{ ...affinity, account_id: null, strength: 'none', state: 'dead' } as const, 'It began anew: the response that it goes on from had been given up'],
 ])('what a request belonged to an account by is told: %o', (told, words) => {
-  expect(report({ decision: { snapshot: 1, strategy: 'balance', attempts: [attempt], affinity: told, stopped_by: null } })).toContain(words);
+  expect(report({ decision: decided([attempt], { affinity: told }) })).toContain(words);
 });
 
 test.each(BINDING_KIND_NAMES)('a binding of the kind %s has words', (kind) => {
-  const text = report({ decision: { snapshot: 1, strategy: 'balance', attempts: [attempt], affinity: { ...affinity, kind }, stopped_by: null } });
+  const text = report({ decision: decided([attempt], { affinity: { ...affinity, kind } }) });
   expect(text).toMatch(/By (?:the|its|a) [a-z ]+ it belongs to a1/);
 });
 
@@ -239,8 +245,21 @@ test.each(SKIP_REASONS)('the reason %s for which an account is passed over has w
   expect(told({ candidates: 2, skipped: { [reason]: 1 } })).not.toContain(`1 ${reason}`);
 });
 
+test('a pool, an alias, a stand-in and another name at the account are told', () => {
+  const lines = report({
+    model: 'fast',
+    decision: decided([{ ...attempt, pool: 'backup', sent_model: 'prod-mini' }], { pool: 'team', alias_for: 'gpt-5.5-mini' }),
+  });
+  for (const words of [
+    'The pool team serves its key.',
+    'fast stands for gpt-5.5-mini.',
+    'It is in the pool backup, which stands in for team.',
+    'It was asked for the model prod-mini.',
+  ])
+    expect(lines).toContain(words);
+  expect(report({})).not.toMatch(/pool|stands for|asked for the model/);
+});
+
 test.each(STRATEGY_NAMES)('the strategy %s has words', (strategy) => {
-  expect(report({ decision: { snapshot: 1, strategy, attempts: [{ ...attempt, candidates: 2 }], affinity: null, stopped_by: null } })).not.toContain(
-    `by ${strategy};`,
-  );
+  expect(report({ decision: decided([{ ...attempt, strategy, candidates: 2 }]) })).not.toContain(`by ${strategy};`);
 });

@@ -3,7 +3,10 @@ import type { ExplainedRequest } from '../operations/operations.ts';
 import type { Emphasis } from './emphasis.ts';
 import { duration, grouped, moment, plural, visible } from './words.ts';
 
-type LoggedAttempt = NonNullable<ExplainedRequest['decision']>['attempts'][number];
+type Decision = NonNullable<ExplainedRequest['decision']>;
+type LoggedAttempt = Decision['attempts'][number];
+/** Of keys that name none. */
+const DEFAULT_POOL = 'default';
 
 // What the words of the request log mean. A word that is missing here is a newer server's, and is shown as it is.
 const OUTCOMES: Readonly<Record<string, string>> = {
@@ -42,6 +45,7 @@ const SKIPPED: Readonly<Record<string, string>> = {
 
 const STRATEGIES: Readonly<Record<string, string>> = {
   balance: 'by priority, then quota, then fewest running, then health, then longest unused',
+  cache_first: 'by priority, then quota, then fewest running, then health, then longest unused, as none had the prompt in its cache',
   performance_first: 'by priority, then quickest first byte, then health, then fewest running',
   priority: 'by priority, then name',
   round_robin: 'as the longest unused',
@@ -168,11 +172,12 @@ function amount(tokens: number | null): string {
 
 function decisionLines({ decision, model }: ExplainedRequest): string[] {
   if (decision === null) return ['None was looked for: the request ended before that.'];
-  const belongs = affinityLines(decision);
+  const belongs = [...askedOf(decision, model), ...affinityLines(decision)];
   if (decision.attempts.length === 0) return [...belongs, `None could be asked${model === null ? '' : ` for ${model}`}.`];
   const attempts = decision.attempts.flatMap((attempt, n) => [
     `${n + 1}. ${attempt.account}, asked ${duration(attempt.started_ms)} after the start${attempt.waited_ms === 0 ? '' : `, after a pause of ${duration(attempt.waited_ms)}`}`,
-    `   ${chosenBecause(attempt, decision.strategy)}.`,
+    `   ${chosenBecause(attempt)}.`,
+    ...named(attempt, decision.pool).map((text) => `   ${text}.`),
     ...compared(attempt).map((text) => `   ${text}.`),
     ...passedOver(attempt).map((text) => `   ${text}.`),
     `   ${whatHappened(attempt)}.`,
@@ -195,7 +200,7 @@ function affinityLines({ affinity, attempts }: NonNullable<ExplainedRequest['dec
   ];
 }
 
-function chosenBecause({ chosen_by: by, candidates, skipped, least_bad: leastBad, in_flight: running }: LoggedAttempt, strategy: string): string {
+function chosenBecause({ chosen_by: by, candidates, skipped, least_bad: leastBad, in_flight: running, strategy }: LoggedAttempt): string {
   switch (by) {
     case 'owner':
       return 'Chosen because it owns what the request continues; no other account may answer that';
@@ -203,6 +208,8 @@ function chosenBecause({ chosen_by: by, candidates, skipped, least_bad: leastBad
       return 'Asked again, because no other account may answer this';
     case 'kept':
       return 'Chosen because the conversation is with it; another might have answered too';
+    case 'cache':
+      return 'Chosen because it was sent the same cache key before, and may have the prompt in its cache';
     case 'only_one_left':
       return 'Asked once more, because a kept connection had just been closed and no other account is left';
     case 'renewed':
@@ -223,6 +230,16 @@ function chosenBecause({ chosen_by: by, candidates, skipped, least_bad: leastBad
     default:
       return `Chosen by ${by}`;
   }
+}
+
+/** What the request was taken for before an account was looked for. */
+function askedOf({ pool, alias_for: alias }: Decision, model: string | null): string[] {
+  return [...(pool === DEFAULT_POOL ? [] : [`The pool ${pool} serves its key.`]), ...(alias === null ? [] : [`${model} stands for ${alias}.`])];
+}
+
+/** From where an account was taken, and by which name it was asked, when that is not as usual. */
+function named({ pool, sent_model: sent }: LoggedAttempt, own: string): string[] {
+  return [...(pool === own ? [] : [`It is in the pool ${pool}, which stands in for ${own}`]), ...(sent === null ? [] : [`It was asked for the model ${sent}`])];
 }
 
 /** How many of the candidates are shown with their figures. */

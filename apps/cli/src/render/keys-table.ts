@@ -8,7 +8,16 @@ export function keysTable(keys: readonly Key[], accounts: readonly Pick<ListedAc
   if (keys.length === 0) return 'There are no keys. Make one: switchyard keys create --name NAME\n';
   const nameOf = new Map(accounts.map(({ id, name }) => [id, name]));
   return table(
-    [{ title: 'ID' }, { title: 'NAME' }, { title: 'KEY' }, { title: 'MODELS' }, { title: 'ACCOUNTS' }, { title: 'MADE (UTC)' }, { title: 'STATE' }],
+    [
+      { title: 'ID' },
+      { title: 'NAME' },
+      { title: 'KEY' },
+      { title: 'MODELS' },
+      { title: 'ACCOUNTS' },
+      { title: 'POOL' },
+      { title: 'MADE (UTC)' },
+      { title: 'STATE' },
+    ],
     keys.map((key) => [
       key.id,
       key.name,
@@ -20,6 +29,7 @@ export function keysTable(keys: readonly Key[], accounts: readonly Pick<ListedAc
             key.accounts.map((id) => nameOf.get(id) ?? `${id} (removed)`),
             3,
           ),
+      key.pool ?? 'default',
       moment(key.created_at),
       key.revoked_at === null ? 'active' : `revoked ${moment(key.revoked_at)}`,
     ]),

@@ -30,6 +30,7 @@ const account = {
   max_in_flight: null,
   soft_in_flight: null,
   reserve_percent: 0,
+  model_map: {},
   health: 0,
   quota: null,
 } as const satisfies ListedAccount;
@@ -47,7 +48,16 @@ const quota: Quota = {
   blocked_until: null,
 };
 
-const key: Key = { id: 'key_1', name: 'laptop', hint: 'sk-…abcd', models: null, accounts: null, created_at: '2026-11-21T14:03:22.123Z', revoked_at: null };
+const key: Key = {
+  id: 'key_1',
+  name: 'laptop',
+  hint: 'sk-…abcd',
+  models: null,
+  accounts: null,
+  pool: null,
+  created_at: '2026-11-21T14:03:22.123Z',
+  revoked_at: null,
+};
 
 test('accounts are listed in the order in which they are asked, each with how it is', () => {
   const lines = accountsTable([
@@ -94,12 +104,12 @@ test('quotas are listed with what is left, when it is full again, and since when
 
 test('keys are listed with what they may use, accounts by name', () => {
   const lines = keysTable(
-    [key, { ...key, id: 'key_2', models: ['m1'], accounts: ['acct_1', 'acct_9'], revoked_at: '2026-11-22T00:00:00.000Z' }],
+    [key, { ...key, id: 'key_2', pool: 'team', models: ['m1'], accounts: ['acct_1', 'acct_9'], revoked_at: '2026-11-22T00:00:00.000Z' }],
     [account],
   ).split('\n');
   expect(lines.slice(1, 3).map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
-    'key_1|laptop|sk-…abcd|all|all|2026-11-21 14:03:22|active',
-    'key_2|laptop|sk-…abcd|m1|a1, acct_9 (removed)|2026-11-21 14:03:22|revoked 2026-11-22 00:00:00',
+    'key_1|laptop|sk-…abcd|all|all|default|2026-11-21 14:03:22|active',
+    'key_2|laptop|sk-…abcd|m1|a1, acct_9 (removed)|team|2026-11-21 14:03:22|revoked 2026-11-22 00:00:00',
   ]);
 });
 

@@ -17,6 +17,7 @@ const SOUND: AccountDraft = {
   maxInFlight: 8,
   softInFlight: 4,
   reservePercent: 10,
+  modelMap: {},
 };
 
 function accepted(check: () => unknown): boolean {
@@ -43,9 +44,8 @@ project = ${text(draft.project!)}
 max_in_flight = ${draft.maxInFlight}
 soft_in_flight = ${draft.softInFlight}
 reserve_percent = ${draft.reservePercent}
-headers = { ${Object.entries(draft.headers)
-    .map((entry) => entry.map(text).join(' = '))
-    .join(', ')} }
+headers = ${table(draft.headers)}
+model_map = ${table(draft.modelMap)}
 `;
   return accepted(() => loadConfig({ env: {}, userHome: '/u', cwd: '/', readFile: () => toml, fileMode: () => 0o600 }));
 }
@@ -53,6 +53,11 @@ headers = { ${Object.entries(draft.headers)
 /** As a basic string of TOML, which wants every control character escaped. */
 function text(value: string): string {
   return JSON.stringify(value).replaceAll('\x7f', '\\u007f');
+}
+
+function table(entries: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(entries).map((entry) => entry.map(text).join(' = '));
+  return `{ ${pairs.join(', ')} }`;
 }
 
 const header = (name: string, value = 'v'): Partial<AccountDraft> => ({ headers: { [name]: value } });
@@ -64,6 +69,7 @@ test.each<Partial<AccountDraft>>([
   { organization: 'o'.repeat(200) },
   { priority: 0 },
   { maxInFlight: 1, softInFlight: 1, reservePercent: 0 },
+  { modelMap: { ours: 'theirs', 'gpt-5.5': 'prod gpt' } },
   { maxInFlight: 1_000_000, softInFlight: 1_000_000, reservePercent: 99 },
   { baseUrl: 'https://host.example/' },
   { headers: { 'api-key': 'k', 'X-Api-Key': 'k', 'x-team': 'blue or green' } },
@@ -94,6 +100,9 @@ test.each<Partial<AccountDraft>>([
   { maxInFlight: 1_000_001 },
   { softInFlight: 9 },
   { reservePercent: 100 },
+  { modelMap: { ours: '' } },
+  { modelMap: { ours: 'tab\tinside' } },
+  { modelMap: { [' ']: 'theirs' } },
   { reservePercent: -1 },
   { priority: 1_000_001 },
   { baseUrl: 'ftp://host.example' },

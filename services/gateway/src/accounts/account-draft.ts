@@ -27,6 +27,8 @@ export interface AccountDraft {
   readonly reservePercent: number;
   /** What an account of kind `chatgpt` has in place of a credential. */
   readonly login?: LoginDraft;
+  /** The names that its upstream has for models, by ours. */
+  readonly modelMap: Readonly<Record<string, string>>;
 }
 
 /** A ChatGPT login that is to become an account. */
@@ -61,6 +63,7 @@ export function draftOf(asked: NewAccount): AccountDraft {
     softInFlight: asked.soft_in_flight ?? (asked.kind === 'chatgpt' ? Math.min(CHATGPT_IN_FLIGHT.soft, asked.max_in_flight ?? Infinity) : null),
     reservePercent: asked.reserve_percent ?? 0,
     ...(asked.login === undefined ? {} : { login: { tokens: asked.login, tokenUrl: asked.token_url ?? null, codexHome: asked.codex_home ?? null } }),
+    modelMap: asked.model_map ?? {},
   };
 }
 
@@ -87,6 +90,7 @@ export function checkDraft(draft: AccountDraft): void {
   if (draft.maxInFlight !== null && draft.softInFlight !== null)
     refuseUnless(draft.softInFlight <= draft.maxInFlight, 'soft_in_flight', 'must not be above `max_in_flight`');
   holdWhole('reserve_percent', draft.reservePercent, 0, 99);
+  for (const [ours, theirs] of Object.entries(draft.modelMap)) for (const name of [ours, theirs]) hold('model_map', 'model', name);
   hold('organization', 'label', draft.organization);
   hold('project', 'label', draft.project);
   const problem = accountHeadersProblem(draft.headers);

@@ -6,9 +6,10 @@ import { faultyUpstream } from '../attempt/faulty-upstream.ts';
 import { HttpUpstream } from '../attempt/http-upstream.ts';
 import { renewLoginAtMs } from '@switchyard/contracts';
 import type { CodexLogin } from '@switchyard/contracts';
-import { makeSnapshot } from '../choice/account.ts';
-import type { Account, AccountKind, AccountSource, Snapshot } from '../choice/account.ts';
+import type { Account, AccountKind, AccountSource } from '../choice/account.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
+import { makeTable } from '../choice/pool.ts';
+import type { AccountTable, PoolRules } from '../choice/pool.ts';
 import { listAccounts } from '../store/accounts.ts';
 import type { AccountRow } from '../store/accounts.ts';
 import type { DB } from '../store/schema.gen.ts';
@@ -20,7 +21,11 @@ import type { LoadedLogin } from './credential-keeper.ts';
 export interface RegistryParts {
   readonly db: Kysely<DB>;
   readonly vault: Vault;
+  /** With an order for each of the pools. */
   readonly live: LiveFigures;
+  readonly pools?: readonly PoolRules[];
+  /** By alias. */
+  readonly aliases?: Readonly<Record<string, string>>;
   readonly connectTimeoutMs: number;
   readonly faults: FaultBudget | null;
   readonly log: Logger;
@@ -42,16 +47,18 @@ export class AccountRegistry {
   readonly #parts: RegistryParts;
   readonly #upstreams = new Map<string, { readonly origin: string; readonly upstream: Upstream }>();
   #declared: ReadonlyMap<string, DeclaredAccount> = new Map();
-  #snapshot: Snapshot = makeSnapshot(0, []);
+  #snapshot: AccountTable;
   #known: ReadonlySet<string> = new Set();
   #logins: readonly LoadedLogin[] = [];
   #loading: Promise<void> = Promise.resolve();
+  #missing = '';
 
   constructor(parts: RegistryParts) {
     this.#parts = parts;
+    this.#snapshot = makeTable(0, [], parts.pools, parts.aliases);
   }
 
-  get snapshot(): Snapshot {
+  get snapshot(): AccountTable {
     return this.#snapshot;
   }
 
@@ -94,21 +101,39 @@ export class AccountRegistry {
     const needsLogin = new Set(logins.filter(({ state }) => state === 'needs_login').map(({ accountId }) => accountId));
     this.#known = new Set(rows.map(({ id }) => id));
     this.#logins = logins;
+    const { live, pools, aliases } = this.#parts;
     const before = this.#snapshot.byId;
-    this.#snapshot = makeSnapshot(
+    this.#snapshot = makeTable(
       this.#snapshot.version + 1,
       loaded.filter(({ id }) => !needsLogin.has(id)),
+      pools,
+      aliases,
       loaded.filter(({ id }) => needsLogin.has(id)),
     );
+    live.adopt(
+      this.#snapshot,
+      [...this.#snapshot.pools.values()].map(({ members }) => members),
+    );
+    this.#noteMissing(new Set(rows.map(({ name }) => name)));
     const kept = new Set(loaded.map(({ id }) => id));
-    this.#parts.live.adopt(this.#snapshot);
-    for (const account of this.#snapshot.accounts) if (!isSameCredential(before.get(account.id), account)) this.#parts.live.trustAnew(account.slot);
+    for (const account of this.#snapshot.accounts) if (!isSameCredential(before.get(account.id), account)) live.trustAnew(account.slot);
     for (const [id, { upstream }] of this.#upstreams) {
       if (kept.has(id)) continue;
       this.#upstreams.delete(id);
       // Requests still running on it end with it: its owner has taken the account away.
       void upstream.close();
     }
+  }
+
+  /** A pool may name accounts that are added later; until then they are missed once. */
+  #noteMissing(names: ReadonlySet<string>): void {
+    const missing = (this.#parts.pools ?? []).flatMap(({ name, accounts }) =>
+      (accounts ?? []).filter((account) => !names.has(account)).map((account) => `${account} in ${name}`),
+    );
+    const told = missing.join(', ');
+    if (told !== '' && told !== this.#missing)
+      this.#parts.log.warn('pool_accounts_missing', `Pools of switchyard.toml name accounts that there are not: ${told}`);
+    this.#missing = told;
   }
 
   /** @param logins  Gets the login of an account that is one. */
@@ -132,7 +157,8 @@ export class AccountRegistry {
       kind: row.kind as AccountKind,
       source: row.source as AccountSource,
       baseUrl: own.baseUrl,
-      models: row.models,
+      models: row.model_map === null ? row.models : [...new Set([...row.models, ...Object.keys(row.model_map as object)])],
+      modelMap: row.model_map === null ? null : new Map(Object.entries(row.model_map as Readonly<Record<string, string>>)),
       createdAtMs: row.created_at.getTime(),
       priority: row.priority,
       softInFlight: row.soft_in_flight ?? Infinity,

@@ -3,7 +3,11 @@ import type { UpstreamFailure } from '@switchyard/contracts';
 import type { Account } from '../choice/account.ts';
 import type { Choice } from '../choice/choose-account.ts';
 import type { StoredFigures } from '../choice/candidate-figures.ts';
-import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
+import type { LiveFigures } from '../choice/live-figures.ts';
+import { DEFAULT_POOL } from '../choice/pool.ts';
+import type { Pool } from '../choice/pool.ts';
+import type { Taken } from '../exchange.ts';
+import type { AttemptRecord, ChosenBy, DecisionRecord } from '../settle/decision.ts';
 
 /**
  * The line of an attempt that begins now.
@@ -29,6 +33,9 @@ export function openRecord(
     least_bad: choice.leastBad || undefined,
     in_flight: inFlight,
     figures,
+    pool: undefined,
+    strategy: undefined,
+    sent_model: undefined,
     started_ms: roundMs(startedMs),
     waited_ms: waitedMs || undefined,
     verdict: 'in_progress',
@@ -40,6 +47,26 @@ export function openRecord(
     policy: undefined,
     backoff: undefined,
   };
+}
+
+/** The decision of a request that is sent to a pool now. */
+export function openDecision({ model, facts }: Taken, { name, members }: Pool, live: LiveFigures, attempts: AttemptRecord[]): DecisionRecord {
+  return {
+    snapshot: members.version,
+    pool: name === DEFAULT_POOL ? undefined : name,
+    strategy: live.orderOf(members).recordedStrategy,
+    alias_for: model === null || model === facts!.model ? undefined : model,
+    attempts,
+    stopped_by: undefined,
+  };
+}
+
+/** Notes from which pool an account was chosen, when it is one that stands in for the request's own. */
+export function noteStandIn(record: AttemptRecord, own: Pool, { id }: Account, live: LiveFigures): void {
+  if (own.members.byId.has(id)) return;
+  const { name, members } = own.fallback!.find((pool) => pool.members.byId.has(id))!;
+  record.pool = name;
+  record.strategy = live.orderOf(members).strategy;
 }
 
 /** Milliseconds to the microsecond, as records keep them. */

@@ -61,7 +61,7 @@ beforeAll(async () => {
   server = createServer((request, response) => {
     const exchange = world.exchange(request.url === '/chat' ? 'chat.completions' : 'responses.create', { request, response });
     exchange.openAt = 0;
-    void runAttempts(exchange, world.snapshot(...accounts), null, world.parts).then((committed) => {
+    void runAttempts(exchange, world.pool(...accounts), null, world.parts).then((committed) => {
       relayAnswer(exchange, committed!, RELAY);
     });
   });

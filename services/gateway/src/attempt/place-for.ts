@@ -1,8 +1,9 @@
 import { SwitchyardError } from '@switchyard/contracts';
 import { shedRank } from '../admission/shed.ts';
-import type { Account, Snapshot } from '../choice/account.ts';
+import type { Account } from '../choice/account.ts';
 import { candidatesOf } from '../choice/choose-account.ts';
 import { LANE_AT } from '../choice/lanes.ts';
+import type { Pool } from '../choice/pool.ts';
 import type { Taken } from '../exchange.ts';
 import type { Owner } from './owner.ts';
 import type { AttemptParts } from './run-attempts.ts';
@@ -16,15 +17,18 @@ export function placeFor(
   exchange: Taken,
   only: Account | null,
   owner: Owner | null,
-  snapshot: Snapshot,
+  pool: Pool,
   tried: readonly Account[],
   { live, places }: Pick<AttemptParts, 'live' | 'places'>,
 ): Promise<Account | null> {
-  const { key, facts, match } = exchange;
+  const { key, model, match } = exchange;
   const { lane } = match.surface;
   if (only !== null) return places.wait(exchange, [only], null);
   const mayServe = (account: Account): boolean => (key.accounts === null || key.accounts.has(account.id)) && !tried.includes(account);
-  const full = candidatesOf(snapshot, facts!.model).filter((account) => mayServe(account) && live.standing(account.slot, LANE_AT[lane]) === 'hard_full');
+  const full = [pool, ...(pool.fallback ?? [])].flatMap(({ members }) => {
+    const order = live.orderOf(members);
+    return candidatesOf(members, model).filter((account) => mayServe(account) && order.standing(account.slot, LANE_AT[lane]) === 'hard_full');
+  });
   return places.wait(exchange, full, shedRank(lane, owner === null ? 'fresh' : 'soft'));
 }
 

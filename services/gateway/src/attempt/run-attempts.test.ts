@@ -29,7 +29,7 @@ interface Run {
 
 async function run(world: ScriptedWorld, accounts: readonly ScriptedAccount[], owner: Owner | null = null): Promise<Run> {
   const exchange = world.exchange();
-  const committed = await runAttempts(exchange, world.snapshot(...accounts), owner, world.parts).catch((error: unknown) => {
+  const committed = await runAttempts(exchange, world.pool(...accounts), owner, world.parts).catch((error: unknown) => {
     if (error instanceof SwitchyardError) return error;
     throw error;
   });
@@ -109,7 +109,7 @@ test('a client that leaves during a pause ends it at once', async () => {
   const world = scriptedWorld(clock);
   const owner = world.account('owner', [OVERLOADED]);
   const exchange = world.exchange();
-  const running = runAttempts(exchange, world.snapshot(owner), hard(owner), world.parts);
+  const running = runAttempts(exchange, world.pool(owner), hard(owner), world.parts);
   await clock.advance(10);
   expect(clock.pending).toBe(1);
   exchange.cut = 'client_left';
@@ -194,7 +194,7 @@ test('when every account refuses and the budget of all retries is empty, the ans
   const accounts = ['a', 'b', 'c'].map((name) => world.account(name, [OVERLOADED]));
   for (let i = 0; i < 3; i++) world.parts.retries.take();
   const exchange = world.exchange();
-  const committed = await runAttempts(exchange, world.snapshot(...accounts), null, world.parts);
+  const committed = await runAttempts(exchange, world.pool(...accounts), null, world.parts);
   expect(committed!.answer.status).toBe(503);
   expect(exchange.decision).toMatchObject({ stopped_by: 'retry_budget', attempts: [{ verdict: 'relayed' }] });
   expect(world.parts.retries.taken).toBe(3);
@@ -249,7 +249,7 @@ test('a failed opening is kept until a better answer is there, and stopped when 
 
   world.live.succeeded(failing.account.slot, LANE_AT.responses, null); // or it would not go first again
   const exchange = world.exchange();
-  const running = runAttempts(exchange, world.snapshot(failing, slow), null, world.parts);
+  const running = runAttempts(exchange, world.pool(failing, slow), null, world.parts);
   await clock.advance(10);
   expect(slow.asked()).toBe(1);
   exchange.cut = 'client_left';

@@ -7,17 +7,20 @@ import type { Pressure } from '../admission/pressure.ts';
 import type { Account, Snapshot } from '../choice/account.ts';
 import { recordFigures } from '../choice/candidate-figures.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
-import type { Choice } from '../choice/choose-account.ts';
-import { keepsOwner } from '../choice/keep-owner.ts';
+import type { Choice, Query } from '../choice/choose-account.ts';
+import { keepsCache, keepsOwner } from '../choice/keep-owner.ts';
 import { LANE_AT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { nobodyLeft } from '../choice/nobody-left.ts';
 import { noteOutcome } from '../choice/note-outcome.ts';
+import { poolToAsk } from '../choice/pool.ts';
+import type { Pool } from '../choice/pool.ts';
 import { quotaFromHeaders, tellsQuota } from '../choice/read-quota.ts';
 import type { Exchange, Taken } from '../exchange.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import { sentModel, spliceModel } from '../intake/splice-model.ts';
 import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
-import { nobodyAnswered, openRecord, roundMs } from './attempt-record.ts';
+import { noteStandIn, nobodyAnswered, openDecision, openRecord, roundMs } from './attempt-record.ts';
 import { BUDGETS, mayStart } from './budgets.ts';
 import { collectBody } from './collect-body.ts';
 import type { Collected } from './collect-body.ts';
@@ -27,6 +30,7 @@ import type { Judgement } from './judge.ts';
 import { LookAhead, isLookedAt } from './look-ahead.ts';
 import type { LookAheadEnd } from './look-ahead.ts';
 import { exhaustedOwner } from './exhausted-owner.ts';
+import { mayMove } from './may-move.ts';
 import { ownerFull, placeFor } from './place-for.ts';
 import { ownerRetryMs } from './owner-retry.ts';
 import type { Owner } from './owner.ts';
@@ -79,17 +83,21 @@ export interface Committed {
  * @throws SwitchyardError `model_not_found`, `no_account_available`, `owner_exhausted`, `quota_exhausted`, `server_is_overloaded`, `upstream_unreachable`
  * @see product section 2, "What happens before commit"
  */
-export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner: Owner | null, parts: AttemptParts): Promise<Committed | null> {
+export async function runAttempts(exchange: Exchange, pool: Pool, owner: Owner | null, parts: AttemptParts): Promise<Committed | null> {
   const { live, nowMs, retries } = parts;
-  const model = exchange.facts!.model;
+  const { model, key } = exchange;
   const lane = LANE_AT[exchange.match.surface.lane];
-  const isOwned = owner !== null && owner.strength !== 'soft';
+  let isOwned = owner !== null && owner.strength !== 'soft';
   const budget = parts.pressure.isOn ? BUDGETS.pressed : owner === null ? BUDGETS.fresh : BUDGETS.continuation;
-  if (isOwned) {
+  if (owner !== null && isOwned) {
     const refusal = exhaustedOwner(owner, live, parts.wallClockMs());
     if (refusal !== null) {
-      exchange.decision = { snapshot: snapshot.version, strategy: live.recordedStrategy, attempts: [] };
-      throw refusal;
+      const query: Query = { model, lane, key, tried: NOBODY };
+      if (!mayMove(owner, pool, exchange.facts!.claims) || chooseAccount(poolToAsk(pool, live, query).members, live, query).account === null) {
+        exchange.decision = openDecision(exchange, pool, live, []);
+        throw refusal;
+      }
+      isOwned = false;
     }
   }
   retries.earn();
@@ -103,14 +111,14 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
   let renewed: Account | null = null;
   for (;;) {
     const isFirst = attempts.length === 0;
+    const query: Query = { model, lane, key, tried };
+    const { members } = pool.fallback === null ? pool : poolToAsk(pool, live, query);
     let chosenBy: ChosenBy = 'choice';
     if (renewed !== null) chosenBy = 'renewed';
     else if (isOwned) chosenBy = isFirst ? 'owner' : 'owner_again';
-    else if (owner !== null && isFirst && keepsOwner(snapshot, live, owner.account, { model, lane, key: exchange.key, tried })) chosenBy = 'kept';
+    else if (owner !== null && isFirst) chosenBy = returnsBy(exchange, members, live, owner.account, query);
     const choice: Choice =
-      chosenBy === 'choice'
-        ? chooseAccount(snapshot, live, { model, lane, key: exchange.key, tried })
-        : { account: renewed ?? owner!.account, candidates: 1, skipped: undefined, leastBad: false };
+      chosenBy === 'choice' ? chooseAccount(members, live, query) : { account: renewed ?? owner!.account, candidates: 1, skipped: undefined, leastBad: false };
     let account = choice.account;
     if (account === null && last === null && failure?.reason === 'reset' && tried.length === 1 && attempts.length === 1) {
       // A kept-alive connection that the upstream had just closed looks like this; with no other account, once more is fair.
@@ -120,7 +128,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     let isBegun = false;
     if (account === null ? choice.skipped?.hard_full !== undefined : isOwned && live.isFull(account.slot)) {
       const beforeMs = exchange.waitedMs;
-      account = await placeFor(exchange, account, owner, snapshot, tried, parts);
+      account = await placeFor(exchange, account, owner, pool, tried, parts);
       isBegun = account !== null;
       waitedMs += exchange.waitedMs - beforeMs;
       if (exchange.cut !== null) {
@@ -142,13 +150,16 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
       break;
     }
 
-    const figures = choice.candidates > 1 && !isBegun ? recordFigures(snapshot, live, { model, lane, key: exchange.key, tried }) : undefined;
+    const figures = choice.candidates > 1 && !isBegun ? recordFigures(members, live, query) : undefined;
     const record = openRecord(account, choice, chosenBy, live.inFlight(account.slot) - (isBegun ? 1 : 0), figures, nowMs() - exchange.startedMs, waitedMs);
     waitedMs = 0;
+    const sent = sentModel(exchange, account);
+    if (sent !== null) record.sent_model = sent;
+    if (pool.fallback !== null && !isOwned) noteStandIn(record, pool, account, live);
     if (attempts === NO_ATTEMPTS) {
       // Written as literals, which hold one; an array that grows by `push` begins with room for seventeen.
       attempts = [record];
-      exchange.decision = { snapshot: snapshot.version, strategy: live.recordedStrategy, attempts, stopped_by: undefined };
+      exchange.decision = openDecision(exchange, pool, live, attempts);
     } else attempts.push(record);
     tried = tried === NOBODY ? [account] : [...tried, account];
     if (!isBegun) takePlace(exchange, account, live);
@@ -157,7 +168,7 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     let headMs = 0;
     let result: AttemptResult;
     try {
-      call = account.upstream.dispatch(upstreamRequest(exchange, account, turnState, parts));
+      call = account.upstream.dispatch(upstreamRequest(exchange, account, sent, turnState, parts));
       exchange.call = call;
       const answer = await call.answer;
       if (isLookedAt(answer, exchange.match.surface.watch)) {
@@ -209,7 +220,8 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     // Time in which nobody was reached is nobody's work done twice: it does not use up the budget.
     if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += tookMs;
     const { policy } = result.judgement;
-    const waitMs = isOwned ? ownerRetryMs(policy, attempts.length, owner.wasDenied) : null;
+    if (isOwned && policy.name === 'quota' && mayMove(owner!, pool, exchange.facts!.claims)) isOwned = false;
+    const waitMs = isOwned ? ownerRetryMs(policy, attempts.length, owner!.wasDenied) : null;
     if (policy.name === 'response_not_found' && exchange.affinity !== null) turnState = exchange.affinity.turnState;
     const goesOn = isOwned ? waitMs !== null : policy.free === 'next';
     if (result.answer !== null && !goesOn && policy.free === 'relay') {
@@ -247,9 +259,15 @@ export async function runAttempts(exchange: Exchange, snapshot: Snapshot, owner:
     attempts.at(-1)!.verdict = 'gave_up';
     throw nobodyAnswered(attempts.length, failure!);
   }
-  exchange.decision = { snapshot: snapshot.version, strategy: live.recordedStrategy, attempts: [] };
+  exchange.decision = openDecision(exchange, pool, live, []);
   if (isOwned) throw ownerFull();
-  throw nobodyLeft(snapshot, live, { model, lane, key: exchange.key, tried }, parts.wallClockMs());
+  throw nobodyLeft(pool, live, { model, lane, key, tried }, parts.wallClockMs());
+}
+
+/** Whether a conversation goes back to an account that it only prefers, or a prompt to the one that may have it in its cache. */
+function returnsBy({ affinity }: Exchange, members: Snapshot, live: LiveFigures, owner: Account, query: Query): ChosenBy {
+  if (affinity?.kind === 'cache') return keepsCache(members, live, owner, query) ? 'cache' : 'choice';
+  return keepsOwner(members, live, owner, query) ? 'kept' : 'choice';
 }
 
 function judgeOpening(answer: UpstreamAnswer, ahead: LookAhead, { wallClockMs }: AttemptParts): Judgement {
@@ -273,18 +291,27 @@ interface AttemptResult {
 /** What is written down of an attempt, whatever it went over. */
 type Noted = Pick<AttemptResult, 'failure' | 'judgement'> & { readonly answer: Pick<UpstreamAnswer, 'status' | 'headers'> | null };
 
-/** @param turnState  To be sent along, the request having none of its own. */
-function upstreamRequest({ match, facts, head, request }: Exchange, account: Account, turnState: string | null, { limits }: AttemptParts): UpstreamRequest {
+/**
+ * @param sent       Another name of the model than the client's.
+ * @param turnState  To be sent along, the request having none of its own.
+ */
+function upstreamRequest(
+  { match, facts, head, request }: Exchange,
+  account: Account,
+  sent: string | null,
+  turnState: string | null,
+  { limits }: AttemptParts,
+): UpstreamRequest {
   const headers = upstreamHeaders(account, head.forward);
   // Whoever codex compresses for can read it; to others it is sent as what it holds.
-  const encoded = facts!.encoded !== null && account.kind === 'chatgpt' ? facts!.encoded : null;
+  const encoded = facts!.encoded !== null && account.kind === 'chatgpt' && sent === null ? facts!.encoded : null;
   if (encoded !== null) headers.push('content-encoding', 'zstd');
   if (turnState !== null) headers.push('x-codex-turn-state', turnState);
   return {
     method: request.method!,
     path: account.basePath + match.path.slice('/v1'.length) + match.query,
     headers,
-    body: encoded ?? (facts!.body.length === 0 ? null : facts!.body),
+    body: encoded ?? (sent !== null ? spliceModel(facts!, sent) : facts!.body.length === 0 ? null : facts!.body),
     headTimeoutMs: match.surface.lane === 'compact' ? limits.compactTimeoutMs : limits.headTimeoutMs,
     idleTimeoutMs: limits.idleTimeoutMs,
   };

@@ -5,18 +5,22 @@ import type { Account, Snapshot } from '../choice/account.ts';
 import { recordFigures } from '../choice/candidate-figures.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
 import type { Choice, Query } from '../choice/choose-account.ts';
-import { keepsOwner } from '../choice/keep-owner.ts';
+import { keepsCache, keepsOwner } from '../choice/keep-owner.ts';
 import { LANE_AT } from '../choice/lanes.ts';
 import { nobodyLeft } from '../choice/nobody-left.ts';
+import { poolToAsk } from '../choice/pool.ts';
+import type { Pool } from '../choice/pool.ts';
 import type { Taken } from '../exchange.ts';
 import { errorIn } from '../relay/frame-facts.ts';
+import { sentModel, spliceModel } from '../intake/splice-model.ts';
 import type { Frame } from '../relay/relay-frames.ts';
 import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
 import type { HoldFrames } from './hold-frames.ts';
 import { judgeAnswer, judgeEvent, judgeFailure } from './judge.ts';
-import { nobodyAnswered, openRecord, roundMs } from './attempt-record.ts';
+import { noteStandIn, nobodyAnswered, openDecision, openRecord, roundMs } from './attempt-record.ts';
 import { BUDGETS, mayStart } from './budgets.ts';
 import { exhaustedOwner } from './exhausted-owner.ts';
+import { mayMove } from './may-move.ts';
 import { ownerRetryMs } from './owner-retry.ts';
 import type { Owner } from './owner.ts';
 import { Pause } from './pause.ts';
@@ -31,12 +35,14 @@ const NOT_SPOKEN = new Set([404, 405, 426]);
 
 /** The sockets of one client, as its turn sees them. */
 export interface TurnRoute {
+  /** Whether an account takes turns over WebSocket, as far as is known. */
+  speaks(account: Account): boolean;
   /** Whose socket the turns before went over, while it is open and may be used again for this turn; else null. */
   readonly openTo: Account | null;
   /** The turn goes on from a socket that rested for too long: one new one is all that it gets. */
   readonly isStale: boolean;
   /** Sends the turn over the socket to this account: the open one if it leads there, else a new one. Rejects with UpstreamFailure only. */
-  send(account: Account): Promise<HoldFrames | RefusedUpgrade>;
+  send(account: Account, frame: Buffer): Promise<HoldFrames | RefusedUpgrade>;
   /** Closes the socket, which has come to nothing. */
   drop(): void;
   /** The account does not take WebSockets, whatever was said of it. */
@@ -51,7 +57,7 @@ export interface CommittedTurn {
 
 /**
  * Tries accounts until one takes the turn, or says what is wrong with it. Nothing has been sent to the client while this runs.
- * @param speaking  Those accounts of the snapshot that speak WebSocket.
+ * @param speaking  Those accounts of the pool that speak WebSocket.
  * @param owner     The one account that may be asked, when the turn continues something; it is asked again where the table says so.
  * @returns null when the client left meanwhile
  * @throws SwitchyardError `no_account_available` when no account that may be asked speaks WebSocket, `owner_exhausted`, `quota_exhausted`,
@@ -59,23 +65,29 @@ export interface CommittedTurn {
  */
 export async function runTurn(
   exchange: Taken,
-  snapshot: Snapshot,
-  speaking: Snapshot,
+  pool: Pool,
+  speaking: Pool,
   owner: Owner | null,
   route: TurnRoute,
   parts: AttemptParts,
 ): Promise<CommittedTurn | null> {
   const { live, nowMs, retries } = parts;
-  const { model } = exchange.facts!;
+  const { model, key } = exchange;
+  const { claims } = exchange.facts!;
   const lane = LANE_AT[exchange.match.surface.lane];
   const attempts: AttemptRecord[] = [];
-  exchange.decision = { snapshot: speaking.version, strategy: live.recordedStrategy, attempts };
-  const isOwned = owner !== null && owner.strength !== 'soft';
-  const refusal = !isOwned ? null : exhaustedOwner(owner, live, parts.wallClockMs());
-  if (refusal !== null) throw refusal;
+  const tried: Account[] = [];
+  const query: Query = { model, lane, key, tried };
+  const decision = openDecision(exchange, pool, live, attempts);
+  exchange.decision = decision;
+  let isOwned = owner !== null && owner.strength !== 'soft';
+  const refusal = isOwned ? exhaustedOwner(owner!, live, parts.wallClockMs()) : null;
+  if (refusal !== null) {
+    if (!mayMove(owner!, pool, claims) || chooseAccount(poolToAsk(speaking, live, query).members, live, query).account === null) throw refusal;
+    isOwned = false;
+  }
   const budget = parts.pressure.isOn ? BUDGETS.pressed : owner === null ? BUDGETS.fresh : BUDGETS.continuation;
   retries.earn();
-  const tried: Account[] = [];
   let spentMs = 0;
   let waitedMs = exchange.waitedMs;
   let last: CommittedTurn | null = null;
@@ -84,13 +96,15 @@ export async function runTurn(
   let renewed: Account | null = null;
   let isOwnerFull = false;
   for (;;) {
-    const query: Query = { model, lane, key: exchange.key, tried };
+    const asked = poolToAsk(speaking, live, query);
     const pick: Pick =
       renewed !== null
         ? once(renewed, 'renewed')
         : again !== null
           ? once(again, isOwned ? 'owner_again' : 'only_one_left')
-          : pickAccount(query, speaking, owner, route.openTo, parts);
+          : isOwned
+            ? theOwner(owner!, tried, route)
+            : pickAccount(exchange, query, asked.members, owner, route, live);
     let account: Account | null = pick.account;
     let isBegun = false;
     if (account === null ? pick.skipped?.hard_full !== undefined : isOwned && live.isFull(account.slot)) {
@@ -112,13 +126,16 @@ export async function runTurn(
     if (stop !== undefined) {
       leavePlace(exchange, live);
       if (stop === 'retry_budget') parts.metrics.switchyard_retries_refused_total.inc();
-      exchange.decision.stopped_by = stop;
+      decision.stopped_by = stop;
       break;
     }
     const by = isBegun && !isOwned ? 'freed' : pick.by;
-    const figures = pick.candidates > 1 && !isBegun ? recordFigures(speaking, live, query) : undefined;
+    const figures = pick.candidates > 1 && !isBegun ? recordFigures(asked.members, live, query) : undefined;
     const record = openRecord(account, pick, by, live.inFlight(account.slot) - (isBegun ? 1 : 0), figures, nowMs() - exchange.startedMs, waitedMs);
     waitedMs = 0;
+    const sent = sentModel(exchange, account);
+    if (sent !== null) record.sent_model = sent;
+    if (speaking.fallback !== null && !isOwned) noteStandIn(record, speaking, account, live);
     attempts.push(record);
     const wasOpen = route.openTo?.id === account.id;
     tried.push(account);
@@ -126,7 +143,7 @@ export async function runTurn(
     const begunMs = nowMs();
     let result: TurnResult;
     try {
-      result = await attempt(account, isOwned, route, parts);
+      result = await attempt(account, sent === null ? exchange.facts!.body : spliceModel(exchange.facts!, sent), isOwned, route, parts);
     } finally {
       if (isRetry) retries.release();
     }
@@ -151,12 +168,13 @@ export async function runTurn(
       record.verdict = 'next_account';
     } else note(record, { answer: said, failure: result.failure, judgement }, account, lane, (result.firstMs ?? endedMs) - begunMs, parts);
     if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += endedMs - begunMs;
-    const waitMs = isOwned && judgement !== null && !route.isStale ? ownerRetryMs(judgement.policy, attempts.length, owner.wasDenied) : null;
+    const waitMs = isOwned && judgement !== null && !route.isStale ? ownerRetryMs(judgement.policy, attempts.length, owner!.wasDenied) : null;
     if (result.answer !== null && waitMs === null && judgement?.policy.free === 'relay') {
       record.verdict = 'relayed';
       return result.answer;
     }
     leavePlace(exchange, live);
+    if (isOwned && judgement?.policy.name === 'quota' && mayMove(owner!, pool, claims)) isOwned = false;
     if (result.answer !== null) last = result.answer;
     else failure = result.failure;
     // A kept socket that its upstream had just closed looks like this; once more over a new one is fair, and at once.
@@ -180,10 +198,9 @@ export async function runTurn(
   if (attempts.length === 0) {
     if (isOwnerFull) throw ownerFull();
     if (isOwned) throw new SwitchyardError('no_account_available', 'The account that owns this conversation does not speak WebSocket.');
-    const query: Query = { model, lane, key: exchange.key, tried };
     // While another account could serve it over HTTP, its client is sent there.
-    const refusal = nobodyLeft(speaking, live, query, parts.wallClockMs());
-    if (refusal.code !== 'model_not_found' && chooseAccount(snapshot, live, query).account === null) throw refusal;
+    const refused = nobodyLeft(speaking, live, query, parts.wallClockMs());
+    if (refused.code !== 'model_not_found' && chooseAccount(poolToAsk(pool, live, query).members, live, query).account === null) throw refused;
     throw new SwitchyardError('no_account_available', `No account of this key takes the model \`${model}\` over WebSocket now.`);
   }
   attempts.at(-1)!.verdict = 'gave_up';
@@ -195,20 +212,22 @@ interface Pick extends Choice {
   readonly by: ChosenBy;
 }
 
-/** Who is asked next: the owner and nobody else; else the account that the open socket leads to; else by the table of choice. */
-function pickAccount(query: Query, speaking: Snapshot, owner: Owner | null, openTo: Account | null, { live }: AttemptParts): Pick {
-  const { tried } = query;
-  if (owner !== null && owner.strength !== 'soft') {
-    const may = tried.length === 0 && speaking.byId.has(owner.account.id);
-    return { account: may ? owner.account : null, candidates: 1, skipped: undefined, leastBad: false, by: 'owner' };
-  }
+/** The owner, once, and nobody else. */
+function theOwner({ account }: Owner, tried: readonly Account[], route: TurnRoute): Pick {
+  return { account: tried.length === 0 && route.speaks(account) ? account : null, candidates: 1, skipped: undefined, leastBad: false, by: 'owner' };
+}
+
+/** Who is asked next: the account that the open socket leads to; else the one that the conversation prefers; else by the table of choice. */
+function pickAccount({ affinity }: Taken, query: Query, members: Snapshot, owner: Owner | null, { openTo }: TurnRoute, live: AttemptParts['live']): Pick {
+  const stays = (account: Account | undefined, keeps: typeof keepsOwner): boolean =>
+    account !== undefined && !query.tried.includes(account) && keeps(members, live, account, query);
   // State that was not stored lives on the socket (codex-protocol 3), and moving a conversation for nothing empties its cache.
-  const now = (account: Account | undefined): boolean => account !== undefined && !tried.includes(account) && keepsOwner(speaking, live, account, query);
-  const open = openTo === null ? undefined : speaking.byId.get(openTo.id);
-  if (now(open)) return { account: open!, candidates: 1, skipped: undefined, leastBad: false, by: 'open_socket' };
-  const kept = owner === null ? undefined : speaking.byId.get(owner.account.id);
-  if (now(kept)) return { account: kept!, candidates: 1, skipped: undefined, leastBad: false, by: 'kept' };
-  return { ...chooseAccount(speaking, live, query), by: 'choice' };
+  const open = openTo === null ? undefined : members.byId.get(openTo.id);
+  if (stays(open, keepsOwner)) return { account: open!, candidates: 1, skipped: undefined, leastBad: false, by: 'open_socket' };
+  const isCache = affinity?.kind === 'cache';
+  if (stays(owner?.account, isCache ? keepsCache : keepsOwner))
+    return { account: owner!.account, candidates: 1, skipped: undefined, leastBad: false, by: isCache ? 'cache' : 'kept' };
+  return { ...chooseAccount(members, live, query), by: 'choice' };
 }
 
 function once(account: Account, by: ChosenBy): Pick {
@@ -232,10 +251,10 @@ interface TurnResult {
 const NOTHING: TurnResult = { answer: null, said: null, firstMs: null, failure: null, judgement: null, isUntouched: false };
 const SERVED = { status: 200, headers: {} };
 
-async function attempt(account: Account, isOwned: boolean, route: TurnRoute, { wallClockMs }: AttemptParts): Promise<TurnResult> {
+async function attempt(account: Account, frame: Buffer, isOwned: boolean, route: TurnRoute, { wallClockMs }: AttemptParts): Promise<TurnResult> {
   let reached: HoldFrames | RefusedUpgrade;
   try {
-    reached = await route.send(account);
+    reached = await route.send(account, frame);
   } catch (error) {
     if (!(error instanceof UpstreamFailure)) throw error;
     return failed(error);

@@ -13,6 +13,7 @@ export interface UpstreamRouteParts extends SocketLimits {
   /** Longest silence of an upstream within a turn. */
   readonly idleMs: number;
   readonly nowMs: () => number;
+  readonly speaks: (account: Account) => boolean;
   readonly notSpokenBy: (account: Account) => void;
   readonly onLateFrame: () => void;
   /** The upstream takes less than the client sends, or is so far again. */
@@ -23,7 +24,6 @@ export interface UpstreamRouteParts extends SocketLimits {
 const HIGH_WATER = 1_048_576;
 /** A kept socket that was silent for this long is not trusted with a conversation (product section 4). */
 const STALE_MS = 60_000;
-const NO_FRAME = Buffer.alloc(0);
 
 /** The socket to an account, and what the turns before left on it. */
 interface Link {
@@ -43,8 +43,7 @@ export class UpstreamRoute implements TurnRoute {
   #link: Link | null = null;
   #opening: SocketCall | null = null;
   #holding: HoldFrames | null = null;
-  // What the turn in progress sends.
-  #frame: Buffer = NO_FRAME;
+  // Of the turn in progress.
   #turnState: string | null = null;
   #isRelaying = false;
   // Frames of the upstream that had come at the last look, and when there was a new one.
@@ -85,8 +84,7 @@ export class UpstreamRoute implements TurnRoute {
    * Begins a turn. Gives up the open socket when the turn may not go over it: it leads to another account than the owner's, holds another
    * turn's state, or has been silent for so long that its upstream may have forgotten it.
    */
-  begin(frame: Buffer, { turnState, turn }: FrameFacts, owner: Account | null): void {
-    this.#frame = frame;
+  begin({ turnState, turn }: FrameFacts, owner: Account | null): void {
     this.#turnState = turnState;
     const link = this.#link;
     if (link === null) return;
@@ -95,7 +93,7 @@ export class UpstreamRoute implements TurnRoute {
     if (isOther || this.#isStale || !link.socket.isOpen) this.drop();
   }
 
-  async send(account: Account): Promise<HoldFrames | RefusedUpgrade> {
+  async send(account: Account, frame: Buffer): Promise<HoldFrames | RefusedUpgrade> {
     const { nowMs, openUpstream, query, forwarded } = this.#parts;
     if (this.#link !== null && !(isSame(this.#link.account, account) && this.#link.socket.isOpen)) this.drop();
     if (this.#link === null) {
@@ -118,7 +116,7 @@ export class UpstreamRoute implements TurnRoute {
     this.#link.usedMs = nowMs();
     this.#link.turnState = this.#turnState;
     this.#link.socket.start(held);
-    this.#sendUp(this.#link, this.#frame);
+    this.#sendUp(this.#link, frame);
     return held;
   }
 
@@ -135,6 +133,10 @@ export class UpstreamRoute implements TurnRoute {
     this.#drained();
   }
 
+  speaks(account: Account): boolean {
+    return this.#parts.speaks(account);
+  }
+
   notSpokenBy(account: Account): void {
     this.#parts.notSpokenBy(account);
   }
@@ -142,7 +144,6 @@ export class UpstreamRoute implements TurnRoute {
   /** Sends the frames of a committed turn to its relay: those that were held, and those to come. */
   relayTo(relay: FrameSink, { opening }: CommittedTurn): void {
     this.#holding = null;
-    this.#frame = NO_FRAME;
     this.#isRelaying = true;
     this.#heardMs = this.#parts.nowMs();
     const link = opening instanceof HoldFrames ? this.#link : null;
@@ -153,7 +154,6 @@ export class UpstreamRoute implements TurnRoute {
   /** The turn is over. */
   end(): void {
     this.#holding = null;
-    this.#frame = NO_FRAME;
     this.#turnState = null;
     this.#isRelaying = false;
     this.#isStale = false;

@@ -84,7 +84,7 @@ function ownerOf(affinity: Affinity | Foreign | null, exchange: Taken, snapshot:
   if (affinity.disagrees) parts.onDisagreement(kind);
   if (strength === 'soft') return preferred(exchange, affinity, strength, snapshot);
   // For the record, should it end here.
-  exchange.decision = { snapshot: snapshot.version, attempts: [] };
+  exchange.decision = { snapshot: snapshot.version, pool: exchange.key.pool ?? undefined, attempts: [] };
   const account = required(exchange, affinity, snapshot, claims);
   if (!isResponse || !parts.bindings.wasDenied(digest, account.id, surface.lane)) return { account, strength };
   parts.onDeniedLately();
@@ -92,10 +92,9 @@ function ownerOf(affinity: Affinity | Foreign | null, exchange: Taken, snapshot:
 }
 
 /** A preference for an account that is gone, that the key may not use or that does not serve the model is none. */
-function preferred({ key, facts }: Taken, { accountId }: Affinity, strength: Owner['strength'], snapshot: Snapshot): Owner | null {
+function preferred({ key, model }: Taken, { accountId }: Affinity, strength: Owner['strength'], snapshot: Snapshot): Owner | null {
   const account = snapshot.byId.get(accountId!);
   if (account === undefined || (key.accounts !== null && !key.accounts.has(account.id))) return null;
-  const model = facts!.model;
   return model === null || account.models.includes(model) ? { account, strength } : null;
 }
 

@@ -1,6 +1,6 @@
 import type { Account, Snapshot } from './account.ts';
 import { LANE_COUNT } from './lanes.ts';
-import type { LiveFigures } from './live-figures.ts';
+import type { PoolOrder } from './pool-order.ts';
 import { SlotHeap } from './slot-heap.ts';
 import { CLOSED, STANDINGS } from './standing.ts';
 
@@ -22,7 +22,7 @@ interface Cohort {
  */
 export class AccountIndex {
   readonly snapshot: Snapshot;
-  readonly #live: LiveFigures;
+  readonly #order: PoolOrder;
   readonly #byModel = new Map<string, Cohort[]>();
   readonly #general: Cohort[] = [];
   // By slot.
@@ -31,13 +31,13 @@ export class AccountIndex {
   readonly #listed: Int32Array;
 
   /** @returns null when the snapshot is so small that no list in it is worth an index */
-  static of(snapshot: Snapshot, live: LiveFigures): AccountIndex | null {
-    return snapshot.accounts.length > SCANNED ? new AccountIndex(snapshot, live) : null;
+  static of(snapshot: Snapshot, order: PoolOrder): AccountIndex | null {
+    return snapshot.accounts.length > SCANNED ? new AccountIndex(snapshot, order) : null;
   }
 
-  private constructor(snapshot: Snapshot, live: LiveFigures) {
+  private constructor(snapshot: Snapshot, order: PoolOrder) {
     this.snapshot = snapshot;
-    this.#live = live;
+    this.#order = order;
     const groups = new Map<string, Account[]>();
     this.#listed = new Int32Array(1 + Math.max(...snapshot.accounts.map(({ slot }) => slot)));
     for (const [listed, account] of snapshot.accounts.entries()) {
@@ -77,7 +77,7 @@ export class AccountIndex {
       const slot = this.#heap(cohort, lane).best(isLeftOut);
       if (slot !== -1 && (best === -1 || this.#goesBefore(slot, best, lane))) best = slot;
     }
-    return best === -1 || this.#live.tier(best, lane) >= CLOSED ? null : this.#accountAt[best]!;
+    return best === -1 || this.#order.tier(best, lane) >= CLOSED ? null : this.#accountAt[best]!;
   }
 
   /** How many candidates stand in each way; indexes of `STANDINGS`. */
@@ -94,7 +94,7 @@ export class AccountIndex {
   #addCohort(group: readonly Account[]): void {
     const standings = Array.from({ length: LANE_COUNT }, (_, lane) => {
       const counts = new Int32Array(STANDINGS.length);
-      for (const { slot } of group) counts[this.#live.standingAt(slot, lane)]!++;
+      for (const { slot } of group) counts[this.#order.standingAt(slot, lane)]!++;
       return counts;
     });
     const cohort: Cohort = { slots: group.map(({ slot }) => slot), heaps: Array.from({ length: LANE_COUNT }, () => null), standings };
@@ -112,7 +112,7 @@ export class AccountIndex {
   }
 
   #goesBefore(a: number, b: number, lane: number): boolean {
-    const order = this.#live.compare(a, b, lane);
-    return order < 0 || (order === 0 && this.#listed[a]! < this.#listed[b]!);
+    const which = this.#order.compare(a, b, lane);
+    return which < 0 || (which === 0 && this.#listed[a]! < this.#listed[b]!);
   }
 }

@@ -15,6 +15,8 @@ export interface Account {
   readonly source: AccountSource;
   readonly baseUrl: string;
   readonly models: readonly string[];
+  /** The names under which its upstream knows models that have others here; null when it has them all under the same. */
+  readonly modelMap: ReadonlyMap<string, string> | null;
   readonly createdAtMs: number;
   /** Smaller goes first; 100 by default, 1000 for the sandbox. */
   readonly priority: number;
@@ -36,7 +38,7 @@ export interface Account {
   readonly upstream: Upstream;
 }
 
-/** All enabled accounts at one moment. A change makes a new one; requests under way keep theirs. */
+/** The accounts of the server, or of a pool, at one moment. A change makes a new one; requests under way keep theirs. */
 export interface Snapshot {
   /** Grows by one with each change; recorded in decisions. */
   readonly version: number;
@@ -50,6 +52,8 @@ export interface Snapshot {
   readonly plain: Snapshot | null;
   /** Accounts that cannot be asked until somebody signs in again. */
   readonly off: readonly OffAccount[];
+  /** In which of the orders of the live figures they are asked: 0 for those of the server, then one for each pool. */
+  readonly order: number;
 }
 
 /** What is known of an account whose login has ended. Answers that it is giving go on. */
@@ -57,15 +61,15 @@ export type OffAccount = Pick<Account, 'id' | 'name' | 'baseUrl' | 'models'>;
 
 const NO_ONE: readonly OffAccount[] = [];
 
-export function makeSnapshot(version: number, unordered: readonly Account[], off = NO_ONE): Snapshot {
-  const snapshot = tableOf(version, unordered, off);
+export function makeSnapshot(version: number, unordered: readonly Account[], off = NO_ONE, order = 0): Snapshot {
+  const snapshot = tableOf(version, unordered, off, order);
   const others = snapshot.accounts.filter(({ kind }) => kind !== 'chatgpt');
   if (others.length === snapshot.accounts.length) return snapshot;
   // By its id every account is found: an owner is asked whatever is asked of it.
-  return { ...snapshot, plain: { ...tableOf(version, others, off), byId: snapshot.byId } };
+  return { ...snapshot, plain: { ...tableOf(version, others, off, order), byId: snapshot.byId } };
 }
 
-function tableOf(version: number, unordered: readonly Account[], off: readonly OffAccount[]): Snapshot {
+function tableOf(version: number, unordered: readonly Account[], off: readonly OffAccount[], order: number): Snapshot {
   const accounts = [...unordered].sort((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1));
   const byModel = new Map<string, Account[]>();
   for (const account of accounts) {
@@ -83,5 +87,6 @@ function tableOf(version: number, unordered: readonly Account[], off: readonly O
     general: accounts.filter((account) => account.kind !== 'sandbox'),
     plain: null,
     off,
+    order,
   };
 }

@@ -3,6 +3,7 @@ import { BANDS } from './bands.ts';
 import { candidatesOf, chooseAccount } from './choose-account.ts';
 import type { Query } from './choose-account.ts';
 import type { LiveFigures } from './live-figures.ts';
+import type { PoolOrder } from './pool-order.ts';
 import { CLOSED, DEFERRED, TIERS } from './standing.ts';
 import type { SkipReason } from './standing.ts';
 import { STRATEGIES } from './strategies.ts';
@@ -61,11 +62,12 @@ const BEST_OF = 8;
 export function recordFigures(snapshot: Snapshot, live: LiveFigures, query: Query): readonly StoredFigures[] | undefined {
   const candidates = candidatesOf(snapshot, query.model);
   if (candidates.length < 2) return undefined;
+  const order = live.orderOf(snapshot);
   const seen =
     candidates.length <= ALL_OF
-      ? candidates.map((account, listed) => figuresOf(account, listed, live, query))
-      : bestOf(snapshot, live, query).map((account, listed) => figuresOf(account, listed, live, query));
-  return rank(seen, live.strategy).map((figures) => FIELDS.map((field) => figures[field]));
+      ? candidates.map((account, listed) => figuresOf(account, listed, live, order, query))
+      : bestOf(snapshot, live, query).map((account, listed) => figuresOf(account, listed, live, order, query));
+  return rank(seen, order.strategy).map((figures) => FIELDS.map((field) => figures[field]));
 }
 
 /** Figures as they were stored, with their names. */
@@ -108,14 +110,14 @@ function placeOf({ priority, band, bucket, remembered, health, latency, used, re
   return { priority, band, bucket, remembered, health, latency, used, resetAtS: reset_at_s };
 }
 
-function figuresOf(account: Account, listed: number, live: LiveFigures, { lane, key, tried }: Query): CandidateFigures {
+function figuresOf(account: Account, listed: number, live: LiveFigures, order: PoolOrder, { lane, key, tried }: Query): CandidateFigures {
   const { slot } = account;
   const place = live.placeFigures(slot, lane);
   const barred = key.accounts !== null && !key.accounts.has(account.id) ? 'key_may_not' : tried.includes(account) ? 'already_tried' : null;
   return {
     account: account.name,
-    standing: barred ?? live.standing(slot, lane),
-    back_in_ms: live.backInMs(slot, lane),
+    standing: barred ?? order.standing(slot, lane),
+    back_in_ms: live.backInMs(slot, lane, order.tier(slot, lane)),
     priority: place.priority,
     band: place.band,
     bucket: place.bucket,

@@ -295,5 +295,6 @@ function soloSnapshot(one: Account): Snapshot {
     general: both,
     plain: null,
     off: [],
+    order: 0,
   };
 }

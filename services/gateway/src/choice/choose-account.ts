@@ -1,6 +1,7 @@
 import type { KeyRecord } from '../edge/key-table.ts';
 import type { Account, Snapshot } from './account.ts';
 import type { LiveFigures } from './live-figures.ts';
+import type { PoolOrder } from './pool-order.ts';
 import { CLOSED, DEFERRED, SKIP_REASONS, STANDINGS } from './standing.ts';
 import type { SkipReason } from './standing.ts';
 
@@ -43,16 +44,17 @@ export function candidatesOf(snapshot: Snapshot, model: string | null): readonly
 export function chooseAccount(snapshot: Snapshot, live: LiveFigures, query: Query): Choice {
   const candidates = candidatesOf(snapshot, query.model);
   if (candidates.length === 0) return NONE;
-  const index = query.key.accounts === null ? live.indexOf(snapshot) : null;
+  const order = live.orderOf(snapshot);
+  const index = query.key.accounts === null ? order.indexOf(snapshot) : null;
   return index === null
-    ? scan(candidates, live, query)
-    : chosenFrom(candidates.length, index.best(query.model, query.lane, query.tried), index.standings(query.model, query.lane), live, query);
+    ? scan(candidates, order, query)
+    : chosenFrom(candidates.length, index.best(query.model, query.lane, query.tried), index.standings(query.model, query.lane), order, query);
 }
 
 // Counted into by one choice after another, each of which is over before the next begins.
 const counts = new Int32Array(STANDINGS.length);
 
-function scan(candidates: readonly Account[], live: LiveFigures, { lane, key, tried }: Query): Choice {
+function scan(candidates: readonly Account[], order: PoolOrder, { lane, key, tried }: Query): Choice {
   let best: Account | null = null;
   let keyMayNot = 0;
   let alreadyTried = 0;
@@ -66,16 +68,16 @@ function scan(candidates: readonly Account[], live: LiveFigures, { lane, key, tr
       alreadyTried++;
       continue;
     }
-    const standing = live.standingAt(account.slot, lane);
+    const standing = order.standingAt(account.slot, lane);
     if (standing !== 0) {
       if (notReady++ === 0) counts.fill(0);
       counts[standing]!++;
-      if (live.tier(account.slot, lane) >= CLOSED) continue;
+      if (order.tier(account.slot, lane) >= CLOSED) continue;
     }
-    if (best === null || live.compare(account.slot, best.slot, lane) < 0) best = account;
+    if (best === null || order.compare(account.slot, best.slot, lane) < 0) best = account;
   }
   if (best !== null && notReady > 0) {
-    const standing = live.standingAt(best.slot, lane);
+    const standing = order.standingAt(best.slot, lane);
     if (standing !== 0) {
       counts[standing]!--;
       notReady--;
@@ -85,15 +87,15 @@ function scan(candidates: readonly Account[], live: LiveFigures, { lane, key, tr
     account: best,
     candidates: candidates.length,
     skipped: notReady + keyMayNot + alreadyTried === 0 ? undefined : skips(keyMayNot, alreadyTried, notReady === 0 ? null : counts),
-    leastBad: best !== null && live.tier(best.slot, lane) === DEFERRED,
+    leastBad: best !== null && order.tier(best.slot, lane) === DEFERRED,
   };
 }
 
 /** A choice from an index, which counts standings over all candidates: those tried are counted as that instead. */
-function chosenFrom(candidates: number, best: Account | null, standings: Int32Array, live: LiveFigures, { lane, tried }: Query): Choice {
-  for (const { slot } of tried) standings[live.standingAt(slot, lane)]!--;
-  if (best !== null) standings[live.standingAt(best.slot, lane)]!--;
-  return { account: best, candidates, skipped: skips(0, tried.length, standings), leastBad: best !== null && live.tier(best.slot, lane) === DEFERRED };
+function chosenFrom(candidates: number, best: Account | null, standings: Int32Array, order: PoolOrder, { lane, tried }: Query): Choice {
+  for (const { slot } of tried) standings[order.standingAt(slot, lane)]!--;
+  if (best !== null) standings[order.standingAt(best.slot, lane)]!--;
+  return { account: best, candidates, skipped: skips(0, tried.length, standings), leastBad: best !== null && order.tier(best.slot, lane) === DEFERRED };
 }
 
 function skips(keyMayNot: number, alreadyTried: number, standings: Int32Array | null): Skips | undefined {

@@ -3,6 +3,7 @@ import { chooseAccount } from './choose-account.ts';
 import type { Query } from './choose-account.ts';
 import type { LiveFigures } from './live-figures.ts';
 import { DEFERRED } from './standing.ts';
+import { STRATEGIES } from './strategies.ts';
 
 /**
  * Whether a conversation goes back to the account to which it should return, though another would be chosen now: moving it costs what the
@@ -10,11 +11,28 @@ import { DEFERRED } from './standing.ts';
  * them short of quota nobody moves.
  */
 export function keepsOwner(snapshot: Snapshot, live: LiveFigures, owner: Account, query: Query): boolean {
-  const { model, lane, key } = query;
-  const serves = snapshot.byId.get(owner.id) === owner && (model === null ? owner.kind !== 'sandbox' : owner.models.includes(model));
-  if (!serves || (key.accounts !== null && !key.accounts.has(owner.id))) return false;
-  if (live.tier(owner.slot, lane) >= DEFERRED) return false;
+  const { lane } = query;
+  const order = live.orderOf(snapshot);
+  if (!couldServe(snapshot, owner, query) || order.tier(owner.slot, lane) >= DEFERRED) return false;
   if (live.band(owner.slot, lane) !== 'critical') return true;
   const best = chooseAccount(snapshot, live, query).account;
-  return best === null || best === owner || live.tier(best.slot, lane) >= DEFERRED || live.band(best.slot, lane) !== 'ready';
+  return best === null || best === owner || order.tier(best.slot, lane) >= DEFERRED || live.band(best.slot, lane) !== 'ready';
+}
+
+/**
+ * Whether a prompt goes to the account that was sent one with the same cache key: as the strategy says, before all that can serve, or only
+ * before those that are its equals but for whose turn it is.
+ */
+export function keepsCache(snapshot: Snapshot, live: LiveFigures, owner: Account, query: Query): boolean {
+  const order = live.orderOf(snapshot);
+  const { cache } = STRATEGIES[order.strategy];
+  if (cache === 'first') return keepsOwner(snapshot, live, owner, query);
+  if (cache === 'none' || !couldServe(snapshot, owner, query)) return false;
+  const best = chooseAccount(snapshot, live, query).account;
+  return best !== null && order.compareWithoutTurn(owner.slot, best.slot, query.lane) === 0;
+}
+
+function couldServe({ byId }: Snapshot, owner: Account, { model, key }: Query): boolean {
+  const serves = byId.get(owner.id) === owner && (model === null ? owner.kind !== 'sandbox' : owner.models.includes(model));
+  return serves && (key.accounts === null || key.accounts.has(owner.id));
 }

@@ -1,5 +1,4 @@
 import type { Snapshot } from './account.ts';
-import { AccountIndex } from './account-index.ts';
 import { BackOffs } from './back-offs.ts';
 import type { BackoffReason } from './back-offs.ts';
 import { BANDS } from './bands.ts';
@@ -12,9 +11,10 @@ import { LANE_COUNT, familyOf } from './lanes.ts';
 import { pressureBucket } from './pressure.ts';
 import { QuotaWindows } from './quota-windows.ts';
 import type { QuotaReading } from './read-quota.ts';
-import { CLOSED, DEFERRED, STANDINGS, TIERS } from './standing.ts';
+import { PoolOrder } from './pool-order.ts';
+import type { OrderRules, OrderedFigures } from './pool-order.ts';
+import { CLOSED, DEFERRED, STANDINGS } from './standing.ts';
 import type { Standing } from './standing.ts';
-import { STRATEGIES } from './strategies.ts';
 import type { PlaceFigures, StrategyName } from './strategies.ts';
 
 /** Monotonic and wall-clock milliseconds. */
@@ -23,24 +23,19 @@ export interface FiguresClock {
   readonly wallClockMs: () => number;
 }
 
-const TIER_UNIT = 2 ** 50;
-const TIER_OF = STANDINGS.map((standing) => TIERS[standing]);
 const STANDING_PLACE = Object.fromEntries(STANDINGS.map((standing, place) => [standing, place])) as Readonly<Record<Standing, number>>;
-const LATEST = 2 ** 49;
 const SETTLED_AT_ONCE = 1_000;
 const EXHAUSTED = BANDS.indexOf('exhausted');
 
 /**
  * What changes from request to request, in typed arrays by account slot and lane: nothing is allocated or copied for a choice.
- * Slots are handed out once per account id and kept while the process lives. The order of choice is worked out when something changes
- * (an event, or `settle` once a second for what changes with time), so that choosing only compares numbers.
+ * Slots are handed out once per account id and kept while the process lives. The order of choice in each pool is worked out when something
+ * changes (an event, or `settle` once a second for what changes with time).
  */
-export class LiveFigures {
+export class LiveFigures implements OrderedFigures {
   readonly #clock: FiguresClock;
-  readonly #strategy: (typeof STRATEGIES)[StrategyName];
-  readonly strategy: StrategyName;
-  /** As decisions keep it: undefined for the usual one. */
-  readonly recordedStrategy: StrategyName | undefined;
+  /** Of all accounts, then of each pool. */
+  readonly #orders: readonly PoolOrder[];
   readonly quota = new QuotaWindows();
   readonly #health = new Health();
   readonly #circuits = new Circuits();
@@ -55,8 +50,7 @@ export class LiveFigures {
   #hard = new Float64Array(0);
   #reserve = new Float64Array(0);
   // By place: slot × lanes + lane.
-  #standing = new Uint8Array(0);
-  #order = new Float64Array(0);
+  #stood = new Uint8Array(0);
   #rank = new Int32Array(0);
   // What the order was worked out from, kept so that decisions tell exactly that.
   #band = new Uint8Array(0);
@@ -66,7 +60,6 @@ export class LiveFigures {
   #resetAtS = new Float64Array(0);
   /** Slots whose figures change with time alone. */
   readonly #moving = new Set<number>();
-  #index: AccountIndex | null = null;
   #choices = 0;
   #settled = 0;
   #total = 0;
@@ -84,11 +77,10 @@ export class LiveFigures {
     resetAtS: 0,
   };
 
-  constructor(clock: FiguresClock, strategy: StrategyName = 'balance') {
+  /** @param pools  By what the accounts of each pool are put in order, in the order of the pools. */
+  constructor(clock: FiguresClock, strategy: StrategyName = 'balance', pools: readonly OrderRules[] = []) {
     this.#clock = clock;
-    this.strategy = strategy;
-    this.recordedStrategy = strategy === 'balance' ? undefined : strategy;
-    this.#strategy = STRATEGIES[strategy];
+    this.#orders = [{ strategy, reservePercent: 0 }, ...pools].map((rules) => new PoolOrder(this, rules));
     this.#grow(64);
   }
 
@@ -107,9 +99,8 @@ export class LiveFigures {
     return this.#accounts[slot]!;
   }
 
-  /** Takes over limits and priorities of a new snapshot, and indexes it when it is large. */
-  adopt(snapshot: Snapshot): void {
-    this.#index = null;
+  /** Takes over limits and priorities of a new snapshot, and its pools. */
+  adopt(snapshot: Snapshot, pools: readonly Snapshot[] = []): void {
     for (const { slot, priority, softInFlight, maxInFlight, reservePercent } of snapshot.accounts) {
       this.#priority[slot] = priority;
       this.#soft[slot] = softInFlight;
@@ -117,12 +108,12 @@ export class LiveFigures {
       this.#reserve[slot] = reservePercent;
       this.#refresh(slot);
     }
-    this.#index = AccountIndex.of(snapshot, this);
+    for (const each of [snapshot, ...pools]) this.orderOf(each).adopt(each);
   }
 
-  /** The index of this snapshot; null when it is small or no longer the one in force. */
-  indexOf(snapshot: Snapshot): AccountIndex | null {
-    return this.#index?.snapshot === snapshot ? this.#index : null;
+  /** The order in which the accounts of a snapshot are chosen. */
+  orderOf({ order }: Pick<Snapshot, 'order'>): PoolOrder {
+    return this.#orders[order]!;
   }
 
   /** Attempts in progress over all accounts. */
@@ -144,36 +135,21 @@ export class LiveFigures {
     return this.#lastChosen[slot]!;
   }
 
-  standing(slot: number, lane: number): Standing {
-    return STANDINGS[this.#standing[slot * LANE_COUNT + lane]!]!;
+  stoodAt(slot: number, lane: number): number {
+    return this.#stood[slot * LANE_COUNT + lane]!;
   }
 
-  /** Index in `STANDINGS`. */
-  standingAt(slot: number, lane: number): number {
-    return this.#standing[slot * LANE_COUNT + lane]!;
+  reserve(slot: number): number {
+    return this.#reserve[slot]!;
+  }
+
+  /** How it stands among all accounts. */
+  standing(slot: number, lane: number): Standing {
+    return this.#orders[0]!.standing(slot, lane);
   }
 
   tier(slot: number, lane: number): number {
-    return TIER_OF[this.#standing[slot * LANE_COUNT + lane]!]!;
-  }
-
-  /**
-   * Compares two accounts for a lane: tier and place, then as the strategy says.
-   * @returns below 0 when `a` goes first; 0 when their order in the list decides
-   */
-  compare(a: number, b: number, lane: number): number {
-    const byOrder = this.#order[a * LANE_COUNT + lane]! - this.#order[b * LANE_COUNT + lane]!;
-    if (byOrder !== 0) return byOrder;
-    const { byInFlight, byHealth, byLastChosen } = this.#strategy;
-    if (byInFlight) {
-      const busier = this.#inFlight[a]! - this.#inFlight[b]!;
-      if (busier !== 0) return busier;
-    }
-    if (byHealth) {
-      const worse = this.#rank[a * LANE_COUNT + lane]! - this.#rank[b * LANE_COUNT + lane]!;
-      if (worse !== 0) return worse;
-    }
-    return byLastChosen ? this.#lastChosen[a]! - this.#lastChosen[b]! : 0;
+    return this.#orders[0]!.tier(slot, lane);
   }
 
   /** An attempt begins. */
@@ -184,14 +160,14 @@ export class LiveFigures {
     const at = slot * LANE_COUNT + lane;
     const isProbe = !this.#circuits.isClosed(at) && this.#circuits.begun(at, this.#clock.nowMs());
     if (isProbe || running === this.#soft[slot] || running === this.#hard[slot]) this.#refresh(slot);
-    if (this.#index !== null) this.#index.moved(slot);
+    this.#moved(slot);
   }
 
   finish(slot: number): void {
     const running = this.#inFlight[slot]!--;
     this.#total--;
     if (running === this.#soft[slot] || running === this.#hard[slot]) this.#refresh(slot);
-    if (this.#index !== null) this.#index.moved(slot);
+    this.#moved(slot);
     if (running === this.#hard[slot]) this.onFreed?.(slot);
   }
 
@@ -296,10 +272,10 @@ export class LiveFigures {
   /**
    * Milliseconds until an account that is deferred or out of quota may be chosen again, as far as is known; 0 when it may, below 0 when that
    * is due. Whole numbers that differ between deferred accounts as their places in the order do.
+   * @param tier  In its pool; that among all accounts when it is left out.
    */
-  backInMs(slot: number, lane: number): number {
-    const tier = this.tier(slot, lane);
-    if (tier === DEFERRED) return this.#backAtMs(slot * LANE_COUNT + lane) - Math.floor(this.#clock.nowMs());
+  backInMs(slot: number, lane: number, tier = this.tier(slot, lane)): number {
+    if (tier === DEFERRED) return this.backAtMs(slot, lane) - Math.floor(this.#clock.nowMs());
     if (tier <= CLOSED) return 0;
     const wallMs = this.#clock.wallClockMs();
     const until = this.quota.blockedUntilMs(slot, wallMs) || (this.quota.nextResetMs(slot, wallMs) ?? 0);
@@ -321,42 +297,41 @@ export class LiveFigures {
     return place;
   }
 
-  #backAtMs(at: number): number {
+  backAtMs(slot: number, lane: number): number {
+    const at = slot * LANE_COUNT + lane;
     return Math.ceil(Math.max(this.#backOffs.untilMs(at), this.#circuits.backAtMs(at)));
   }
 
   #isCalm(slot: number): boolean {
     for (let n = 0; n < LANE_COUNT; n++) {
       const at = slot * LANE_COUNT + n;
-      if (!this.#health.isSound(at) || TIER_OF[this.#standing[at]!]! >= DEFERRED || !this.#circuits.isClosed(at)) return false;
+      if (!this.#health.isSound(at) || this.tier(slot, n) >= DEFERRED || !this.#circuits.isClosed(at)) return false;
     }
     return true;
   }
 
-  /** Works out the standing and the order of an account on every lane. */
+  /** What is compared last has changed. */
+  #moved(slot: number): void {
+    for (let i = 0; i < this.#orders.length; i++) this.#orders[i]!.moved(slot);
+  }
+
+  /** Works out how an account stands on every lane, and its places. */
   #refresh(slot: number): void {
     const nowMs = this.#clock.nowMs();
     const isMetered = this.quota.isMetered(slot);
     const wallMs = isMetered ? this.#clock.wallClockMs() : 0;
     const isBlocked = isMetered && this.quota.blockedUntilMs(slot, wallMs) !== 0;
     if (isMetered) this.#measure(slot, wallMs);
-    let changed = false;
+    let isRanked = false;
     for (let lane = 0; lane < LANE_COUNT; lane++) {
       const at = slot * LANE_COUNT + lane;
       const rank = this.#health.rank(at);
-      const standing = STANDING_PLACE[this.#standingNow(slot, at, isBlocked, nowMs)];
-      const tier = TIER_OF[standing]!;
-      const rankBefore = this.#rank[at]!;
+      if (rank !== this.#rank[at]) isRanked = true;
       this.#rank[at] = rank;
-      const within = tier === DEFERRED ? Math.min(this.#backAtMs(at), LATEST) : tier >= CLOSED ? 0 : this.#strategy.place(this.placeFigures(slot, lane));
-      const order = tier * TIER_UNIT + within;
-      if (order !== this.#order[at] || rank !== rankBefore) changed = true;
-      this.#order[at] = order;
-      const before = this.#standing[at]!;
-      this.#standing[at] = standing;
-      if (this.#index !== null && before !== standing) this.#index.stood(slot, lane, before, standing);
+      this.#stood[at] = STANDING_PLACE[this.#standingNow(slot, at, isBlocked, nowMs)];
     }
-    if (changed && this.#index !== null) this.#index.moved(slot);
+    this.#orders[0]!.refresh(slot, isRanked);
+    for (let i = 1; i < this.#orders.length; i++) if (this.#orders[i]!.has(slot)) this.#orders[i]!.refresh(slot, isRanked);
   }
 
   /** Takes down what is known of a quota now; lanes of one family see the same. */
@@ -380,7 +355,6 @@ export class LiveFigures {
   #standingNow(slot: number, at: number, isBlocked: boolean, nowMs: number): Standing {
     if (isBlocked) return 'quota_blocked';
     if (this.#band[at] === EXHAUSTED) return 'exhausted';
-    if (this.#reserve[slot] !== 0 && this.#used[at]! >= 1_000 - 10 * this.#reserve[slot]!) return 'reserve';
     const running = this.#inFlight[slot]!;
     if (running >= this.#hard[slot]!) return 'hard_full';
     if (this.#backOffs.untilMs(at) > nowMs) return 'backing_off';
@@ -397,8 +371,7 @@ export class LiveFigures {
     this.#soft = grown(this.#soft, slots).fill(Infinity, first);
     this.#hard = grown(this.#hard, slots).fill(Infinity, first);
     this.#reserve = grown(this.#reserve, slots);
-    this.#standing = grown(this.#standing, places);
-    this.#order = grown(this.#order, places);
+    this.#stood = grown(this.#stood, places);
     this.#rank = grown(this.#rank, places);
     this.#band = grown(this.#band, places);
     this.#bucket = grown(this.#bucket, places);
@@ -408,6 +381,7 @@ export class LiveFigures {
     this.#health.grow(places);
     this.#circuits.grow(places);
     this.#backOffs.grow(places);
+    for (const order of this.#orders) order.grow(slots);
   }
 }
 

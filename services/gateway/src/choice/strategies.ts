@@ -23,37 +23,57 @@ export interface Strategy {
   readonly byInFlight: boolean;
   readonly byHealth: boolean;
   readonly byLastChosen: boolean;
+  /** What the account counts for whose cache may know a prompt: it goes first, before those that are otherwise its equals, or for nothing. */
+  readonly cache: 'first' | 'tie' | 'none';
   readonly help: string;
 }
 
 const CRITICAL = 3; // index in BANDS
 const NO_RESET = 2 ** 40;
 
+const BALANCE = {
+  place: ({ priority, band, bucket, remembered }) => ((priority * 8 + band) * 64 + bucket) * 2 + remembered,
+  byInFlight: true,
+  byHealth: true,
+  byLastChosen: true,
+} as const satisfies Partial<Strategy>;
+
 /** Every strategy (product section 3). The settings and the docs list them from here. */
 export const STRATEGIES = {
-  balance: {
-    place: ({ priority, band, bucket, remembered }) => ((priority * 8 + band) * 64 + bucket) * 2 + remembered,
-    byInFlight: true,
-    byHealth: true,
-    byLastChosen: true,
-    help: 'priority, quota, fewest in flight, health, longest unused',
-  },
+  balance: { ...BALANCE, cache: 'tie', help: 'priority, quota, fewest in flight, health, the cache, longest unused' },
+  cache_first: { ...BALANCE, cache: 'first', help: 'the account whose cache may know the prompt while it can serve, then as `balance`' },
   performance_first: {
     place: ({ priority, band, latency, health }) => ((priority * 2 + (band >= CRITICAL ? 1 : 0)) * 16 + latency) * 64 + health,
     byInFlight: true,
     byHealth: false,
     byLastChosen: true,
+    cache: 'none',
     help: 'priority, no critical quota, quickest first byte, health, fewest in flight, longest unused',
   },
-  priority: { place: ({ priority }) => priority, byInFlight: false, byHealth: false, byLastChosen: false, help: 'priority, then name' },
-  round_robin: { place: () => 0, byInFlight: false, byHealth: false, byLastChosen: true, help: 'longest unused' },
-  least_used: { place: ({ used }) => used, byInFlight: true, byHealth: false, byLastChosen: true, help: 'most quota left, fewest in flight, longest unused' },
-  drain_first: { place: ({ used }) => 1_000 - used, byInFlight: false, byHealth: false, byLastChosen: false, help: 'one account until it is out' },
+  priority: { place: ({ priority }) => priority, byInFlight: false, byHealth: false, byLastChosen: false, cache: 'none', help: 'priority, then name' },
+  round_robin: { place: () => 0, byInFlight: false, byHealth: false, byLastChosen: true, cache: 'none', help: 'longest unused' },
+  least_used: {
+    place: ({ used }) => used,
+    byInFlight: true,
+    byHealth: false,
+    byLastChosen: true,
+    cache: 'none',
+    help: 'most quota left, fewest in flight, longest unused',
+  },
+  drain_first: {
+    place: ({ used }) => 1_000 - used,
+    byInFlight: false,
+    byHealth: false,
+    byLastChosen: false,
+    cache: 'none',
+    help: 'one account until it is out',
+  },
   soonest_reset: {
     place: ({ resetAtS }) => (resetAtS === 0 ? NO_RESET : resetAtS),
     byInFlight: true,
     byHealth: false,
     byLastChosen: true,
+    cache: 'none',
     help: 'the quota that is full again soonest, fewest in flight, longest unused',
   },
 } as const satisfies Readonly<Record<string, Strategy>>;

@@ -2,12 +2,19 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { KeyTable } from './key-table.ts';
 
-const stored = (text: string, id = `key_${text}`) => ({ id, name: id, models: null, accounts: null, digest: createHash('sha256').update(text).digest() });
+const stored = (text: string, id = `key_${text}`) => ({
+  id,
+  name: id,
+  models: null,
+  accounts: null,
+  pool: null,
+  digest: createHash('sha256').update(text).digest(),
+});
 
 test('a key is found by its text alone, and the record does not hold it', () => {
   const table = new KeyTable();
   table.replace([stored('sk-test-a'), stored('sk-test-b')]);
-  expect(table.find('sk-test-b')).toEqual({ id: 'key_sk-test-b', name: 'key_sk-test-b', models: null, accounts: null, load: { active: 0 } });
+  expect(table.find('sk-test-b')).toEqual({ id: 'key_sk-test-b', name: 'key_sk-test-b', models: null, accounts: null, pool: null, load: { active: 0 } });
   for (const wrong of ['', 'sk-test-', 'sk-test-bb', 'SK-TEST-B', '__proto__', 'constructor']) expect(table.find(wrong)).toBeUndefined();
 });
 

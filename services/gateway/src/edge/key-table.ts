@@ -8,6 +8,8 @@ export interface KeyRecord {
   readonly models: ReadonlySet<string> | null;
   /** Ids of the accounts it may use; null is all. */
   readonly accounts: ReadonlySet<string> | null;
+  /** Name of the pool that serves it; null is the default one. */
+  readonly pool: string | null;
   /** What it has going on; one and the same for as long as the key lives. */
   readonly load: KeyLoad;
 }

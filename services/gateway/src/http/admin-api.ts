@@ -63,8 +63,8 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
   });
   api.openapi(GATEWAY_API.listKeys, async (c) => c.json({ data: (await showKeys(control)).map(plain) }, 200));
   api.openapi(GATEWAY_API.createKey, async (c) => {
-    const { name, models, accounts } = c.req.valid('json');
-    return c.json(plain(await createKey(control, { name, models: models ?? null, accounts: accounts ?? null })), 201);
+    const { name, models, accounts, pool } = c.req.valid('json');
+    return c.json(plain(await createKey(control, { name, models: models ?? null, accounts: accounts ?? null, pool: pool ?? null })), 201);
   });
   api.openapi(GATEWAY_API.revokeKey, async (c) => c.json(plain(await endKey(control, c.req.valid('param').id)), 200));
   // Rows of the log are typed as their JSON says them, with times as text.

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchyardError } from '@switchyard/contracts';
-import type { Account, Snapshot } from '../choice/account.ts';
+import type { Account } from '../choice/account.ts';
+import { modelFor, poolFor } from '../choice/pool.ts';
+import type { AccountTable } from '../choice/pool.ts';
 import { sendJson } from '../edge/answer.ts';
 import type { KeyRecord } from '../edge/key-table.ts';
 import type { Match } from '../routes.ts';
@@ -20,7 +22,7 @@ const CODEX_ASKS = /[?&]client_version=/;
  * @param usage     The quota of a key, for an account that its client takes itself for.
  */
 export function ownAnswers(
-  snapshot: () => Snapshot,
+  snapshot: () => AccountTable,
   readiness: () => Readiness,
   docsPath: string | null,
   usage: (key: KeyRecord, accountId: string) => object,
@@ -86,15 +88,22 @@ export interface ModelObject {
   readonly owned_by: string;
 }
 
-function modelsFor(snapshot: Snapshot, key: KeyRecord | null): ModelObject[] {
+/** What a key may ask for: the models of its pool and of those that stand in for it, and the names that stand for one of them. */
+function modelsFor(table: AccountTable, key: KeyRecord | null): ModelObject[] {
+  const pool = poolFor(table, key ?? ANYONE);
+  const members = [pool, ...(pool.fallback ?? [])].map((each) => each.members);
+  const names = new Set([...members.flatMap(({ byModel }) => [...byModel.keys()]), ...(table.aliases?.keys() ?? [])]);
   const models: ModelObject[] = [];
-  for (const [id, accounts] of snapshot.byModel) {
-    if (key?.models && !key.models.has(id)) continue;
-    const account = accounts.find((candidate) => mayUse(key, candidate));
+  for (const id of names) {
+    const model = modelFor(table, id);
+    if (key?.models && !key.models.has(id) && !key.models.has(model)) continue;
+    const account = members.flatMap(({ byModel }) => byModel.get(model) ?? []).find((candidate) => mayUse(key, candidate));
     if (account !== undefined) models.push({ id, object: 'model', created: Math.floor(account.createdAtMs / 1_000), owned_by: account.kind });
   }
   return models.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
+
+const ANYONE = { pool: null };
 
 function mayUse(key: KeyRecord | null, account: Account): boolean {
   return key === null || key.accounts === null || key.accounts.has(account.id);

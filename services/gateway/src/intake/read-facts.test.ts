@@ -29,6 +29,8 @@ test('the routed fields are read, and the bytes stay as they came', async () => 
       body: Buffer.from(text),
       encoded: null,
       model: 'mo',
+      modelAt: text.indexOf('"m\\u006f"'),
+      modelEnd: text.indexOf(',"x"'),
       stream: true,
       claims: { ...NO_CLAIMS, previousResponse: 'resp_1' },
       store: false,

@@ -19,6 +19,9 @@ export interface RequestFacts {
   /** The body as it came, when that was compressed: for an account that takes it so. */
   readonly encoded: Buffer | null;
   readonly model: string | null;
+  /** Where its name stands in the body, with its quotes; both 0 when it names none. */
+  readonly modelAt: number;
+  readonly modelEnd: number;
   readonly stream: boolean;
   /** By what it continues something earlier; null when it does not, and on surfaces that have no conversations. */
   readonly claims: Claims | null;
@@ -90,13 +93,16 @@ async function readCompressed(
 /** What a body says that has been scanned whole. @throws SwitchyardError for every refusal of the intake */
 export function factsOf(body: Buffer, scanner: JsonScanner | null, surface: Surface, head: RequestHead, readsItems: boolean): RequestFacts {
   if (scanner === null || (body.length === 0 && surface.body !== 'json'))
-    return { body, encoded: null, model: null, stream: false, claims: null, store: true, background: false };
+    return { body, encoded: null, model: null, modelAt: 0, modelEnd: 0, stream: false, claims: null, store: true, background: false };
   scanner.end();
   if (!isUtf8(body)) throw new SwitchyardError('invalid_json', 'The body is not valid UTF-8.');
+  const named = scanner.fields.get('model');
   return {
     body,
     encoded: null,
     model: modelOf(scanner, surface),
+    modelAt: named === undefined ? 0 : named.start,
+    modelEnd: named === undefined ? 0 : named.end,
     stream: booleanOf(scanner, 'stream', false),
     claims: claimsOf(body, scanner, surface, head, readsItems),
     store: booleanOf(scanner, 'store', true),

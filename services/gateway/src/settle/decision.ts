@@ -6,14 +6,15 @@ import type { BackoffReason } from '../choice/back-offs.ts';
 import { bandOf, readFigures } from '../choice/candidate-figures.ts';
 import type { CandidateFigures, StoredFigures } from '../choice/candidate-figures.ts';
 import type { Skips } from '../choice/choose-account.ts';
+import { DEFAULT_POOL } from '../choice/pool.ts';
 import type { StrategyName } from '../choice/strategies.ts';
 
 /**
  * Why this account: by the table of choice; as the owner of the conversation, for the first time or again; because the conversation should
- * stay where it is; again because no other was left; because the socket of the turns before leads to it; again with a credential that was
- * renewed meanwhile; or as the first to have room again, all being full.
+ * stay where it is; because it may have the prompt in its cache; again because no other was left; because the socket of the turns before
+ * leads to it; again with a credential that was renewed meanwhile; or as the first to have room again, all being full.
  */
-export type ChosenBy = 'choice' | 'owner' | 'owner_again' | 'kept' | 'only_one_left' | 'open_socket' | 'renewed' | 'freed';
+export type ChosenBy = 'choice' | 'owner' | 'owner_again' | 'kept' | 'cache' | 'only_one_left' | 'open_socket' | 'renewed' | 'freed';
 
 /**
  * One attempt at an account, as the decision record keeps it. What is left out has its usual value: nothing skipped, not least bad, no
@@ -32,6 +33,11 @@ export interface AttemptRecord {
   readonly in_flight: number;
   /** What the candidates looked like, best first: all of up to 16, else the eight best. Left out when there was only one. */
   readonly figures?: readonly StoredFigures[] | undefined;
+  /** The pool that stood in for the request's own, and its strategy when it is another. */
+  pool?: string | undefined;
+  strategy?: StrategyName | undefined;
+  /** The model that the account was asked for, when it is not the one that the client asked for. */
+  sent_model?: string | undefined;
   /** Milliseconds after the start of the request. */
   readonly started_ms: number;
   /** Milliseconds that were waited before it, on top of what came before. */
@@ -53,8 +59,12 @@ export interface AttemptRecord {
 export interface DecisionRecord {
   /** Version of the account table that the choice was made from. */
   readonly snapshot: number;
+  /** Left out for `default`. */
+  readonly pool?: string | undefined;
   /** Left out for `balance`. */
   readonly strategy?: StrategyName | undefined;
+  /** The model that the asked one stands for; left out when it is no alias. */
+  readonly alias_for?: string | undefined;
   readonly attempts: AttemptRecord[];
   /** Left out when it continued nothing that was known. Put in where the row is made. */
   readonly affinity?: RecordedAffinity | undefined;
@@ -62,9 +72,12 @@ export interface DecisionRecord {
   stopped_by?: 'budget' | 'retry_budget' | undefined;
 }
 
-function wholeAttempt(attempt: AttemptRecord): object {
+function wholeAttempt(attempt: AttemptRecord, { pool, strategy }: Pick<DecisionRecord, 'pool' | 'strategy'>): object {
   return {
     ...attempt,
+    pool: attempt.pool ?? pool ?? DEFAULT_POOL,
+    strategy: attempt.strategy ?? strategy ?? 'balance',
+    sent_model: attempt.sent_model ?? null,
     skipped: attempt.skipped ?? {},
     least_bad: attempt.least_bad ?? false,
     waited_ms: attempt.waited_ms ?? 0,
@@ -79,12 +92,14 @@ function wholeAttempt(attempt: AttemptRecord): object {
 }
 
 /** A decision with every field, as the API shows it. */
-export function wholeDecision({ snapshot, strategy, attempts, affinity, stopped_by }: DecisionRecord): object {
+export function wholeDecision(decision: DecisionRecord): object {
+  const { snapshot, pool, alias_for, attempts, affinity, stopped_by } = decision;
   return {
     snapshot,
-    strategy: strategy ?? 'balance',
+    pool: pool ?? DEFAULT_POOL,
+    alias_for: alias_for ?? null,
+    attempts: attempts.map((attempt) => wholeAttempt(attempt, decision)),
     affinity: affinity === undefined ? null : wholeAffinity(affinity),
-    attempts: attempts.map(wholeAttempt),
     stopped_by: stopped_by ?? null,
   };
 }

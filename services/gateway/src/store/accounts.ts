@@ -39,7 +39,10 @@ export type NewAccount = Pick<
   | 'soft_in_flight'
   | 'reserve_percent'
 > &
-  Partial<Pick<AccountRow, 'token_url' | 'codex_home'>>;
+  Partial<Pick<AccountRow, 'token_url' | 'codex_home'>> & {
+    /** JSON text. */
+    readonly model_map: string | null;
+  };
 
 /** @throws SwitchyardError `name_taken` */
 export async function insertAccount(db: Kysely<DB>, account: NewAccount): Promise<void> {
@@ -76,6 +79,7 @@ export async function upsertDeclaredAccount(db: Kysely<DB>, account: Omit<NewAcc
           max_in_flight: rest.max_in_flight,
           soft_in_flight: rest.soft_in_flight,
           reserve_percent: rest.reserve_percent,
+          model_map: rest.model_map,
           updated_at: sql`now()`,
         })
         .where('gateway.account.source', '=', rest.source),

@@ -12,7 +12,7 @@ export function listKeys(db: Kysely<DB>, which: 'all' | 'live'): Promise<KeyRow[
 }
 
 /** @throws SwitchyardError `name_taken` when a live key has the name */
-export async function insertKey(db: Kysely<DB>, key: Pick<KeyRow, 'id' | 'name' | 'digest' | 'hint' | 'models' | 'accounts'>): Promise<void> {
+export async function insertKey(db: Kysely<DB>, key: Pick<KeyRow, 'id' | 'name' | 'digest' | 'hint' | 'models' | 'accounts' | 'pool'>): Promise<void> {
   const added = await db
     .insertInto('gateway.key')
     .values(key)

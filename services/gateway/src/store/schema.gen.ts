@@ -26,6 +26,7 @@ export interface DB {
     codex_home: string | null;
     login_state: Generated<string>;
     login_generation: Generated<number>;
+    model_map: ColumnType<unknown, string | null, string | null>;
   };
   'gateway.binding': {
     digest: Buffer;
@@ -48,6 +49,7 @@ export interface DB {
     accounts: string[] | null;
     created_at: Generated<Date>;
     revoked_at: Date | null;
+    pool: string | null;
   };
   'gateway.quota': {
     account_id: string;

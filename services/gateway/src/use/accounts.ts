@@ -33,6 +33,8 @@ export interface AccountView {
   readonly reserve_percent: number;
   /** Of a ChatGPT login: `needs_login` once its issuer has refused it for good; else `ok`. */
   readonly login_state: string;
+  /** Names that its upstream has for models, by ours; empty when they are the same. */
+  readonly model_map: Readonly<Record<string, string>>;
   readonly created_at: string;
 }
 
@@ -63,6 +65,7 @@ export async function addAccount(control: Control, draft: AccountDraft): Promise
       max_in_flight: draft.maxInFlight,
       soft_in_flight: draft.softInFlight,
       reserve_percent: draft.reservePercent,
+      model_map: mapText(draft),
       ...sealSecrets(control.vault, id, draft),
       ...(draft.login === undefined
         ? {}
@@ -95,6 +98,7 @@ export async function declareAccount(control: Control, draft: AccountDraft, sour
     max_in_flight: draft.maxInFlight,
     soft_in_flight: draft.softInFlight,
     reserve_percent: draft.reservePercent,
+    model_map: mapText(draft),
     // Secrets come anew from the file at each start; the row keeps none.
     credential: null,
     header_names: Object.keys(draft.headers),
@@ -105,7 +109,7 @@ export async function declareAccount(control: Control, draft: AccountDraft, sour
 /** Asks an upstream for the models of an account that is being made. @throws SwitchyardError `account_refused`, also when we close meanwhile */
 export async function askModels(
   { connectTimeoutMs, closing }: Pick<Control, 'connectTimeoutMs' | 'closing'>,
-  draft: Omit<AccountDraft, 'name' | 'models' | 'priority' | 'websocket' | 'maxInFlight' | 'softInFlight' | 'reservePercent'>,
+  draft: Omit<AccountDraft, 'name' | 'models' | 'priority' | 'websocket' | 'maxInFlight' | 'softInFlight' | 'reservePercent' | 'modelMap'>,
 ): Promise<string[]> {
   const upstream = new HttpUpstream({ origin: new URL(draft.baseUrl).origin, connectTimeoutMs });
   const close = (): Promise<void> => upstream.close();
@@ -188,6 +192,10 @@ async function existing(control: Pick<Control, 'db'>, idOrName: string): Promise
   return row;
 }
 
+function mapText({ modelMap }: AccountDraft): string | null {
+  return Object.keys(modelMap).length === 0 ? null : JSON.stringify(modelMap);
+}
+
 function view(row: AccountRow): AccountView {
   return {
     id: row.id,
@@ -207,6 +215,7 @@ function view(row: AccountRow): AccountView {
     soft_in_flight: row.soft_in_flight,
     reserve_percent: row.reserve_percent,
     login_state: row.login_state,
+    model_map: (row.model_map ?? {}) as Readonly<Record<string, string>>,
     created_at: row.created_at.toISOString(),
   };
 }

@@ -12,6 +12,8 @@ export interface Control {
   readonly closing: AbortSignal;
   /** Names of the accounts that this process declares (file or built in); with the server stopped, those that a start would declare. */
   readonly declaredNames: () => ReadonlySet<string>;
+  /** Names of the pools that it declares. */
+  readonly pools: readonly string[];
   /** Makes the change effective in this process before the caller is answered; other processes are told by the database. */
   readonly applied: () => Promise<void>;
 }

@@ -1,10 +1,12 @@
 import { SwitchyardError } from '@switchyard/contracts';
-import type { Snapshot } from '../choice/account.ts';
+import { makeSnapshot } from '../choice/account.ts';
 import { mayBeChosen, rank, readFigures, recordFigures } from '../choice/candidate-figures.ts';
-import { candidatesOf, chooseAccount } from '../choice/choose-account.ts';
+import { chooseAccount } from '../choice/choose-account.ts';
 import type { Skips } from '../choice/choose-account.ts';
 import { LANE_AT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
+import { modelFor, poolFor, poolToAsk, serves } from '../choice/pool.ts';
+import type { AccountTable, Pool } from '../choice/pool.ts';
 import type { StrategyName } from '../choice/strategies.ts';
 import type { Lane } from '../routes.ts';
 import { shownFigures } from '../settle/decision.ts';
@@ -44,7 +46,7 @@ export function replayDecision(decision: DecisionRecord, { strategy, priorities 
       .map(readFigures)
       .filter(({ account }) => !without.includes(account))
       .map((figures) => ({ ...figures, priority: priorities[figures.account] ?? figures.priority }));
-    const ranked = rank(seen, strategy ?? decision.strategy ?? 'balance');
+    const ranked = rank(seen, strategy ?? attempt.strategy ?? decision.strategy ?? 'balance');
     const [first] = ranked;
     return {
       attempt: n + 1,
@@ -59,6 +61,8 @@ export function replayDecision(decision: DecisionRecord, { strategy, priorities 
 export interface Explanation {
   /** Null when nobody could be chosen; without a model the sandbox is never, so that a server that has only that has none. */
   readonly winner: string | null;
+  /** The pool that would be asked. */
+  readonly pool: string;
   readonly candidates: number;
   readonly skipped: Skips;
   readonly least_bad: boolean;
@@ -68,25 +72,41 @@ export interface Explanation {
 
 /**
  * Which account a new conversation would go to now. Changes nothing: no turn is taken.
- * @param key  Null: one that may use every account.
- * @throws SwitchyardError `model_not_found` when nobody serves the model, or the key may not use it
+ * @param key  Null: one of the default pool that may use every account.
+ * @throws SwitchyardError `model_not_found` when nobody serves the model, or the key may not use it; `no_account_available` without its pool
  */
 export function explainChoice(
-  snapshot: Snapshot,
+  table: AccountTable,
   live: LiveFigures,
   asked: { readonly model: string | null; readonly lane: Lane; readonly key: KeyView | null },
 ): Explanation {
-  const { model, key } = asked;
-  const mayUse = model === null || key === null || key.models === null || key.models.includes(model);
-  if (model !== null && (candidatesOf(snapshot, model).length === 0 || !mayUse))
-    throw new SwitchyardError('model_not_found', `No account serves the model \`${model}\`, or this key may not use it.`, { param: 'model' });
-  const query = { model, lane: LANE_AT[asked.lane], key: { accounts: key?.accounts ? new Set(key.accounts) : null }, tried: [] };
-  const { account, candidates, skipped, leastBad } = chooseAccount(snapshot, live, query);
+  const { lane, key } = asked;
+  const model = asked.model === null ? null : modelFor(table, asked.model);
+  const pool = poolFor(table, { pool: key?.pool ?? null });
+  const mayUse = model === null || !key?.models || key.models.includes(asked.model!) || key.models.includes(model);
+  if (model !== null && !(serves(pool, model) && mayUse))
+    throw new SwitchyardError('model_not_found', `No account serves the model \`${asked.model}\`, or this key may not use it.`, { param: 'model' });
+  const query = { model, lane: LANE_AT[lane], key: { accounts: key?.accounts ? new Set(key.accounts) : null }, tried: [] };
+  const { name, members } = poolToAsk(lane === 'websocket' ? speaking(pool) : pool, live, query);
+  const { account, candidates, skipped, leastBad } = chooseAccount(members, live, query);
   return {
     winner: account?.name ?? null,
+    pool: name,
     candidates,
     skipped: skipped ?? {},
     least_bad: leastBad,
-    figures: (recordFigures(snapshot, live, query) ?? []).map((stored) => shownFigures(readFigures(stored))),
+    figures: (recordFigures(members, live, query) ?? []).map((stored) => shownFigures(readFigures(stored))),
   };
+}
+
+/** A pool without the accounts that are not said to speak WebSocket. */
+function speaking(pool: Pool): Pool {
+  const { version, accounts, off, order } = pool.members;
+  const members = makeSnapshot(
+    version,
+    accounts.filter(({ speaksWebSocket }) => speaksWebSocket),
+    off,
+    order,
+  );
+  return { ...pool, members, fallback: pool.fallback?.map(speaking) ?? null };
 }

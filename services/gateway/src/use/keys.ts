@@ -13,6 +13,8 @@ export interface KeyView {
   readonly hint: string;
   readonly models: readonly string[] | null;
   readonly accounts: readonly string[] | null;
+  /** Null is the default pool. */
+  readonly pool: string | null;
   readonly created_at: string;
   readonly revoked_at: string | null;
 }
@@ -23,6 +25,8 @@ export interface KeyDraft {
   readonly models: readonly string[] | null;
   /** Ids or names of accounts; null is all. */
   readonly accounts: readonly string[] | null;
+  /** Name of a declared pool; left out or null, the default one. */
+  readonly pool?: string | null;
 }
 
 const NAME = /^[^\p{Cc}\p{Cs}]{1,100}$/u;
@@ -34,6 +38,8 @@ const NAME = /^[^\p{Cc}\p{Cs}]{1,100}$/u;
  */
 export async function createKey(control: Control, draft: KeyDraft, secret = newDataKey()): Promise<KeyView & { readonly key: string }> {
   if (!NAME.test(draft.name)) throw new SwitchyardError('invalid_value', 'The field `name` must be 1 to 100 printable characters.', { param: 'name' });
+  const pool = draft.pool ?? null;
+  if (pool !== null && !control.pools.includes(pool)) throw unknownPool(pool, control.pools);
   const accounts = draft.accounts === null ? null : await accountIds(control, draft.accounts);
   const id = newId('key', control.wallClockMs());
   await control.db.transaction().execute(async (transaction) => {
@@ -44,6 +50,7 @@ export async function createKey(control: Control, draft: KeyDraft, secret = newD
       hint: keyHint(secret),
       models: draft.models === null ? null : [...draft.models],
       accounts,
+      pool,
     });
     await announceChange(transaction);
   });
@@ -78,6 +85,17 @@ export async function endKey(control: Control, id: string): Promise<KeyView> {
   return view(row);
 }
 
+function unknownPool(pool: string, pools: readonly string[]): SwitchyardError {
+  const declared = pools.length === 0 ? 'none is declared' : `declared are ${pools.join(', ')}`;
+  return new SwitchyardError(
+    'invalid_value',
+    `There is no pool "${pool}": ${declared}. Declare it in switchyard.toml as [pools.${pool}], and start the server again.`,
+    {
+      param: 'pool',
+    },
+  );
+}
+
 async function accountIds(control: Pick<Control, 'db'>, wanted: readonly string[]): Promise<string[]> {
   const rows = await listAccounts(control.db);
   return wanted.map((idOrName) => {
@@ -94,6 +112,7 @@ function view(row: KeyRow): KeyView {
     hint: row.hint,
     models: row.models,
     accounts: row.accounts,
+    pool: row.pool,
     created_at: row.created_at.toISOString(),
     revoked_at: row.revoked_at?.toISOString() ?? null,
   };
