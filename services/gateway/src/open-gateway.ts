@@ -30,7 +30,7 @@ import { nextQuota } from './choice/next-quota.ts';
 import { poolFor } from './choice/pool.ts';
 import type { PoolRules } from './choice/pool.ts';
 import { quotaFromEvent } from './choice/read-quota.ts';
-import { STANDINGS } from './choice/standing.ts';
+import { CLOSED, STANDINGS } from './choice/standing.ts';
 import { clientAddressReader } from './edge/client-address.ts';
 import { corsPolicy, originPolicy } from './edge/cors.ts';
 import { Holds } from './attempt/holds.ts';
@@ -60,6 +60,7 @@ import { GATEWAY_MIGRATIONS } from './store/migrations.ts';
 import { CHANGES_CHANNEL } from './store/announce.ts';
 import { bindingPages, pruneBindings } from './store/bindings.ts';
 import { BINDINGS_CHANNEL, unpackNotice } from './store/binding-notices.ts';
+import { closeIncident, openIncident, tidyIncidents } from './store/incidents.ts';
 import { claimInstance, hasCompany } from './store/instance.ts';
 import { listKeys } from './store/keys.ts';
 import { loadQuota, writeQuota } from './store/quota.ts';
@@ -69,6 +70,7 @@ import type { DB } from './store/schema.gen.ts';
 import { askModels, declareAccount } from './use/accounts.ts';
 import type { Control } from './use/control.ts';
 import { diagnoseRunning } from './use/doctor/diagnose-running.ts';
+import { IncidentWatch } from './use/doctor/incident-watch.ts';
 import { standingOf } from './use/doctor/standing-of.ts';
 import type { Report } from './use/doctor/finding.ts';
 import { createKey } from './use/keys.ts';
@@ -157,6 +159,9 @@ const GAP_MARGIN_S = 120;
 const SOCKET_CONNECT_MS = 15_000;
 const STATUS_CLASSES = ['0', '1', '2', '3', '4', '5'] as const;
 const HOUR_MS = 3_600_000;
+/** How often it is looked whether something has gone wrong, and for how long that is kept. */
+const WATCH_MS = 5_000;
+const KEPT_INCIDENT_DAYS = 30;
 
 /**
  * Opens the gateway on a migrated database. Disposing it writes what is left and closes every upstream connection; call `drain` first.
@@ -462,10 +467,11 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   metrics.switchyard_keys.follow(() => keys.size);
   metrics.switchyard_database_up.follow(() => (database.isAvailable() ? 1 : 0));
 
+  let reclaimed = 0;
   const stallLimitMs = config['limits.stalled_client_ms'];
   const sweep = setInterval(() => {
     settler.cutStalled(nowMs() - stallLimitMs);
-    settler.reclaim();
+    reclaimed += settler.reclaim();
     pressure.tick({ loopDelayMs: parts.loopDelayMs(), journalRows: journal.backlog });
     bindings.sweep(SWEPT_PER_TICK);
     live.settle();
@@ -480,6 +486,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     const days = await dropOldPartitions(database.pool, wallClockMs(), { keepDays: config['requests.keep_days'], keepRows: config['requests.keep_rows'] });
     if (days.length > 0) log.info('request_days_dropped', 'Old days of the request log were dropped', { names: days });
     await pruneBindings(database.pool, limits);
+    await tidyIncidents(database.pool, KEPT_INCIDENT_DAYS);
   };
   const hourly = setInterval(
     () =>
@@ -489,6 +496,30 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   hourly.unref();
   opened.defer(() => clearInterval(hourly));
   await upkeep();
+
+  const incidents = new IncidentWatch({
+    store: { open: (incident) => openIncident(database.pool, incident), close: (id, ...rest) => closeIncident(database.pool, id, ...rest) },
+    isAvailable: database.isAvailable,
+    instanceId,
+    log,
+    wallClockMs,
+  });
+  const watching = setInterval(() => {
+    const serving = registry.snapshot.general;
+    void incidents.look({
+      isDatabaseUp: database.isAvailable(),
+      conflicts: bindings.conflicts,
+      waits: { ...waits },
+      journalLost: journal.lost,
+      retriesRefused: retries.refused,
+      leasesReclaimed: reclaimed,
+      loggedOut: registry.logins.filter(({ state }) => state === 'needs_login').map(({ accountId }) => accountId),
+      accounts: serving.length,
+      blocked: serving.filter(({ slot }) => live.tier(slot, LANE_AT.responses) > CLOSED).length,
+    });
+  }, WATCH_MS);
+  watching.unref();
+  opened.defer(() => clearInterval(watching));
 
   const doctor = (): Promise<Report> =>
     diagnoseRunning({

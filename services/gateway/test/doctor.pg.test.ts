@@ -81,3 +81,21 @@ test('a credential that is refused is named', async () => {
   for (let i = 0; i < 2; i++) await (await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).text();
   expect((await report()).findings).toContainEqual(expect.objectContaining({ id: 'account_refused', evidence: ['a: its credential is refused'] }));
 });
+
+test('an incident is noted by the server that sees it, told by the doctor, and closed for a server that is gone', { timeout: 30_000 }, async () => {
+  for (const upstream of gateway.upstreams) upstream.script({ rules: [{ answer: { preset: 'usage_limit_reached' }, times: 'always' }] });
+  await (await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).text();
+  await untilRows(gateway.pool, "select 1 from gateway.incident where kind = 'all_blocked' and closed_at is null", (rows) => rows.length === 1);
+  const told = (await report()).findings.find(({ id }) => id === 'recent_incidents');
+  expect(told).toMatchObject({ severity: 'warning', evidence: [expect.stringMatching(/^all_blocked from .* on: None of 2 accounts had quota\.$/)] });
+  await gateway.pool.query(
+    "insert into gateway.incident (kind, instance_id, opened_at, evidence) values ('database_away', 'inst_gone', now(), 'x'), ('old', 'inst_gone', now() - interval '31 days', 'x')",
+  );
+  await using other = await gateway.reopen();
+  const { rows } = await gateway.pool.query('select kind, closed_at is null as lasts from gateway.incident order by kind');
+  expect(rows).toEqual([
+    { kind: 'all_blocked', lasts: true },
+    { kind: 'database_away', lasts: false },
+  ]);
+  expect(idsOf(await report(other))).toContain('recent_incidents');
+});

@@ -19,6 +19,7 @@ export class RetryBudget {
   /** Retries that the requests so far have earned. Below nothing it comes back by itself, so that a quiet server can always retry. */
   #credit = 0;
   #takenAtMs = 0;
+  #refused = 0;
 
   /** @param activeRequests  Requests in progress now, those in a retry among them. */
   constructor(activeRequests: () => number, nowMs: () => number) {
@@ -29,6 +30,11 @@ export class RetryBudget {
   /** Retries in progress. */
   get taken(): number {
     return this.#taken;
+  }
+
+  /** Retries that were not to be had since the start. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /** Counts a request. What a long calm has earned is no more than one burst may use. */
@@ -43,7 +49,10 @@ export class RetryBudget {
     if (this.#credit < 0) this.#credit = Math.min(0, this.#credit + ((nowMs - this.#takenAtMs) * PAID_BACK_A_SECOND) / 1_000);
     this.#takenAtMs = nowMs;
     const isFloor = this.#taken < FLOOR;
-    if (isFloor ? this.#credit - 1 < -MAX_DEBT : this.#credit < 1 || this.#taken + 1 > SHARE * this.#activeRequests()) return false;
+    if (isFloor ? this.#credit - 1 < -MAX_DEBT : this.#credit < 1 || this.#taken + 1 > SHARE * this.#activeRequests()) {
+      this.#refused++;
+      return false;
+    }
     this.#taken++;
     this.#credit--;
     return true;

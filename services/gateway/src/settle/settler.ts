@@ -103,9 +103,11 @@ export class Settler {
   /**
    * Ends what was not ended though its connection is gone, and counts it. It never happens; if it does, it is a fault of ours, and must not
    * cost a place for ever.
+   * @returns how many
    */
-  reclaim(): void {
+  reclaim(): number {
     const { metrics, log, nowMs } = this.#parts;
+    let reclaimed = 0;
     for (let i = this.#open.length - 1; i >= 0; i--) {
       const exchange = this.#open[i]!;
       if (!exchange.request.socket.destroyed) continue;
@@ -115,8 +117,10 @@ export class Settler {
         metrics.switchyard_leases_reclaimed_total.inc();
         log.error('lease_reclaimed', 'A request had not ended though its connection was gone; its places were taken back', { request_id: exchange.id });
         this.#settle(exchange);
+        reclaimed++;
       }
     }
+    return reclaimed;
   }
 
   /** Resolves when nothing is open. */

@@ -80,7 +80,8 @@ export async function claimInstance(options: InstanceOptions): Promise<{ close()
   };
 }
 
-const LOCK_CLASS = 0x5357;
+/** Of the advisory locks by which processes say that they live. */
+export const LOCK_CLASS = 0x5357;
 const DECLARED_CLASS = 0x5358;
 
 /** Whether another process on the database lives. */

@@ -1,5 +1,5 @@
 // Generated from the migrated database by packages/database/src/types/types-command.ts; a test compares the two.
-import type { ColumnType, Generated } from 'kysely';
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 
 export interface DB {
   'gateway.account': {
@@ -39,6 +39,14 @@ export interface DB {
     misses: number;
     bound_at: Date;
     touched_at: Date;
+  };
+  'gateway.incident': {
+    id: GeneratedAlways<bigint>;
+    kind: string;
+    instance_id: string;
+    opened_at: Date;
+    closed_at: Date | null;
+    evidence: string;
   };
   'gateway.key': {
     id: string;

@@ -9,7 +9,7 @@ const config = (env: Readonly<Record<string, string>> = {}) => loadConfig({ env:
 
 const ACCOUNT = { id: 'acct_1', name: 'a1', kind: 'openai', source: 'api', models: 2, unreadable: null, needsLogin: false, isDeclared: true };
 const KIND = { kind: 'response', limit: 100, warm: 1, verified: 0, suspect: 0, dead: 0, conflict: 0 } as const;
-const TABLES: TableFacts = { accounts: [ACCOUNT], bindings: { kinds: [KIND], conflicts: [], missing: [] } };
+const TABLES: TableFacts = { accounts: [ACCOUNT], incidents: [], bindings: { kinds: [KIND], conflicts: [], missing: [] } };
 const STORED: StoredFacts = { migrations: { pending: [], unknown: [], changed: [] }, clockAheadMs: 12, tables: TABLES };
 const STANDING: AccountStanding = { name: 'a1', kind: 'openai', standing: 'ready', open: [], reason: null, backInMs: 0 };
 const AT_MS = 1_800_000_000_000;
@@ -33,6 +33,7 @@ const LIVE: LiveFacts = {
   pressed: [],
   notSpokenBy: [],
 };
+const INCIDENT = { kind: 'all_blocked', opened_at: new Date(AT_MS - 3_600_000), closed_at: null, evidence: 'None had quota.' };
 const HEALTHY: DoctorFacts = { config: config(), stored: STORED, quota: [QUOTA], live: LIVE, atMs: AT_MS };
 
 const stored = (changed: Partial<StoredFacts>): Partial<DoctorFacts> => ({ stored: { ...STORED, ...changed } });
@@ -79,6 +80,13 @@ test.each<[id: string, severity: string, seen: string | RegExp, changed: Partial
   ['journal_rows_lost', 'warning', /2 since/, live({ journal: { waiting: 0, lost: 2 } })],
   ['lane_full', 'warning', /responses: 4 in progress, 9 wait/, live({ lanes: [{ lane: 'responses', running: 4, waiting: 9, limit: 4 }] })],
   ['pressed', 'warning', /event loop/, live({ pressed: ['loop'] })],
+  ['recent_incidents', 'warning', /all_blocked from 2027-01-15T07:00:00.000Z on: None had quota/, tables({ incidents: [INCIDENT] })],
+  [
+    'recent_incidents',
+    'info',
+    /all_blocked from .* to 2027-01-15T07:30:00.000Z/,
+    tables({ incidents: [{ ...INCIDENT, closed_at: new Date(AT_MS - 1_800_000) }] }),
+  ],
   ['websocket_declined', 'warning', 'a1', live({ notSpokenBy: ['a1'] })],
   [
     'faults_enabled',

@@ -3,6 +3,7 @@ import { checkBindings } from './check-bindings.ts';
 import { checkClock } from './check-clock.ts';
 import { checkDatabase } from './check-database.ts';
 import { checkFaults } from './check-faults.ts';
+import { checkIncidents } from './check-incidents.ts';
 import { checkJournal } from './check-journal.ts';
 import { checkLanes } from './check-lanes.ts';
 import { checkMigrations } from './check-migrations.ts';
@@ -26,6 +27,7 @@ const CHECKS: readonly ((facts: DoctorFacts) => readonly Finding[])[] = [
   checkSockets,
   checkClock,
   checkFaults,
+  checkIncidents,
 ];
 
 /** @see product section 8, "Doctor" */

@@ -7,6 +7,7 @@ import type { Standing } from '../../choice/standing.ts';
 import type { Lane } from '../../routes.ts';
 import type { QuotaView } from '../quota.ts';
 import type { KindCounts } from '../session-bindings.ts';
+import type { Incident } from '../../store/incidents.ts';
 import type { ShownBinding } from '../../store/show-bindings.ts';
 
 /** All that the checks look at, read at one moment. */
@@ -33,6 +34,8 @@ export interface StoredFacts {
 export interface TableFacts {
   readonly accounts: readonly AccountFacts[];
   readonly bindings: BindingFacts;
+  /** Those that last, and those of the last day. */
+  readonly incidents: readonly Incident[];
 }
 
 export interface AccountFacts {

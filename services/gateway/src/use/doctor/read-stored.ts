@@ -5,6 +5,7 @@ import { openSecrets } from '../../accounts/account-secrets.ts';
 import type { KindLimits } from '../../bindings/kinds.ts';
 import { listAccounts } from '../../store/accounts.ts';
 import type { AccountRow } from '../../store/accounts.ts';
+import { listIncidents } from '../../store/incidents.ts';
 import { countMissingOwners, listConflicts, readClockMs } from '../../store/show-bindings.ts';
 import type { Control } from '../control.ts';
 import { countsByKind } from '../session-bindings.ts';
@@ -19,6 +20,7 @@ export interface StoredParts {
 }
 
 const MOST_CONFLICTS = 10;
+const MOST_INCIDENTS = 20;
 
 /** Reads what the database has to say of how things are, and changes nothing. */
 export async function readStored(parts: StoredParts): Promise<StoredFacts> {
@@ -45,6 +47,7 @@ async function readTables({ control, pool, limits }: StoredParts): Promise<Table
   });
   return {
     accounts,
+    incidents: await listIncidents(pool, MOST_INCIDENTS),
     bindings: { kinds: await countsByKind(pool, limits), conflicts: await listConflicts(pool, MOST_CONFLICTS), missing: await countMissingOwners(pool) },
   };
 }
