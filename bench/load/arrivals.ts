@@ -47,9 +47,11 @@ export async function runArrivals(job: ArrivalsJob): Promise<ArrivalsResult> {
   const openOne = async (): Promise<() => void> => {
     let status = 0;
     let sentAt = 0;
+    let isWaiting = false;
     const ask = (): void => {
       sentAt = performance.now();
       counts.sent++;
+      isWaiting = true;
       own.send(request);
     };
     const own: Connection = await openConnection(
@@ -68,11 +70,15 @@ export async function runArrivals(job: ArrivalsJob): Promise<ArrivalsResult> {
             counts.shed++;
             shed.add(took);
           } else counts.otherStatus++;
+          isWaiting = false;
           idle.push(ask);
         },
       },
       () => {
-        if (running) counts.lostConnections++;
+        // A server may close a connection that is not used.
+        if (isWaiting && running) counts.lostConnections++;
+        const at = idle.indexOf(ask);
+        if (at !== -1) idle.splice(at, 1);
       },
     );
     all.push(own);
@@ -85,8 +91,12 @@ export async function runArrivals(job: ArrivalsJob): Promise<ArrivalsResult> {
     const target = ((performance.now() - startedAt) / 1_000) * job.perSecond;
     for (; due < target; due++) {
       const ask = idle.pop();
-      if (ask === undefined) void openOne().then((opened) => opened());
-      else ask();
+      if (ask !== undefined) ask();
+      else
+        openOne().then(
+          (opened) => opened(),
+          () => counts.lostConnections++,
+        );
     }
   }, TICK_MS);
   await wait(job.settleMs);

@@ -83,6 +83,7 @@ function environment(place: Place, activeRequests: number): NodeJS.ProcessEnv {
     SWITCHYARD_BOOTSTRAP_KEY: DATA_KEY,
     SWITCHYARD_LIMITS_ACTIVE_REQUESTS: String(activeRequests),
     SWITCHYARD_AFFINITY_MAX_RESPONSES: MAX_RESPONSES,
+    METRICS_ALLOW_LOOPBACK: 'true', // the lag of the loop is read there
   };
 }
 
