@@ -63,7 +63,7 @@ import { BINDINGS_CHANNEL, unpackNotice } from './store/binding-notices.ts';
 import { closeIncident, openIncident, tidyIncidents } from './store/incidents.ts';
 import { claimInstance, hasCompany } from './store/instance.ts';
 import { listKeys } from './store/keys.ts';
-import { loadQuota, writeQuota } from './store/quota.ts';
+import { QUOTA_CHANNEL, loadQuota, toldQuotas, writeQuota } from './store/quota.ts';
 import { writeJournal } from './store/write-journal.ts';
 import { dropOldPartitions, makePartitions } from './store/partitions.ts';
 import type { DB } from './store/schema.gen.ts';
@@ -207,7 +207,12 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     log.warn('bindings_not_read', 'Some of what the database holds of conversations could not be read; it is looked up when it is asked for', { error });
 
   for (const [accountId, record] of await loadQuota(database.pool)) live.restore(live.slotOf(accountId), record);
-  const quotas = new QuotaWriter({ live, write: (records) => writeQuota(database.pool, records), log });
+  const quotas = new QuotaWriter({ live, write: (records) => writeQuota(database.pool, records, journal.tellsOthers ? instanceId : null), log });
+  const learnQuotas = async (accountIds: readonly string[] | null): Promise<void> => {
+    for (const [accountId, record] of await loadQuota(database.pool, accountIds)) live.learn(live.slotOf(accountId), record);
+  };
+  const quotaNotRead = (error: unknown): void =>
+    log.warn('quota_not_reread', 'What other processes learnt of quotas could not be read; it is learnt from answers', { error });
   opened.defer(() => quotas.close(2_000));
 
   const { after } = timing;
@@ -305,9 +310,14 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     channels: {
       [CHANGES_CHANNEL]: () => void reload.request().catch(() => {}),
       [BINDINGS_CHANNEL]: (notice) => bindings.take(unpackNotice(notice, instanceId)),
+      [QUOTA_CHANNEL]: (notice) => {
+        const told = toldQuotas(notice, instanceId);
+        if (told.length > 0) void learnQuotas(told).catch(quotaNotRead);
+      },
     },
     onGap: (seconds) => {
       void reload.request().catch(() => {});
+      void learnQuotas(null).catch(quotaNotRead);
       const pages = bindingPages(database.pool, limits, Math.floor(wallClockMs() / 1_000) - seconds - GAP_MARGIN_S);
       void readPages(pages, (rows) => bindings.take(rows), closing.signal).catch(notRead);
     },

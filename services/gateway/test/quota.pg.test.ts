@@ -67,6 +67,18 @@ test('an account that refused for its quota is not asked again, here or after a 
   expect(new Set(seen.slice(0, -1))).toEqual(new Set(['b']));
 });
 
+test('what one process learns of a quota all processes on the database know', async () => {
+  gateway = await openTestGateway(2);
+  const [a, b] = gateway.upstreams;
+  // It comes second, so it knows from the start that it is not alone.
+  await using other = await gateway.reopen();
+  a!.script({ rules: [{ answer: { status: 429, body: { error: { type: 'usage_limit_reached', message: 'limit', resets_in_seconds: 600 } } } }] });
+  expect(await answers(other.url)).toBe('b');
+  await expect.poll(async () => (await quotas())[0]!['blocked_until'], { timeout: 10_000 }).not.toBeNull();
+  expect(await answers()).toBe('b');
+  expect([a!.counters().received, b!.counters().received]).toEqual([1, 2]);
+});
+
 test('with every account out of quota the client is told so, and when there is some again; none is asked', async () => {
   gateway = await openTestGateway(2);
   for (const upstream of gateway.upstreams)

@@ -236,6 +236,13 @@ export class LiveFigures implements OrderedFigures {
     this.#refresh(slot);
   }
 
+  /** Takes over what another process on the database has learnt of a quota. */
+  learn(slot: number, record: Parameters<QuotaWindows['learn']>[1]): void {
+    this.quota.learn(slot, record);
+    this.#moving.add(slot);
+    this.#refresh(slot);
+  }
+
   /** Works out anew what changes with time: call it about once a second. */
   settle(): void {
     const nowMs = this.#clock.nowMs();

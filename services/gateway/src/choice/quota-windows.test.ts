@@ -144,3 +144,25 @@ test('what is written is what moved by a point, what is a minute newer, and ever
   quota.putBack(changes.keys());
   expect([...quota.takeChanges().keys()]).toEqual([0, 1]);
 });
+
+test('of what other processes have learnt the newer counts, readings and blocks each by itself', () => {
+  const [here, there] = [new QuotaWindows(), new QuotaWindows()];
+  const tell = (): void => {
+    for (const [slot, record] of there.takeChanges()) here.learn(slot, record);
+  };
+  there.observe(0, reading(AT, 92));
+  tell();
+  expect([here.band(0, 0, AT), here.isRemembered(0, AT), here.hasChanges]).toEqual(['thin', false, false]);
+  here.observe(0, reading(AT + 2_000, 10));
+  there.observe(0, reading(AT + 1_000, 96));
+  there.block(0, 600_000, false, AT + 1_500);
+  tell();
+  expect([here.leastLeft(0, AT + 2_000), here.blockedUntilMs(0, AT + 2_000)]).toEqual([90, AT + 601_500]);
+  // One that has not heard of a block does not end it, and a second look of another process does.
+  here.learn(0, { held: null, seenAtMs: AT + 3_000, blockedUntilMs: null, blockedAtMs: null });
+  expect(here.blockedUntilMs(0, AT + 3_000)).toBe(AT + 601_500);
+  there.observe(0, reading(AT + 4_000, 1));
+  there.observe(0, reading(AT + 20_000, 1));
+  tell();
+  expect(here.blockedUntilMs(0, AT + 20_000)).toBe(0);
+});

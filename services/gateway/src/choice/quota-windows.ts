@@ -103,6 +103,20 @@ export class QuotaWindows {
     this.#entries[slot] = { held: kept, blockedUntilMs: blockedUntilMs ?? 0, blockedAtMs: blockedAtMs ?? 0, hopeAtMs: 0, written: kept };
   }
 
+  /** Takes over what another process has learnt: of readings and of blocks the newer counts, each by itself. */
+  learn(slot: number, { held, blockedUntilMs, blockedAtMs }: QuotaRecord): void {
+    const entry = this.#entry(slot);
+    if (held !== null && held.atMs > (entry.held?.atMs ?? 0)) {
+      entry.held = held;
+      entry.written = held;
+    }
+    if (blockedAtMs === null || blockedAtMs < entry.blockedAtMs) return;
+    // The same block without an end has been ended by a second look.
+    if (blockedAtMs > entry.blockedAtMs || blockedUntilMs === null) entry.blockedUntilMs = blockedUntilMs ?? 0;
+    if (blockedAtMs > entry.blockedAtMs) entry.hopeAtMs = 0;
+    entry.blockedAtMs = blockedAtMs;
+  }
+
   /** Whether it is known that the account has a quota at all. */
   isMetered(slot: number): boolean {
     return this.#entries[slot] !== undefined;
