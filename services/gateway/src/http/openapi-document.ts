@@ -21,6 +21,8 @@ const EXAMPLES: Partial<Record<SurfaceName, object>> = {
   'chat.completions': { model: 'sandbox', messages: [{ role: 'user', content: 'hello' }] },
   completions: { model: 'sandbox', prompt: 'hello' },
   embeddings: { model: 'sandbox', input: 'hello' },
+  'codex.responses': { model: 'sandbox', input: 'hello' },
+  'codex.compact': { model: 'sandbox', input: 'hello' },
 };
 
 const SECURITY: Readonly<Record<Surface['auth'], Record<string, string[]>[]>> = { key: [{ key: [] }], key_unless_open: [{ key: [] }, {}], none: [] };
