@@ -28,7 +28,7 @@ function expected(input: readonly Item[]): ReturnType<typeof inputClaims> {
   const files = input.flatMap((item) => (typeof item['file_id'] === 'string' ? [item['file_id']] : []));
   return {
     files: files.length === 0 ? null : files.slice(0, 8),
-    isFollowUp: input.some(({ type }) => type === 'compaction'),
+    isFollowUp: encrypted !== undefined && input.some(({ type }) => type === 'compaction'),
     isCompact: input.at(-1)?.['type'] === 'compaction_trigger',
     calls: calls.length === 0 ? null : calls,
     encrypted: encrypted === undefined ? null : fingerprintOf(Buffer.from(JSON.stringify({ encrypted_content: encrypted }))),

@@ -29,12 +29,14 @@ export function inputClaims(input: Buffer, starts: readonly number[]): InputClai
     end = start;
   }
   const files = idsOf(input, '"file_id"', MAX_FILES);
+  const encrypted = fingerprintOf(input);
   const last = starts.at(-1);
   return {
     calls: calls.length === 0 ? null : calls.reverse(),
     files: files.length === 0 ? null : files,
-    encrypted: fingerprintOf(input),
-    isFollowUp: holdsCompaction(input),
+    encrypted,
+    // A compaction is sealed, so where nothing is, none has to be looked for: half a microsecond for each thousand bytes.
+    isFollowUp: encrypted !== null && holdsCompaction(input),
     isCompact: last !== undefined && hasMember(endsOf(input.subarray(last)), '"type"', 'compaction_trigger'),
   };
 }
