@@ -286,6 +286,9 @@ const BindingCounts = z
   .openapi('BindingCounts');
 const SessionBindings = z.object({ kinds: z.array(BindingCounts), conflicts: z.array(Binding), found: z.array(Binding).nullable() }).openapi('SessionBindings');
 
+/** How a request can have ended; `open` is one that runs. */
+const OUTCOMES = ['open', 'completed', 'upstream_error', 'upstream_cut', 'client_left', 'client_stalled', 'refused', 'shut_down', 'server_lost'] as const;
+
 const ReplayEdits = z
   .strictObject({
     strategy: z.enum(['balance', 'cache_first', 'performance_first', 'priority', 'round_robin', 'least_used', 'drain_first', 'soonest_reset']).optional(),
@@ -378,6 +381,21 @@ export const GATEWAY_API = {
     path: '/api/quota',
     summary: 'What is left of the quota of every account',
     responses: { 200: json('Quotas', list(Quota)), ...refusals },
+  }),
+  listDecisions: createRoute({
+    method: 'get',
+    path: '/api/decisions',
+    summary: 'Requests with why they went where they went, newest first',
+    request: {
+      query: z.strictObject({
+        limit: z.coerce.number().int().min(1).max(100).default(20),
+        after: z.string().optional(),
+        /** Id or name of an account that was asked. */
+        account: z.string().optional(),
+        outcome: z.enum(OUTCOMES).optional(),
+      }),
+    },
+    responses: { 200: json('A page', z.object({ data: z.array(ExplainedRequest), has_more: z.boolean(), last_id: z.string().nullable() })), ...refusals },
   }),
   getDecision: createRoute({
     method: 'get',

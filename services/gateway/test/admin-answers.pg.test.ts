@@ -1,6 +1,7 @@
 import { GATEWAY_API } from '@switchyard/contracts/api';
 import type { GatewayOperation } from '@switchyard/contracts/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { OUTCOMES } from '../src/settle/outcome.ts';
 import { openTestGateway, untilRows } from './open-test-gateway.ts';
 import type { TestGateway } from './open-test-gateway.ts';
 
@@ -54,6 +55,21 @@ test('and so has the request log, of whole requests, of retried and refused ones
   const rows = await untilRows<{ id: string; outcome: string }>(gateway.pool, 'select id, outcome from gateway.request', (all) => all.length === 5);
   expect(rows.map(({ outcome }) => outcome).sort()).toEqual(['completed', 'completed', 'open', 'refused', 'upstream_error']);
   await expectDeclared('listRequests');
+  const decisions = async (query: string): Promise<readonly { readonly id: string; readonly outcome: string }[]> =>
+    (await expectDeclared('listDecisions', { query }))['data'] as { id: string; outcome: string }[];
+  const newest = rows
+    .map(({ id }) => id)
+    .toSorted()
+    .toReversed();
+  expect((await decisions('')).map(({ id }) => id)).toEqual(newest);
+  const [first, ...rest] = await decisions('?limit=3');
+  expect([first!.id, ...(await decisions(`?after=${rest.at(-1)!.id}`)).map(({ id }) => id)]).toEqual([newest[0], ...newest.slice(3)]);
+  expect((await decisions('?outcome=refused')).map(({ outcome }) => outcome)).toEqual(['refused']);
+  for (const outcome of OUTCOMES) await decisions(`?outcome=${outcome}`);
+  const asked = async (account: string): Promise<number> => (await decisions(`?account=${account}`)).length;
+  expect([await asked('a'), await asked('b'), await asked('nobody')]).toEqual([expect.any(Number), expect.any(Number), 0]);
+  // One was asked at both, one at nobody.
+  expect((await asked('a')) + (await asked('b'))).toBe(rows.length);
   const attempts: unknown[] = [];
   for (const { id } of rows) attempts.push((await expectDeclared('getDecision', { id }))['attempts']);
   const retried = rows.find(({ outcome }) => outcome === 'upstream_error')!;

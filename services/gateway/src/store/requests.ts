@@ -59,6 +59,28 @@ export interface RequestPage {
   readonly after: string | null;
 }
 
+/** Which decisions are wanted; null is any. */
+export interface WantedDecisions extends RequestPage {
+  /** Id or name of an account that was asked, whether or not its answer was the client's. */
+  readonly account: string | null;
+  readonly outcome: string | null;
+}
+
+/** Requests with their decisions, newest first; those that ended before an account was looked for are among them, unless an account is named. */
+export async function listDecisions(pool: Pool, { limit, after, account, outcome }: WantedDecisions): Promise<{ rows: LoggedRequest[]; hasMore: boolean }> {
+  const until = after === null ? null : new Date(idTimeMs(after) + 1);
+  const { rows } = await pool.query<LoggedRequest & { decision: DecisionRecord | null }>(
+    `select ${FIELDS}, decision from gateway.request
+     where ($1::timestamptz is null or started_at <= $1) and ($2::text is null or id < $2) and ($3::text is null or outcome = $3)
+       and ($4::text is null or decision->'attempts' @> jsonb_build_array(jsonb_build_object('account_id', $4::text))
+         or decision->'attempts' @> jsonb_build_array(jsonb_build_object('account', $4::text)))
+     order by started_at desc, id desc limit $5`,
+    [until, after, outcome, account, limit + 1],
+  );
+  const page = rows.slice(0, limit).map(({ decision, ...row }) => ({ ...row, decision: decision === null ? null : wholeDecision(decision) }));
+  return { rows: page, hasMore: rows.length > limit };
+}
+
 /** A page of the request log, newest first. One row more than asked for tells whether there are more. */
 export async function listRequests(pool: Pool, page: RequestPage): Promise<{ rows: LoggedRequest[]; hasMore: boolean }> {
   const until = page.after === null ? null : new Date(idTimeMs(page.after) + 1);
