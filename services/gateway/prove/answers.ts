@@ -40,7 +40,7 @@ export class Answers {
   /** An answer of `POST /v1/responses`, or of a turn on a socket. */
   response(plan: Plan, form: Form, isStored: boolean): Answer {
     const n = ++this.#count;
-    const id = plan.stolenId ?? `resp_${this.#nonce}_${n}`;
+    const id = plan.stolenId === null || this.made(plan.stolenId) ? `resp_${this.#nonce}_${n}` : plan.stolenId;
     const issued: Issued = {
       responseId: isStored ? id : null,
       turnState: plan.says.turnState ? `state_${this.#nonce}_${n}` : null,

@@ -29,6 +29,8 @@ export interface Life {
   isOver: boolean;
   /** The figures that say what is held now. */
   gauges(): Promise<Record<string, number>>;
+  /** How many accounts it has loaded. */
+  accounts(): Promise<number>;
   /** Whether it knows that the database is away. */
   isCutOff(): boolean;
   /** Stops as a server does: cuts what runs, writes what is left. */
@@ -94,6 +96,9 @@ export async function openLife({ connection, config, vault, log, nowMs, wallCloc
         ...Object.fromEntries([...text.matchAll(GAUGES)].map(([line, value]) => [line.slice(0, line.lastIndexOf(' ')), Number(value)])),
         running: gateway.running(),
       };
+    },
+    async accounts() {
+      return Number(/^switchyard_accounts (\d+)$/m.exec(await metrics.render())?.[1]);
     },
     isCutOff: () => !database.isAvailable(),
     async close() {

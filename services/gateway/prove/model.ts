@@ -55,12 +55,13 @@ export class Model {
    * Where a request with these claims must go.
    * @param life  The opening of the gateway that it is sent to.
    * @param isFine  Whether nothing is wrong with an account.
+   * @param isAway  The database is: a gateway knows only what it has bound itself.
    */
-  expect(claims: Claims, keyId: string, asked: Asked, life: number, isFine: (account: number) => boolean): Expected {
+  expect(claims: Claims, keyId: string, asked: Asked, life: number, isFine: (account: number) => boolean, isAway: boolean): Expected {
     const response = claims.previousResponse === null ? undefined : this.#known.get(placeOf('response', keyId, null, claims.previousResponse));
     // An id that is being told right now may be known to its gateway already.
     if (response !== undefined && response.keyId !== keyId)
-      return { ...ANYWHERE, isForeign: response.isCertain, isOwn: false, mayBeUnavailable: response.isDisputed };
+      return { ...ANYWHERE, isForeign: response.isCertain && (!isAway || response.life === life), isOwn: false, mayBeUnavailable: response.isDisputed };
     let mayBeUnavailable = false;
     for (const { kind, strength, onlyIf } of PRECEDENCE) {
       if (onlyIf === 'compact' && asked !== 'compact') continue;
@@ -70,11 +71,10 @@ export class Model {
         const known = this.#known.get(placeOf(kind, keyId, kind === 'call' ? claims.session : null, id));
         if (known === undefined) continue;
         mayBeUnavailable ||= known.isDisputed;
-        if (!known.isCertain) return { ...ANYWHERE, mayBeUnavailable: true };
+        if (!known.isCertain || (isAway && known.life !== life)) return { ...ANYWHERE, mayBeUnavailable: true };
         if (strength !== 'soft') return { ...ANYWHERE, owner: known.owner, mayBeUnavailable };
         // A preference is not looked up in the database: who did not hear of it has none.
-        const isHeard = known.life <= life;
-        return { ...ANYWHERE, first: isHeard && known.life === life && isFine(known.owner) ? known.owner : null, mayBeUnavailable };
+        return { ...ANYWHERE, first: known.life === life && isFine(known.owner) ? known.owner : null, mayBeUnavailable };
       }
     }
     return { ...ANYWHERE, mayBeUnavailable };
@@ -98,7 +98,7 @@ export class Model {
       const place = placeOf(kind, keyId, kind === 'call' ? session : null, id);
       const known = this.#known.get(place);
       if (known === undefined) this.#known.set(place, { keyId, owner: issuer, isCertain, isDisputed: false, denials: 0, life });
-      else if (known.owner !== issuer) known.isDisputed = true;
+      else if (known.owner !== issuer) continue;
       else if (isCertain && known.denials < 2 && !known.isDisputed) known.isCertain = true;
     }
     if (isCertain) this.turns.push(turn);
@@ -117,7 +117,8 @@ export class Model {
   #toldIn(place: string, keyId: string, issuer: number, life: number, isCertain: boolean, mayMove: boolean): void {
     const known = this.#known.get(place);
     if (known === undefined) this.#known.set(place, { keyId, owner: issuer, isCertain: isCertain && !mayMove, isDisputed: false, denials: 0, life });
-    else if (known.owner !== issuer && mayMove) known.isCertain = false;
+    // A gateway that had not heard of it has bound it, too, and then it is nobody's.
+    else if (known.owner !== issuer && (mayMove || known.life !== life)) known.isCertain = false;
   }
 
   /** The owner has told a client that it does not know an id. Twice, and the id is no one's. */
@@ -126,10 +127,17 @@ export class Model {
     if (known !== undefined && ++known.denials >= 2) known.isCertain = false;
   }
 
-  /** Two accounts tell one id. */
-  dispute(id: string): void {
+  /** Another account is about to tell an id. @param isAlone  There is one gateway, which knows whose it is. */
+  dispute(id: string, isAlone: boolean): void {
     const known = this.#known.get(placeOf('response', null, null, id));
-    if (known !== undefined) known.isDisputed = true;
+    if (known === undefined) return;
+    known.isDisputed = true;
+    if (!isAlone) known.isCertain = false;
+  }
+
+  /** A key has been revoked: nothing goes on from its answers. */
+  forgetKey(keyId: string): void {
+    for (let i = this.turns.length - 1; i >= 0; i--) if (this.turns[i]!.keyId === keyId) this.turns.splice(i, 1);
   }
 
   /** An account has been taken away, and all that it owned with it. */

@@ -61,5 +61,6 @@ async function play(world: World, most: number, next: () => Step | undefined): P
     const result = await look();
     if (result.violations.length > 0) return result;
   }
+  if (world.isAway) await world.setDatabase(false);
   return look();
 }

@@ -9,7 +9,7 @@ import { recordingLogger } from '@switchyard/testkit';
 import type { LogRecord } from '@switchyard/testkit';
 import { digestOf } from '../src/bindings/digest.ts';
 import { fingerprintOf } from '../src/bindings/json-members.ts';
-import { addAccount, createKey, removeAccount } from '../src/index.ts';
+import { addAccount, createKey, endKey, removeAccount } from '../src/index.ts';
 import { Client } from './client.ts';
 import type { Coverage } from './coverage.ts';
 import type { Asked, AttemptTrace, Claims, Expected, History, RequestTrace, Row } from './history.ts';
@@ -82,6 +82,7 @@ export class World implements Watcher, AsyncDisposable {
   #skippedMs = 0;
   #wallMs = 0;
   #renamed = 0;
+  #linked = 0;
 
   // Of the case.
   model = new Model();
@@ -100,9 +101,9 @@ export class World implements Watcher, AsyncDisposable {
   readonly #quotaSeenMs: number[] = Array.from({ length: ACCOUNTS }, () => -Infinity);
   #fromMs = 0;
   #crowdedUntilMs = 0;
-  /** Requests in progress at most since the last rest: a retry that arrives was allowed some moments before. */
-  #mostRunning = 0;
-  /** Since when the database has been away or back; requests of that time are not certain to be bound. */
+  /** Requests in progress at each gateway at most since the last rest: a retry that arrives was allowed some moments before. */
+  readonly #mostRunning = new Map<number, number>();
+  /** The gateways cannot reach the database. */
   isAway = false;
 
   constructor(options: WorldOptions) {
@@ -113,7 +114,7 @@ export class World implements Watcher, AsyncDisposable {
     this.#config = loadConfig({ env: { SWITCHYARD_HOME: options.home, SWITCHYARD_BOOTSTRAP_KEY: 'sk-test-bootstrap-not-a-secret' } }).config;
     this.#vault = openVault({ home: options.home, loopback: true, log: this.#logger });
     const { connection } = options;
-    this.#pool = new pg.Pool({ ...('url' in connection ? { connectionString: connection.url } : connection), max: 2 });
+    this.#pool = new pg.Pool({ ...('url' in connection ? { connectionString: connection.url } : connection), max: 1, idleTimeoutMillis: 0 });
     this.#pool.on('error', () => {});
     this.upstreams = Array.from({ length: ACCOUNTS }, (_, i) => new Upstream(i, 'abcd'[i]!, this));
   }
@@ -153,7 +154,8 @@ export class World implements Watcher, AsyncDisposable {
 
   /** Sets the wall clock alone, to so much ahead of the other one. */
   setWall(ms: number): void {
-    this.#wallMs += ms;
+    this.#noteQuota();
+    this.#wallMs = ms;
     this.#fromMs = Math.min(this.#fromMs, this.wallClockMs() - 1_000);
   }
 
@@ -180,8 +182,12 @@ export class World implements Watcher, AsyncDisposable {
       log: this.#logger,
       nowMs: this.nowMs,
       wallClockMs: this.wallClockMs,
-      terminate: async (name) => void (await this.#pool.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [name])),
+      terminate: (name) => this.#terminate(name),
     });
+  }
+
+  async #terminate(applicationName: string): Promise<void> {
+    await this.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and datname = current_database()', [applicationName]);
   }
 
   /** Opens a further gateway on the same database. */
@@ -199,6 +205,32 @@ export class World implements Watcher, AsyncDisposable {
     }
     await life[how]();
     await this.noteBound();
+  }
+
+  /** Takes the database away from the gateways, while nothing runs, or gives it back. */
+  async setDatabase(isAway: boolean): Promise<void> {
+    // A database cannot shut itself off.
+    const { connection } = this.#options;
+    const outside = new pg.Client('url' in connection ? connection.url.replace(/\/\w+(?=\?|$)/, '/postgres') : { ...connection, database: 'postgres' });
+    await outside.connect();
+    const [{ name } = { name: '' }] = await this.query<{ name: string }>('select current_database() as name');
+    await outside.query(`alter database ${name} allow_connections ${String(!isAway)}`).finally(() => outside.end());
+    if (isAway) for (const life of this.#lives) await this.#terminate(life.name);
+    this.isAway = isAway;
+    for (let tries = 0; this.#lives.some((life) => life.isCutOff() !== isAway); tries++) {
+      if (tries > REST_MS / 10) throw new Error(`a gateway did not see that the database is ${isAway ? 'away' : 'back'}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** Waits until every gateway knows what has been changed through the first of them. */
+  async #spread(isKnown: (life: Life) => Promise<boolean>): Promise<void> {
+    for (const life of this.#lives) {
+      for (let tries = 0; !(await isKnown(life)); tries++) {
+        if (tries > REST_MS / 10) throw new Error('a gateway did not hear of a change');
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
   }
 
   // Accounts and keys.
@@ -223,19 +255,35 @@ export class World implements Watcher, AsyncDisposable {
       modelMap: {},
     });
     this.#accountIds[upstream.number] = id;
+    this.#linked++;
+    await this.#spread(async (life) => (await life.accounts()) === this.#linked);
   }
 
   /** Takes an account away from the gateways, with all that it owns. */
   async unlink(upstream: Upstream): Promise<void> {
     this.model.forget(upstream.number);
     this.trouble(upstream.number);
+    // What runs there is broken off.
+    for (const trace of this.running) trace.wasShut = true;
     await removeAccount(this.#lives[0]!.gateway.control, this.#accountIds[upstream.number]!);
+    this.#linked--;
+    await this.#spread(async (life) => (await life.accounts()) === this.#linked);
     this.model.forget(upstream.number);
+  }
+
+  /** Ends a key. */
+  async revoke(key: Key): Promise<void> {
+    key.isRevoked = true;
+    this.model.forgetKey(key.id);
+    this.keys = this.keys.filter((each) => each !== key);
+    for (const trace of this.running) if (trace.keyId === key.id) trace.mayBeRevoked = true;
+    await endKey(this.#lives[0]!.gateway.control, key.id);
   }
 
   async addKey(): Promise<Key> {
     const { id, key } = await createKey(this.#lives[0]!.gateway.control, { name: `proof-${++this.#renamed}`, models: null, accounts: null });
     const made: Key = { id, secret: key, isRevoked: false };
+    await this.#spread(async ({ url }) => (await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${key}` } })).status === 200);
     this.keys.push(made);
     return made;
   }
@@ -282,7 +330,7 @@ export class World implements Watcher, AsyncDisposable {
   /** Sends a request; nothing is waited for. */
   send(wanted: Wanted): RequestTrace {
     const { life, key, asked, isStream, claims, isStored, plan, target } = wanted;
-    const expected = this.model.expect(claims, key.id, asked, life.no, this.isFine);
+    const expected = this.model.expect(claims, key.id, asked, life.no, this.isFine, this.isAway);
     const trace = this.#open(wanted, expected);
     this.#noteLawful(trace, wanted);
     this.#wanted.set(trace.no, wanted);
@@ -324,25 +372,27 @@ export class World implements Watcher, AsyncDisposable {
   arrived(attempt: Omit<AttemptTrace, 'arrivedAt'>): AttemptTrace {
     const trace: AttemptTrace = { ...attempt, arrivedAt: this.place() };
     this.#attempts.push(trace);
-    if (this.attemptsOf(trace.no).length > 1) this.#noteRetries();
+    if (this.attemptsOf(trace.no).length > 1) this.#noteRetries(trace.no);
     this.changed();
     return trace;
   }
 
   exhausted(account: number): void {
-    this.#quotaUntil[account] = this.wallClockMs() + QUOTA_S * 1_000 + 1_000;
+    this.#quotaUntil[account] = Math.max(this.#quotaUntil[account]!, this.wallClockMs() + QUOTA_S * 1_000 + 1_000);
   }
 
   /** A request is being tried again: how many are, of how many. */
-  #noteRetries(): void {
-    const { running } = this;
+  #noteRetries(tried: number): void {
+    const life = this.#requests.find(({ no }) => no === tried)?.life;
+    // Each gateway has a budget of its own.
+    const running = this.running.filter((trace) => trace.life === life);
     // A retry that waits before its head is in progress for certain.
     const retries = running.filter(({ no }) => {
       const all = this.attemptsOf(no);
       const last = all.at(-1);
       return all.length > 1 && last!.status === null && last!.end === null;
     });
-    this.#retrying.push({ active: Math.max(running.length, this.#mostRunning), retries: retries.length });
+    this.#retrying.push({ active: Math.max(running.length, this.#mostRunning.get(life ?? 0) ?? 0), retries: retries.length });
   }
 
   #open({ life, key, asked, isStream, claims }: Wanted, expected: Expected): RequestTrace {
@@ -372,7 +422,7 @@ export class World implements Watcher, AsyncDisposable {
       mayBeRevoked: false,
     };
     this.#requests.push(trace);
-    this.#mostRunning = Math.max(this.#mostRunning, this.running.length);
+    this.#mostRunning.set(life.no, Math.max(this.#mostRunning.get(life.no) ?? 0, this.running.filter((each) => each.life === life.no).length));
     return trace;
   }
 
@@ -398,7 +448,7 @@ export class World implements Watcher, AsyncDisposable {
     }
     const last = attempts.at(-1);
     if (last === undefined) return;
-    const isCertain = trace.end === 'whole' && trace.status === 200 && last.isWhole && !trace.wasShut && !this.isAway && !life.isCutOff();
+    const isCertain = trace.end === 'whole' && trace.status === 200 && last.isWhole && !trace.wasShut && !this.isAway && !life.isCutOff() && !key.isRevoked;
     for (const attempt of attempts) {
       if (attempt.status !== 200 || attempt.committedAt === null) continue;
       const certain = isCertain && attempt === last;
@@ -430,7 +480,8 @@ export class World implements Watcher, AsyncDisposable {
       () => restless() === undefined,
       () => `no rest: ${this.#describe(restless()!)}`,
     );
-    this.#mostRunning = this.running.length;
+    this.#mostRunning.clear();
+    for (const { life } of this.running) this.#mostRunning.set(life, (this.#mostRunning.get(life) ?? 0) + 1);
   }
 
   /** Waits until something holds; what does not for too long is written down. */
@@ -457,7 +508,7 @@ export class World implements Watcher, AsyncDisposable {
     const last = attempts.at(-1);
     if (last === undefined) return false;
     // A client that does not read may have all of it waiting.
-    if (trace.isPaused && (last.isWaiting || last.isWhole)) return true;
+    if (trace.isPaused && (last.isWaiting || last.isWhole || trace.status !== null)) return true;
     return last.isWaiting && (last.committedAt === null || trace.receivedBytes >= last.sentBytes);
   }
 

@@ -1,9 +1,10 @@
 import type { Command } from '../command.ts';
 import { changeMode, deny, die, revive } from './accounts.ts';
 import { burst } from './burst.ts';
-import { crash, crashAtEnd, restart } from './gateways.ts';
+import { crash, crashAtEnd, findDatabase, join, loseDatabase, part, restart } from './gateways.ts';
 import { compact, goOn, mixUp, readBack, ride } from './go-on.ts';
 import { leave, readOn, release, stopReading } from './in-progress.ts';
+import { replaceAccount, replaceKey, steal } from './reload.ts';
 import { start } from './start.ts';
 import { passTime, setClock } from './time.ts';
 
@@ -29,4 +30,11 @@ export const COMMANDS: readonly Command[] = [
   crash,
   crashAtEnd,
   burst,
+  join,
+  part,
+  loseDatabase,
+  findDatabase,
+  replaceAccount,
+  replaceKey,
+  steal,
 ];

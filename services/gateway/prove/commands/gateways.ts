@@ -6,6 +6,7 @@ export const restart: Command = {
   name: 'restart',
   weight: 1,
   async run(world, random) {
+    if (world.isAway) return false;
     const life = random.pick(world.lives)!;
     await world.endLife(life, 'close');
     await world.addLife();
@@ -18,6 +19,7 @@ export const crash: Command = {
   name: 'crash',
   weight: 1,
   async run(world, random) {
+    if (world.isAway) return false;
     const life = random.pick(world.lives)!;
     await world.endLife(life, 'crash');
     await world.addLife();
@@ -31,7 +33,7 @@ export const crashAtEnd: Command = {
   weight: 1,
   async run(world, random) {
     const trace = random.pick(world.running.filter(({ asked, isPaused }) => asked === 'responses' && !isPaused));
-    if (trace === undefined) return false;
+    if (trace === undefined || world.isAway) return false;
     world.release(trace.no, ALL_PARTS);
     await world.until(
       () => trace.end !== null,
@@ -41,6 +43,52 @@ export const crashAtEnd: Command = {
     if (trace.end === 'whole') world.coverage.count('crash_after_whole');
     await world.endLife(life, 'crash');
     await world.addLife();
+    return true;
+  },
+};
+
+/** A second gateway is opened on the same database. */
+export const join: Command = {
+  name: 'join',
+  weight: 1,
+  async run(world) {
+    if (world.lives.length > 1 || world.isAway) return false;
+    await world.addLife();
+    return true;
+  },
+};
+
+/** One of two gateways ends, in order or at once, and stays away. */
+export const part: Command = {
+  name: 'part',
+  weight: 1,
+  async run(world, random) {
+    if (world.lives.length < 2 || world.isAway) return false;
+    await world.endLife(random.pick(world.lives)!, random.chance(50) ? 'close' : 'crash');
+    return true;
+  },
+};
+
+/** The database goes away. */
+export const loseDatabase: Command = {
+  name: 'lose_database',
+  weight: 1,
+  async run(world) {
+    if (world.isAway) return false;
+    // What waits for the database in this moment would wait for as long as it is patient.
+    await world.quiesce();
+    await world.setDatabase(true);
+    return true;
+  },
+};
+
+/** It comes back. */
+export const findDatabase: Command = {
+  name: 'find_database',
+  weight: 20,
+  async run(world) {
+    if (!world.isAway) return false;
+    await world.setDatabase(false);
     return true;
   },
 };

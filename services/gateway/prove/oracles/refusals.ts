@@ -28,7 +28,9 @@ export function refusals({ requests, attempts }: History): Violation[] {
     if (code === null || !KNOWN.has(code))
       return [{ oracle: 'refusals', what: `request ${no} was answered ${status} by nobody, with the code ${String(code)}` }];
     if (LAWFUL[code]?.(request, own) === true) return [];
-    return [{ oracle: 'refusals', what: `request ${no} was refused with ${code} without a reason` }];
+    return [
+      { oracle: 'refusals', what: `request ${no} was refused with ${status} ${code} without a reason; expected was ${JSON.stringify(request.expected)}` },
+    ];
   });
 }
 

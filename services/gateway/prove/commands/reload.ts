@@ -1,0 +1,52 @@
+import type { Command } from '../command.ts';
+import { NO_CLAIMS } from '../model.ts';
+import { somePlan } from './start.ts';
+
+/** An account is taken away, with all that it owns, and made an account again under another name. */
+export const replaceAccount: Command = {
+  name: 'replace_account',
+  weight: 1,
+  async run(world, random) {
+    if (world.isAway) return false;
+    const upstream = random.pick(world.upstreams)!;
+    await world.unlink(upstream);
+    await world.link(upstream);
+    return true;
+  },
+};
+
+/** A key is revoked, used once more, and another one made. */
+export const replaceKey: Command = {
+  name: 'replace_key',
+  weight: 1,
+  async run(world, random) {
+    if (world.isAway) return false;
+    const key = random.pick(world.keys)!;
+    await world.revoke(key);
+    world.send({ life: random.pick(world.lives)!, key, asked: 'responses', isStream: true, claims: NO_CLAIMS, isStored: true, plan: somePlan(random) });
+    await world.addKey();
+    return true;
+  },
+};
+
+/** An account tells an id that another one has told before. */
+export const steal: Command = {
+  name: 'steal',
+  weight: 2,
+  run(world, random) {
+    const turn = random.pick(world.model.turns.filter(({ issued }) => issued.responseId !== null));
+    if (turn === undefined) return false;
+    const stolenId = turn.issued.responseId!;
+    world.model.dispute(stolenId, world.lives.length === 1);
+    world.send({
+      life: random.pick(world.lives)!,
+      key: world.keys.find(({ id }) => id === turn.keyId)!,
+      asked: 'responses',
+      isStream: random.chance(70),
+      claims: NO_CLAIMS,
+      isStored: true,
+      plan: { ...somePlan(random), stolenId },
+    });
+    return true;
+  },
+};
