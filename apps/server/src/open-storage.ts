@@ -1,5 +1,6 @@
 import { isLoopback } from '@switchyard/config';
 import type { Config } from '@switchyard/config';
+import { ON_PURPOSE } from '@switchyard/contracts';
 import type { FaultBudget } from '@switchyard/contracts';
 import { migrate, openDatabase, startEmbeddedPostgres } from '@switchyard/database';
 import type { Database } from '@switchyard/database';
@@ -45,7 +46,7 @@ export async function openStorage(config: Config, log: Logger, use: Use = 'serve
 }
 
 function failMigration(faults: FaultBudget): void {
-  if (faults.take('migration')) throw new Error('a fault that was made on purpose (faults.enabled)');
+  if (faults.take('migration')) throw new Error(ON_PURPOSE);
 }
 
 /**

@@ -1,3 +1,6 @@
+/** What a failure that is made says of itself. */
+export const ON_PURPOSE = 'a fault that was made on purpose (faults.enabled)';
+
 /** Places at which a failure can be made on purpose. */
 type FaultPoint = 'upstream_connect' | 'upstream_read' | 'state_save' | 'migration' | 'refresh';
 

@@ -1,5 +1,5 @@
 export { openGateway } from './open-gateway.ts';
-export type { Gateway, GatewayParts } from './open-gateway.ts';
+export type { Gateway, GatewayParts } from './gateway.ts';
 export { SURFACES, isAdminPath, isPlainTarget } from './routes.ts';
 export type { Surface } from './routes.ts';
 export { KINDS as BINDING_KIND_NAMES } from './bindings/kinds.ts';

@@ -1,4 +1,4 @@
-import { UpstreamFailure } from '@switchyard/contracts';
+import { ON_PURPOSE, UpstreamFailure } from '@switchyard/contracts';
 import type { BodySink, FaultBudget, Upstream, UpstreamBody, UpstreamCall, UpstreamRequest } from '@switchyard/contracts';
 import { openUpstreamSocket } from './socket-upstream.ts';
 
@@ -20,7 +20,7 @@ export function faultySocket(faults: FaultBudget): typeof openUpstreamSocket {
     faults.take('upstream_connect') ? { opened: Promise.reject(new UpstreamFailure('connect', MADE)), abort: () => {} } : openUpstreamSocket(...args);
 }
 
-const MADE = new Error('a fault that was made on purpose (faults.enabled)');
+const MADE = new Error(ON_PURPOSE);
 
 function faultyBody(body: UpstreamBody, call: UpstreamCall, faults: FaultBudget): UpstreamBody {
   let failure: UpstreamFailure | null = null;

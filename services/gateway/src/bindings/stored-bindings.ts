@@ -1,0 +1,48 @@
+import type { Ground } from '../ground.ts';
+import { BINDINGS_CHANNEL, unpackNotice } from '../store/binding-notices.ts';
+import { bindingPages } from '../store/bindings.ts';
+import type { BindingRow, Bindings } from './bindings.ts';
+import type { KindLimits } from './kinds.ts';
+import { readPages } from './read-pages.ts';
+
+interface StoredBindingsParts extends Pick<Ground, 'database' | 'instanceId' | 'wallClockMs' | 'log'> {
+  readonly bindings: Bindings;
+  readonly limits: KindLimits;
+  /** Ends what is being read. */
+  readonly closing: AbortSignal;
+}
+
+/** Takes in what the database holds of conversations, and what other processes on it tell of theirs. */
+export interface StoredBindings {
+  readonly channels: Readonly<Record<string, (notice: string) => void>>;
+  /** Reads what was used while notices may have been missed. */
+  missed(seconds: number): void;
+  /** Reads what there was before this process. @returns when there is enough to serve requests; its disposal waits for the rest */
+  readOlder(): Promise<AsyncDisposable>;
+}
+
+/** Bindings that are read before the first request is served: all that the limits allow unless they were raised. */
+const READY_BINDINGS = 65_536;
+/** Clocks of two processes and of the database differ, and uses are written down once a minute. */
+const GAP_MARGIN_S = 120;
+
+export function storedBindings({ database, instanceId, wallClockMs, log, bindings, limits, closing }: StoredBindingsParts): StoredBindings {
+  const take = (rows: readonly BindingRow[]): void => bindings.take(rows);
+  const takeOlder = (rows: readonly BindingRow[]): void => bindings.takeOlder(rows);
+  const notRead = (error: unknown): void =>
+    log.warn('bindings_not_read', 'Some of what the database holds of conversations could not be read; it is looked up when it is asked for', { error });
+  return {
+    channels: { [BINDINGS_CHANNEL]: (notice) => take(unpackNotice(notice, instanceId)) },
+    missed(seconds) {
+      const pages = bindingPages(database.pool, limits, Math.floor(wallClockMs() / 1_000) - seconds - GAP_MARGIN_S);
+      void readPages(pages, take, closing).catch(notRead);
+    },
+    async readOlder() {
+      const pages = bindingPages(database.pool, limits, 0);
+      await readPages(pages, takeOlder, closing, READY_BINDINGS);
+      // The rest is read while requests are served: what is not here yet is looked up when it is asked for.
+      const rest = readPages(pages, takeOlder, closing).catch(notRead);
+      return { [Symbol.asyncDispose]: () => rest };
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import type { AccountRegistry } from './accounts/account-registry.ts';
+import { faultySocket } from './attempt/faulty-upstream.ts';
+import { openUpstreamSocket } from './attempt/socket-upstream.ts';
+import type { Ground } from './ground.ts';
+import { Sockets } from './serve-socket.ts';
+
+interface SocketsParts extends Pick<Ground, 'config' | 'metrics' | 'faults' | 'maxActive' | 'nowMs'> {
+  readonly registry: AccountRegistry;
+  readonly mayCall: (origin: string) => boolean;
+}
+
+/** Longest wait for an upstream to answer the upgrade to a WebSocket (product section 2). */
+const SOCKET_CONNECT_MS = 15_000;
+
+export function openSockets({ config, metrics, faults, maxActive, nowMs, registry, mayCall }: SocketsParts): Sockets {
+  return new Sockets({
+    isOn: config['websocket.enabled'],
+    openUpstream: faults === null ? openUpstreamSocket : faultySocket(faults),
+    mayCall,
+    max: maxActive,
+    connectMs: SOCKET_CONNECT_MS,
+    frameBytes: config['websocket.frame_bytes'],
+    pingMs: config['websocket.ping_ms'],
+    retireMs: config['websocket.retire_ms'],
+    idleMs: config['upstream.idle_timeout_ms'],
+    snapshot: () => registry.snapshot,
+    metrics,
+    nowMs,
+  });
+}

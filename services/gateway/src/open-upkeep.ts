@@ -1,0 +1,68 @@
+import type { Credentials } from './accounts/open-credentials.ts';
+import type { Pressure } from './admission/pressure.ts';
+import type { BindingsRoom } from './bindings/open-bindings.ts';
+import type { LiveFigures } from './choice/live-figures.ts';
+import type { Ground } from './ground.ts';
+import type { Journal } from './settle/journal.ts';
+import type { Quotas } from './settle/open-quotas.ts';
+import type { Settler } from './settle/settler.ts';
+import { pruneBindings } from './store/bindings.ts';
+import { tidyIncidents } from './store/incidents.ts';
+import { dropOldPartitions, makePartitions } from './store/partitions.ts';
+
+interface UpkeepParts extends Pick<Ground, 'config' | 'database' | 'loopDelayMs' | 'nowMs' | 'wallClockMs' | 'log'> {
+  readonly settler: Settler;
+  readonly pressure: Pressure;
+  readonly journal: Journal;
+  readonly bound: BindingsRoom;
+  readonly live: LiveFigures;
+  readonly quotas: Quotas;
+  readonly credentials: Credentials;
+}
+
+/** What is looked after each second in memory, and each hour in the database, whatever requests there are. */
+export interface Upkeep extends Disposable {
+  /** Requests since the start that had outlived their connection, and were settled here. */
+  readonly reclaimed: () => number;
+}
+
+const SECOND_MS = 1_000;
+const HOUR_MS = 3_600_000;
+/** Bindings that one tick forgets at most; it takes less than a millisecond. */
+const SWEPT_PER_TICK = 4_096;
+const KEPT_INCIDENT_DAYS = 30;
+
+/** Begins both; the hourly part has been done once when this resolves. */
+export async function openUpkeep(parts: UpkeepParts): Promise<Upkeep> {
+  const { config, database, loopDelayMs, nowMs, wallClockMs, log, settler, pressure, journal, bound, live, quotas, credentials } = parts;
+  using opened = new DisposableStack();
+  let reclaimed = 0;
+  const stallLimitMs = config['limits.stalled_client_ms'];
+  const sweep = setInterval(() => {
+    settler.cutStalled(nowMs() - stallLimitMs);
+    reclaimed += settler.reclaim();
+    pressure.tick({ loopDelayMs: loopDelayMs(), journalRows: journal.backlog });
+    bound.bindings.sweep(SWEPT_PER_TICK);
+    live.settle();
+    quotas.flush();
+    credentials.tick();
+  }, SECOND_MS);
+  sweep.unref();
+  opened.defer(() => clearInterval(sweep));
+
+  const tidy = async (): Promise<void> => {
+    await makePartitions(database.pool, wallClockMs(), 3);
+    const days = await dropOldPartitions(database.pool, wallClockMs(), { keepDays: config['requests.keep_days'], keepRows: config['requests.keep_rows'] });
+    if (days.length > 0) log.info('request_days_dropped', 'Old days of the request log were dropped', { names: days });
+    await pruneBindings(database.pool, bound.limits);
+    await tidyIncidents(database.pool, KEPT_INCIDENT_DAYS);
+  };
+  const notTidied = (error: unknown): void => log.warn('request_upkeep_failed', 'The upkeep of the request log failed; it runs again in an hour', { error });
+  const hourly = setInterval(() => void tidy().catch(notTidied), HOUR_MS);
+  hourly.unref();
+  opened.defer(() => clearInterval(hourly));
+  await tidy();
+
+  const owned = opened.move();
+  return { reclaimed: () => reclaimed, [Symbol.dispose]: () => owned.dispose() };
+}
