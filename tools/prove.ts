@@ -16,7 +16,7 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   'relay-chunks': long('services/gateway/src/relay/relay-answer.test.ts', { SWITCHYARD_TEST_CHUNKINGS: '100000' }),
   'commit-point': long('services/gateway/src/attempt/commit-point.test.ts', { SWITCHYARD_TEST_CHUNKINGS: '100000' }),
   'merge-laws': long('services/gateway/src/bindings/merge.test.ts', { SWITCHYARD_TEST_MERGES: '100000' }),
-  'merge-sql': long('services/gateway/test/bindings.pg.test.ts', { SWITCHYARD_TEST_MERGES: '100000', SWITCHYARD_TEST_ROWS: '1000000' }),
+  'merge-sql': long('services/gateway/test/bindings.pg.test.ts', { SWITCHYARD_TEST_MERGES: '100000' }),
   'crash-streams': long('apps/server/acceptance/crash-streams.child.test.ts', { SWITCHYARD_TEST_STREAMS: '1000' }),
   // As many as 20 000 file descriptors a process allow.
   'slow-clients': long('apps/server/acceptance/slow-clients.child.test.ts', { SWITCHYARD_TEST_SILENT_CLIENTS: '10000', SWITCHYARD_TEST_SLOW_CLIENTS: '4000' }),
