@@ -23,14 +23,19 @@ git(root, 'worktree', 'add', '--detach', copy, 'HEAD');
 stack.defer(() => void git(root, 'worktree', 'remove', '--force', copy));
 symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
 
-/** Runs the model in the copy. @returns what it said, and whether it found something */
+let stopping = false;
+
+/** Runs the model in the copy. @returns what it said, and whether it found something; one that ends without a violation but not well has found something, too */
 async function model(): Promise<{ readonly found: boolean; readonly said: string }> {
   const child = spawn(process.execPath, ['services/gateway/prove/run-prove.ts', '--quick', '--steps', MOST_STEPS], {
     cwd: copy,
     env: { ...process.env, TEST_DATABASE_URL: databases.url },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const end = (signal: NodeJS.Signals): void => void child.kill(signal);
+  const end = (signal: NodeJS.Signals): void => {
+    stopping = true;
+    child.kill(signal);
+  };
   process.once('SIGTERM', end).once('SIGINT', end);
   let said = '';
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
@@ -51,6 +56,7 @@ if (plain.found) {
 } else {
   let killed = 0;
   for (const name of names) {
+    if (stopping) break;
     try {
       git(copy, 'apply', join(patches, name));
     } catch (error) {
@@ -63,7 +69,7 @@ if (plain.found) {
     if (found) killed++;
     else process.exitCode = 1;
     say(
-      `${found ? 'killed   ' : 'SURVIVED '} ${name.padEnd(44)} ${said.split('\n').find((line) => line.startsWith('violation')) ?? said.trim().split('\n').at(-1)}`,
+      `${found ? 'killed   ' : 'SURVIVED '} ${name.padEnd(44)} ${said.split('\n').find((line) => /^violation|Error: /.test(line)) ?? said.trim().split('\n').at(-1)}`,
     );
   }
   say(`${killed} of ${names.length} faults found`);
