@@ -73,6 +73,8 @@ export const BOARD: readonly RowDef[] = [
   { title: 'memory per open SSE stream at 9 000', above: ours('streamMemory9000'), bound: { sign: '≤', must: 40, aim: 20 } },
   { title: 'memory per open SSE stream at 1 000', above: ours('streamMemory1000') },
   { title: 'start again → first answer', above: ours('firstAnswer'), bound: { sign: '≤', must: 3, aim: 1 } },
+  { title: 'choice among 10 000 accounts vs 10', above: ours('choiceGrowth'), bound: { sign: '≤', must: 2, aim: 1.3 } },
+  { title: 'choice among 10 000 accounts p99', above: ours('choiceP99'), bound: { sign: '≤', must: 20, aim: 5 } },
   { title: 'binding look-up, 1 000 000 vs 1 000', above: ours('lookupGrowth'), bound: { sign: '≤', must: 3, aim: 1.5 } },
   { title: 'memory per binding at 1 000 000', above: ours('bindingBytes'), bound: { sign: '≤', must: 160, aim: 64 } },
   { title: 'binding look-up at 1 000 000', above: ours('lookupTime') },

@@ -17,7 +17,7 @@ import { measureFresh } from './measure-fresh.ts';
 import { measureOverload } from './measure-overload.ts';
 import { measureLoad } from './measure-load.ts';
 import type { Bench, Entrant } from './measure-load.ts';
-import { measureBindings, measureGrown } from './measure-grown.ts';
+import { measureBindings, measureChoice, measureGrown } from './measure-grown.ts';
 import { readPlan } from './plan.ts';
 import type { Plan } from './plan.ts';
 import type { Reading } from './readings.ts';
@@ -34,7 +34,7 @@ import { switchyard } from './subjects/switchyard.ts';
 const SUBJECTS: readonly Subject[] = [nginx, haproxy, bareNode, portkey, switchyard];
 
 /** Measured of processes that run for nothing else. */
-const APART: ReadonlySet<string> = new Set(['bindings', 'grown', 'overload']);
+const APART: ReadonlySet<string> = new Set(['choice', 'bindings', 'grown', 'overload']);
 
 const startedAt = new Date();
 const elapsed = (): number => (Date.now() - startedAt.getTime()) / 1000;
@@ -111,6 +111,7 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
   }
 
   if (present.some(({ name }) => name === 'switchyard')) {
+    if (plan.measures.includes('choice')) readings.push(...(await measureChoice(bench, subjectCore)));
     if (plan.measures.includes('bindings')) readings.push(...(await measureBindings(bench, subjectCore)));
     if (plan.measures.includes('overload'))
       readings.push(...(await measureOverload(bench, { upstreamPort: mock.port, core: subjectCore, folder: join(folder, 'overload') })));

@@ -4,26 +4,42 @@ import { promisify } from 'node:util';
 import { firstAnswer } from './measure-fresh.ts';
 import { requests } from './measure-load.ts';
 import type { Bench } from './measure-load.ts';
-import type { BindingsReading, Reading } from './readings.ts';
+import type { BindingsReading, ChoiceReading, Reading } from './readings.ts';
 import type { Place, Subject } from './subjects/subject.ts';
 import { switchyardGrown, switchyardSmall } from './subjects/switchyard.ts';
 
-const LOOKUPS = fileURLToPath(new URL('../services/gateway/bench/bindings.ts', import.meta.url));
+const program = (name: string): string => fileURLToPath(new URL(`../services/gateway/bench/${name}.ts`, import.meta.url));
 const SIZES = [1_000, 1_000_000];
 const TABLE_ROUNDS = 3;
 const run = promisify(execFile);
 
-/** Looks bindings up in tables of two sizes, in a process of its own on the subject's core. */
+/** Looks bindings up in tables of two sizes. */
 export async function measureBindings(bench: Bench, core: number | undefined): Promise<Reading[]> {
   const readings: Reading[] = [];
   for (let round = 1; round <= TABLE_ROUNDS; round++) {
     bench.progress(`round ${round}: look-ups of bindings`);
-    const pinned = core === undefined ? [] : ['taskset', '-c', String(core)];
-    const [command, ...args] = [...pinned, process.execPath, '--expose-gc', LOOKUPS, ...SIZES.map(String)] as [string, ...string[]];
-    const { stdout } = await run(command, args);
-    readings.push({ round, measure: 'bindings', subject: 'switchyard', result: JSON.parse(stdout) as BindingsReading });
+    const result = await runAlone<BindingsReading>(core, program('bindings'), ...SIZES.map(String));
+    readings.push({ round, measure: 'bindings', subject: 'switchyard', result });
   }
   return readings;
+}
+
+/** Chooses among few and many accounts. */
+export async function measureChoice(bench: Bench, core: number | undefined): Promise<Reading[]> {
+  const readings: Reading[] = [];
+  for (let round = 1; round <= TABLE_ROUNDS; round++) {
+    bench.progress(`round ${round}: choices`);
+    readings.push({ round, measure: 'choice', subject: 'switchyard', result: await runAlone<ChoiceReading>(core, program('choice')) });
+  }
+  return readings;
+}
+
+/** What a program of ours prints that measures a part of the gateway by itself, on the subject's core. */
+async function runAlone<T>(core: number | undefined, ...words: readonly string[]): Promise<T> {
+  const pinned = core === undefined ? [] : ['taskset', '-c', String(core)];
+  const [command, ...args] = [...pinned, process.execPath, '--expose-gc', ...words] as [string, ...string[]];
+  const { stdout } = await run(command, args);
+  return JSON.parse(stdout) as T;
 }
 
 /**

@@ -113,6 +113,7 @@ export async function measureLoad(bench: Bench, entrants: readonly Entrant[], ro
         break;
       case 'open-streams':
       case 'start':
+      case 'choice':
       case 'bindings':
       case 'grown':
       case 'overload':

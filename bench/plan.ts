@@ -11,6 +11,7 @@ export const MEASURES = [
   'paced',
   'open-streams',
   'start',
+  'choice',
   'bindings',
   'grown',
   'overload',
@@ -57,7 +58,7 @@ export const FULL_PLAN: Plan = {
   overloadMs: 60_000,
 };
 
-const LONG: ReadonlySet<Measure> = new Set<Measure>(['flood', 'paced', 'frames', 'bindings', 'grown', 'overload']);
+const LONG: ReadonlySet<Measure> = new Set<Measure>(['flood', 'paced', 'frames', 'choice', 'bindings', 'grown', 'overload']);
 
 /** A look that ends within three minutes: for work on the code, not for the board. */
 export const QUICK_PLAN: Plan = {

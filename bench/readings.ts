@@ -19,6 +19,7 @@ interface Results {
   readonly 'open-streams': OpenStreamsReading;
   readonly start: StartReading;
   readonly bindings: BindingsReading;
+  readonly choice: ChoiceReading;
   readonly grown: RequestResult;
   readonly restart: RestartReading;
   readonly overload: OverloadReading;
@@ -59,6 +60,11 @@ export interface OpenStreamsReading extends OpenStreamsResult {
 /** Look-ups in tables of several sizes, the smallest first. */
 export interface BindingsReading {
   readonly sizes: readonly { readonly size: number; readonly hitNs: number; readonly missNs: number; readonly bytesEach: number }[];
+}
+
+/** Choices among so many accounts, the fewest first. Microseconds. */
+export interface ChoiceReading {
+  readonly choice: readonly { readonly accounts: number; readonly choice_us: { readonly median: number; readonly p99: number }; readonly turn_us: number }[];
 }
 
 /** As many requests as there is room for, and then twice as many. */

@@ -67,6 +67,7 @@ function complaints(reading: Reading): string[] {
     case 'start':
     case 'restart':
     case 'bindings':
+    case 'choice':
       return [];
   }
 }
