@@ -120,6 +120,10 @@ export const GATEWAY_METRICS = {
     help: 'Frames that came on an upstream socket after its turn had moved to another, and were dropped.',
   },
   switchyard_socket_other_frames_total: { type: 'counter', help: 'Frames of clients that ask for no turn, such as an interruption.' },
+  switchyard_socket_dropped_frames_total: {
+    type: 'counter',
+    help: 'Frames of clients beside a running turn that could not go to an upstream, and were dropped.',
+  },
   switchyard_journal_dropped_total: { type: 'counter', help: 'Rows of the request log that were given up because the database was away too long.' },
   switchyard_accounts: { type: 'gauge', help: 'Enabled accounts.' },
   switchyard_keys: { type: 'gauge', help: 'Live keys.' },

@@ -85,6 +85,7 @@ export class Sockets {
           declined: (key, at) => this.#decline(key, at),
           onLateFrame: () => metrics.switchyard_socket_late_frames_total.inc(),
           onOtherFrame: () => metrics.switchyard_socket_other_frames_total.inc(),
+          onDroppedFrame: () => metrics.switchyard_socket_dropped_frames_total.inc(),
           onEnd: (ended, why) => this.#end(ended, why),
         },
       );

@@ -48,8 +48,10 @@ export interface SessionParts extends SocketLimits {
   /** No account takes this client's turns over WebSocket: its next upgrade is to be refused. */
   readonly declined: (key: KeyRecord, head: RequestHead) => void;
   readonly onLateFrame: () => void;
-  /** A frame that asks for no turn went up. */
+  /** A frame has come that asks for no turn. */
   readonly onOtherFrame: () => void;
+  /** One that could not go up while a turn ran was dropped. */
+  readonly onDroppedFrame: () => void;
   readonly onEnd: (session: SocketSession, why: SocketEnd) => void;
 }
 
@@ -102,7 +104,7 @@ export class SocketSession implements TurnLine, FrameSink {
         if (this.#turn === null) this.#begin();
       },
       onOther: (frame, type) => this.#passUp(frame, type),
-      onRefused: (refusal) => this.#answer(refusal),
+      onFlood: () => this.close(1013, 'refused'),
     });
     this.#upstream = new UpstreamRoute({
       openUpstream,
@@ -176,10 +178,18 @@ export class SocketSession implements TurnLine, FrameSink {
     this.#parts.onOtherFrame();
     // A key that is held to models may not reach, without naming one, whatever else an account can do.
     if (this.#key.models !== null && !KNOWN_FRAMES.has(type))
-      return this.#answer(new SwitchyardError('model_not_found', `This key is held to certain models, and a frame \`${type}\` names none.`, { param: 'type' }));
+      return this.#refuseBeside(
+        new SwitchyardError('model_not_found', `This key is held to certain models, and a frame \`${type}\` names none.`, { param: 'type' }),
+      );
     if (!this.#upstream.isOpen)
-      return this.#answer(new SwitchyardError('invalid_value', `There is no turn that a frame \`${type}\` could be for.`, { param: 'type' }));
+      return this.#refuseBeside(new SwitchyardError('invalid_value', `There is no turn that a frame \`${type}\` could be for.`, { param: 'type' }));
     this.#upstream.passUp(data);
+  }
+
+  /** While a turn runs an answer would be taken for the turn's end, so there is none. */
+  #refuseBeside(refusal: SwitchyardError): void {
+    if (this.#turn === null) this.#answer(refusal);
+    else this.#parts.onDroppedFrame();
   }
 
   // Turns.

@@ -140,6 +140,51 @@ describe('turns over one socket', () => {
     expect(upstream().received()[1]).toMatchObject({ method: 'FRAME', socket: 1, body: { discard_partial_items: true } });
   });
 
+  test('what cannot go up beside a turn is dropped and counted: an answer would be taken for the end of the turn', async () => {
+    await open();
+    const { createKey } = await import('../src/index.ts');
+    const { key } = await createKey(gateway.gateway.control, { name: 'held', models: ['m'], accounts: null });
+    upstream().script({ rules: [{ answer: { hold: { at: 6, gate: 'go' } } }] });
+    const client = await connect({ authorization: `Bearer ${key}` });
+    client.create({ input: 'one' });
+    await client.next('response.output_text.delta');
+    client.ws.send('{"type":"session.update","model":"gpt-5.5"}');
+    await expect.poll(() => gateway.metric('switchyard_socket_dropped_frames_total')).toBe(1);
+    upstream().release('go');
+    expect(textOf(await client.next('response.completed'))).toBe('You said: one');
+    expect(client.frames.filter(({ type }) => type === 'error')).toEqual([]);
+    expect(upstream().counters().received).toBe(1);
+  });
+
+  test('a turn for which there is no memory is refused in its place, behind the turn that runs', async () => {
+    await open(1, { SWITCHYARD_LIMITS_BODY_BYTES: '1MiB', SWITCHYARD_LIMITS_BODY_MEMORY_BYTES: '1MiB' });
+    upstream().script({ rules: [{ answer: { hold: { at: 6, gate: 'go' } } }] });
+    const client = await connect();
+    client.create({ input: 'one' });
+    await client.next('response.output_text.delta');
+    client.create({ input: 'x'.repeat(1_048_576) });
+    client.create({ input: 'three' });
+    await expect.poll(() => gateway.metric('switchyard_request_body_bytes')).toBeGreaterThan(0);
+    upstream().release('go');
+    expect(textOf(await client.next('response.completed'))).toBe('You said: one');
+    expect(await client.next('error')).toMatchObject({ error: { code: 'server_is_overloaded' } });
+    expect(textOf(await client.next('response.completed'))).toBe('You said: three');
+    const kinds = client.frames.map(({ type }) => type).filter((type) => type === 'error' || type === 'response.completed');
+    expect(kinds).toEqual(['response.completed', 'error', 'response.completed']);
+    expect((await rows(3)).map(({ outcome }) => outcome).sort()).toEqual(['completed', 'completed', 'refused']);
+    expect(await gateway.metric('switchyard_request_body_bytes')).toBe(0);
+  });
+
+  test('a client that goes on asking when there is no memory, and many wait, is sent away', async () => {
+    await open(1, { SWITCHYARD_LIMITS_BODY_BYTES: '1MiB', SWITCHYARD_LIMITS_BODY_MEMORY_BYTES: '1MiB' });
+    upstream().script({ rules: [{ answer: { hold: { at: 6 } } }] });
+    const client = await connect();
+    client.create({ input: 'one' });
+    await client.next('response.output_text.delta');
+    for (let n = 0; n < 17; n++) client.create({ input: 'x'.repeat(1_048_576) });
+    expect(await client.closed).toBe(1013);
+  });
+
   test('a client that leaves takes its upstream along, and the row says so', async () => {
     await open();
     upstream().script({ rules: [{ answer: { hold: { at: 6 } } }] });

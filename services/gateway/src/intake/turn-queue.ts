@@ -16,8 +16,8 @@ export interface TurnQueueParts {
   readonly onTurn: () => void;
   /** A frame has come that asks for no turn. */
   readonly onOther: (frame: Buffer, type: string) => void;
-  /** A frame was not taken at all. */
-  readonly onRefused: (refusal: SwitchyardError) => void;
+  /** More come than could ever be answered, and there is no memory to keep them. */
+  readonly onFlood: () => void;
 }
 
 /** A turn that a client has asked for, and what its frame says; its bytes are counted until somebody takes them over. */
@@ -26,6 +26,7 @@ export interface WaitingTurn {
   readonly read: FrameFacts | SwitchyardError;
 }
 
+const NOTHING = Buffer.alloc(0);
 /** Turns that a client may ask for before the one in progress has ended. */
 const MAX_WAITING = 16;
 
@@ -48,8 +49,10 @@ export class TurnQueue {
     try {
       this.#parts.memory.take(data.length);
     } catch (error) {
-      // Nothing of it is kept, so there is no turn that could be logged.
-      return this.#parts.onRefused(this.#parts.refusalOf(error));
+      // Nothing of it is kept but its place: an answer before that would be taken for one to the turn that runs.
+      const refused: WaitingTurn = { data: NOTHING, read: this.#parts.refusalOf(error) };
+      this.#reading = this.#reading.then(() => this.#push(refused));
+      return;
     }
     this.#reading = this.#reading.then(() => this.#read(data));
   }
@@ -65,7 +68,7 @@ export class TurnQueue {
   }
 
   async #read(data: Buffer): Promise<void> {
-    const { memory, surface, head, readsItems, refusalOf, onTurn, onOther } = this.#parts;
+    const { memory, surface, head, readsItems, refusalOf, onOther } = this.#parts;
     let read: WaitingTurn['read'];
     try {
       read = await readFrame(data, surface, head, readsItems());
@@ -78,7 +81,14 @@ export class TurnQueue {
       return onOther(data, read.type);
     }
     const isFull = this.#waiting.length >= MAX_WAITING;
-    this.#waiting.push({ data, read: isFull ? new SwitchyardError('server_is_overloaded', `More than ${MAX_WAITING} turns wait on this socket.`) : read });
-    onTurn();
+    this.#push({ data, read: isFull ? new SwitchyardError('server_is_overloaded', `More than ${MAX_WAITING} turns wait on this socket.`) : read });
+  }
+
+  #push(turn: WaitingTurn): void {
+    if (this.#isClosed) return;
+    // Those that hold memory are counted by it.
+    if (turn.data === NOTHING && this.#waiting.length >= MAX_WAITING) return this.#parts.onFlood();
+    this.#waiting.push(turn);
+    this.#parts.onTurn();
   }
 }
