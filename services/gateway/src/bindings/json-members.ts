@@ -36,8 +36,10 @@ export function hasMember(json: Buffer, key: string, value: string): boolean {
   // The value is the rarer of the two, and so what is looked for.
   const quoted = `"${value}"`;
   for (let at = json.indexOf(quoted, 0, 'latin1'); at !== -1; at = json.indexOf(quoted, at + quoted.length, 'latin1')) {
-    const keyAt = json.lastIndexOf(key, at, 'latin1');
-    if (keyAt !== -1 && at - keyAt <= key.length + NEAR && stringBehind(json, keyAt, key.length)?.toString('latin1') === value) return true;
+    // No further back than a key can stand, or many values without one would cost their square.
+    const from = Math.max(0, at - key.length - NEAR);
+    const keyAt = json.subarray(from, at).lastIndexOf(key, undefined, 'latin1');
+    if (keyAt !== -1 && stringBehind(json, from + keyAt, key.length)?.toString('latin1') === value) return true;
   }
   return false;
 }
