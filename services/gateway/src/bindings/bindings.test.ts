@@ -166,6 +166,23 @@ test('what only the database knows is read from it, and what it does not know is
   expect([ownerOf(bindings, 'resp_1'), bindings.isWorthReading(digest), asked.length]).toEqual(['acct_a', false, 3]);
 });
 
+test('in a rush nobody’s id goes unasked: what comes while the database is asked is asked together, and each id once', async () => {
+  const questions: (readonly string[])[] = [];
+  const { bindings } = open({}, true, (digests) => {
+    questions.push(digests);
+    return digests.map((digest) => ({ ...ROW, digest }));
+  });
+  const ids = Array.from({ length: 300 }, (_, i) => `resp_${i}`);
+  const wanted = [...ids, ...ids].map((id) => bound(id, 'acct_a').digest);
+  await Promise.all(
+    wanted.map(async (digest) => {
+      if (bindings.isWorthReading(digest)) await bindings.readThrough([digest]);
+    }),
+  );
+  expect(ids.filter((id) => ownerOf(bindings, id) !== 'acct_a')).toEqual([]);
+  expect(questions.map(({ length }) => length)).toEqual([1, 1, 1, 1, 296]);
+});
+
 test('with the database away nothing is read', () => {
   expect(open({}, false).bindings.isWorthReading(bound('resp_1', 'acct_a').digest)).toBe(false);
 });

@@ -5,6 +5,7 @@ import type { BindingKind, KindLimits } from './kinds.ts';
 import { DEAD_S, LIFE, confirmed, denied, lifeAt } from './life.ts';
 import { NOBODY, mergeBindings } from './merge.ts';
 import type { BindingValue } from './merge.ts';
+import { LookUps } from './look-ups.ts';
 import { NegativeCache } from './negative-cache.ts';
 import type { Lane } from '../routes.ts';
 
@@ -49,9 +50,8 @@ export interface BindingsParts {
 
 /** How long an id that the database does not know is not asked for again. */
 const UNKNOWN_S = 2;
-/** Such ids remembered, and such questions in progress. Bounded, because ids come from outside. */
+/** Such ids remembered. Bounded, because ids come from outside. */
 const MAX_UNKNOWN = 4_096;
-const MAX_READS = 64;
 /** Uses of a binding are written down at most this often. */
 const TOUCH_S = 60;
 
@@ -65,12 +65,13 @@ export class Bindings {
   /** Ids that the database does not know either, with the time until which that is believed. */
   readonly #unknown = new Map<string, number>();
   readonly #denied = new NegativeCache();
-  #reads = 0;
+  readonly #lookUps: LookUps;
   #disputed = 0;
 
   constructor(parts: BindingsParts) {
     this.#parts = parts;
     this.#table = new BindingTable(KINDS.reduce((sum, kind) => sum + parts.limits[kind], 0));
+    this.#lookUps = new LookUps((digests) => this.#read(digests));
   }
 
   count(kind: BindingKind): number {
@@ -110,24 +111,25 @@ export class Bindings {
 
   /** Whether nothing at all is known of an id, and the database might know more: another process bound it, or its place here went to newer ones. */
   isWorthReading(digest: Digest): boolean {
-    if (this.#table.find(digest) !== -1 || !this.#parts.store.isAvailable || this.#reads >= MAX_READS) return false;
+    if (this.#table.find(digest) !== -1 || !this.#parts.store.isAvailable) return false;
     return (this.#unknown.get(digest.toString('base64')) ?? 0) <= this.#parts.nowS();
   }
 
   /** Takes in what the database knows of these ids, if it says so in time. */
   async readThrough(digests: readonly Digest[]): Promise<void> {
     const wanted = digests.map((digest) => digest.toString('base64'));
-    this.#reads++;
-    const read = this.#parts.store.read(wanted).then(
-      (rows) => {
-        this.take(rows);
-        const found = new Set(rows.map(({ digest }) => digest));
-        for (const digest of wanted) if (!found.has(digest)) this.#isUnknown(digest);
-      },
-      () => {}, // as good as no answer: the request goes on as one that continues nothing known
-    );
-    const counted = read.finally(() => this.#reads--);
-    await within(this.#parts.maxWaitMs, counted, undefined);
+    await within(this.#parts.maxWaitMs, this.#lookUps.add(wanted), undefined);
+  }
+
+  async #read(wanted: readonly string[]): Promise<void> {
+    try {
+      const rows = await this.#parts.store.read(wanted);
+      this.take(rows);
+      const found = new Set(rows.map(({ digest }) => digest));
+      for (const digest of wanted) if (!found.has(digest)) this.#isUnknown(digest);
+    } catch {
+      // As good as no answer: the requests go on as ones that continue nothing known.
+    }
   }
 
   /** Takes in what another process knows, as used just now. */
