@@ -43,9 +43,9 @@ export class AnswerRecorder {
   /** Makes the owner of the answer known as soon as its id is, for whoever reads or cancels it while it runs. */
   note(responseId: string): void {
     const { match, facts } = this.#exchange;
-    const { name, by } = match.surface;
+    const { by, path, sameAs = path } = match.surface;
     // Without `store` its id leads nowhere later, but for the next turn on the same socket; and a compaction is no response.
-    if (this.#noted !== null || (!facts!.store && by !== 'socket') || (name !== 'responses.create' && by !== 'socket')) return;
+    if (this.#noted !== null || (!facts!.store && by !== 'socket') || sameAs !== '/v1/responses') return;
     const binding = this.#binding('response', responseId);
     this.#noted = binding;
     // One that runs in the background goes on without this client, so it is bound for good at once.

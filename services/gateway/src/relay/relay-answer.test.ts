@@ -66,7 +66,7 @@ class ScriptedBody implements UpstreamBody {
 }
 
 interface Plan {
-  readonly surface: 'responses.create' | 'chat.completions';
+  readonly surface: 'responses.create' | 'codex.responses' | 'chat.completions';
   readonly headers: Readonly<Record<string, string>>;
   readonly body: UpstreamBody;
 }
@@ -195,22 +195,25 @@ test('every byte of a stream arrives as it was sent, in any chunking, and the en
   );
 }, 3_600_000);
 
-test('an answer of known length arrives whole in one piece, also when its last part waits for its binding', async () => {
-  const text = Buffer.from('{"id":"resp_whole","object":"response","usage":{"input_tokens":1,"output_tokens":2}}');
-  for (const cuts of [[], [1], [10, 20, text.length - 1]]) {
-    bound.length = 0;
-    const { body, ended } = await ask({
-      surface: 'responses.create',
-      headers: { 'content-type': 'application/json', 'content-length': String(text.length) },
-      body: new ScriptedBody(cutAt(text, cuts), 'end', true),
-    });
-    expect(body.equals(text)).toBe(true);
-    expect(ended).toBe(true);
-    expect(bound).toEqual([digestInBase64('resp_whole')]);
-    bindings.forgetAccount('acct_test');
-    expect(last.usage).toEqual({ inputTokens: 1, outputTokens: 2, cachedTokens: null, reasoningTokens: null });
-  }
-});
+test.each(['responses.create', 'codex.responses'] as const)(
+  'an answer of known length to %s arrives whole in one piece, also when its last part waits for its binding',
+  async (surface) => {
+    const text = Buffer.from('{"id":"resp_whole","object":"response","usage":{"input_tokens":1,"output_tokens":2}}');
+    for (const cuts of [[], [1], [10, 20, text.length - 1]]) {
+      bound.length = 0;
+      const { body, ended } = await ask({
+        surface,
+        headers: { 'content-type': 'application/json', 'content-length': String(text.length) },
+        body: new ScriptedBody(cutAt(text, cuts), 'end', true),
+      });
+      expect(body.equals(text)).toBe(true);
+      expect(ended).toBe(true);
+      expect(bound).toEqual([digestInBase64('resp_whole')]);
+      bindings.forgetAccount('acct_test');
+      expect(last.usage).toEqual({ inputTokens: 1, outputTokens: 2, cachedTokens: null, reasoningTokens: null });
+    }
+  },
+);
 
 test('a stream that breaks off before its terminal event binds nothing', async () => {
   bound.length = 0;
