@@ -47,6 +47,8 @@ export async function serveTurn(
     const before = (facts.claims?.previousResponse ?? null) === null ? null : route.openTo;
     const bound = await resolveOwner(exchange, table, pipeline.owners);
     if (exchange.openAt === -1) return null;
+    if (isTorn(exchange))
+      return new SwitchyardError('stale_continuation', 'What this turn carries was sealed by another account than the one that this socket leads to.');
     const held = before === null ? undefined : table.byId.get(before.id);
     const isLoose = bound === null || (bound.strength === 'soft' && exchange.affinity?.kind !== 'response');
     const owner: Owner | null = isLoose && held !== undefined ? { account: held, strength: 'hard' } : bound;
@@ -69,4 +71,12 @@ export async function serveTurn(
       cause: refusal,
     });
   }
+}
+
+/**
+ * Whether a turn goes on from a response of one account with items that another has sealed, so that neither can take it. It happens after a
+ * warm-up, which carries nothing yet and so could go elsewhere while the owner was out of quota; the whole conversation finds the owner.
+ */
+function isTorn({ affinity, facts }: Taken): boolean {
+  return affinity !== null && affinity.disagrees && affinity.kind === 'response' && facts!.claims!.encrypted !== null;
 }

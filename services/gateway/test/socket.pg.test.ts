@@ -280,6 +280,37 @@ describe('who serves a turn', () => {
     expect((await rows(4))[3]).toMatchObject({ outcome: 'refused', fault: 'stale_continuation', status: 409 });
   });
 
+  test('a conversation whose warm-up went elsewhere is told to begin anew, and then its owner is the only one asked', async () => {
+    await open(2);
+    const thread = { ...AUTH, 'thread-id': 'thread-1' };
+    const said = { role: 'user', content: 'a' };
+    const client = await connect(thread);
+    upstream().script({ rules: [{ answer: { say: { text: 'Noted.', reasoning: 'Hm.' } } }] });
+    client.create({ input: [said], include: ['reasoning.encrypted_content'] });
+    const { output } = (await client.next('response.completed'))['response'] as { output: object[] };
+    const input = [said, ...output, { role: 'user', content: 'b' }];
+    upstream().script({ rules: [{ times: 'always', answer: { preset: 'usage_limit_reached' } }] });
+
+    // Another process of the client: its warm-up names the session and nothing that is sealed.
+    const again = await connect(thread);
+    again.create({ input: [said], generate: false });
+    const warm = idOf(await again.next('response.completed'));
+    again.create({ input, previous_response_id: warm });
+    expect(await again.next('error')).toMatchObject({ status: 409, error: { code: 'stale_continuation' } });
+    const whole = await connect(thread);
+    whole.create({ input });
+    expect(await whole.next('error')).toMatchObject({ status: 429, error: { type: 'usage_limit_reached' } });
+    expect(upstream(1).counters().received).toBe(1);
+
+    upstream().clearScript();
+    expect((await rows(4)).map(({ account, fault }) => [account, fault])).toEqual([
+      ['a', null],
+      ['b', null],
+      [null, 'stale_continuation'],
+      [null, 'owner_exhausted'],
+    ]);
+  });
+
   test('turns stay with the socket that is open, though another account has less to do', async () => {
     await open(2);
     const client = await connect();
