@@ -270,6 +270,20 @@ test('an owner that says twice that it does not know a response ends the binding
   expect((await decisionOf(again))['affinity']).toMatchObject({ kind: 'response', strength: 'none', state: 'dead', account_id: null });
 });
 
+test('a denial that opens a stream counts as one that is a status of its own', async () => {
+  const made = await turn({});
+  const denial = { code: 'previous_response_not_found', message: 'Previous response not found.' };
+  ownerOf(made).script({ rules: [{ answer: { end: { failed: denial }, say: {} }, times: 'always' }] });
+  for (let i = 0; i < 2; i++) {
+    const denied = await gateway.ask('/v1/responses', { model: 'm', input: 'x', stream: true, previous_response_id: made.id });
+    expect([denied.status, denied.headers.get('x-switchyard-account')]).toEqual([200, made.account]);
+    expect(await denied.text()).toContain('"previous_response_not_found"');
+    // Two denials within a second are one.
+    gateway.skip(1_100);
+  }
+  await untilRows(gateway.pool, 'select 1 from gateway.binding where kind = 1 and state = 3 and misses = 2', (rows) => rows.length === 1);
+});
+
 test('fifty turns at once that go on from one response all go to its owner, and no second owner is ever written (fault row A19)', async () => {
   const made = await turn({});
   const turns = await Promise.all(Array.from({ length: 50 }, (_, i) => turn({ previous_response_id: made.id, stream: i % 2 === 0 })));

@@ -38,6 +38,8 @@ class Relay implements BodySink, SseListener {
   readonly #watcher: SseWatcher | UnaryWatcher;
   /** What the answer binds; null when nothing can go on from it. */
   readonly #recorder: AnswerRecorder | null;
+  /** The opening of the answer, or its body, was judged to say that the account does not know what the request goes on from. */
+  readonly #isDenial: boolean;
   readonly #contentLength: number | null;
   readonly #body: UpstreamBody | null;
   #received = 0;
@@ -57,7 +59,9 @@ class Relay implements BodySink, SseListener {
     // What a POST has made is learnt as a response is, from an answer with an id.
     const makes = surface.makes !== undefined && exchange.request.method === 'POST';
     const watch = makes ? 'responses' : surface.watch;
-    const binds = watch === 'responses' && answer.status >= 200 && answer.status < 300;
+    this.#isDenial =
+      exchange.affinity !== null && exchange.decision?.attempts.findLast(({ verdict }) => verdict === 'relayed')?.policy === 'response_not_found';
+    const binds = !this.#isDenial && watch === 'responses' && answer.status >= 200 && answer.status < 300;
     this.#recorder = binds ? new AnswerRecorder(exchange, account, answer.headers, parts) : null;
     this.#watcher = single(answer.headers, 'content-type')?.startsWith('text/event-stream')
       ? new SseWatcher(watch, watch === 'responses', watch === 'responses' ? this : null)
@@ -196,7 +200,7 @@ class Relay implements BodySink, SseListener {
     this.#exchange.usage = this.#watcher.usage();
     const { match, affinity, status } = this.#exchange;
     if (match.surface.makes === undefined) this.#exchange.responseId = this.#watcher.responseId;
-    if (affinity !== null && (status === 400 || status === 404) && this.#watcher.endsWithCode(DENIAL))
+    if (this.#isDenial || (affinity !== null && (status === 400 || status === 404) && this.#watcher.endsWithCode(DENIAL)))
       noteDenial(this.#exchange, this.#committed.account, this.#parts.bindings);
   }
 
