@@ -113,6 +113,21 @@ test(
 );
 
 test(
+  'several at once at a server that has no key for codex yet all get one that holds',
+  async () => {
+    const env = await standIn('echo "key $SWITCHYARD_RUN_KEY"');
+    await using server = await startServer(home);
+    const runs = await Promise.all([1, 2, 3].map(() => cli(home, ['run', 'codex'], env)));
+    expect(runs.map(({ code, stderr }) => [code, stderr])).toEqual(runs.map(() => [0, '']));
+    for (const { stdout } of runs) {
+      const authorization = `Bearer ${/key (\S+)/.exec(stdout)![1]}`;
+      expect((await fetch(`${server.url}/v1/models`, { headers: { authorization } })).status).toBe(200);
+    }
+  },
+  PATIENCE_MS,
+);
+
+test(
   'two at once share the server that the first one started, which ends with the second',
   async () => {
     const env = await standIn('echo running; read line; echo done');

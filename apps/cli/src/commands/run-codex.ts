@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { loadConfig } from '@switchyard/config';
+import { SwitchyardError } from '@switchyard/contracts';
 import { newDataKey } from '@switchyard/security';
 import type { Cli } from '../cli.ts';
 import { KEY_VARIABLE, codexArguments, findCodexProgram } from '../codex/codex-program.ts';
@@ -11,6 +13,9 @@ import { useServer } from '../codex/server-users.ts';
 import { openOperations } from '../operations/open-operations.ts';
 
 const KEY_NAME = 'codex-cli';
+/** A run that has made a key keeps it at once; one that is not kept after two seconds is lost. */
+const KEEP_LOOKS = 20;
+const KEEP_PAUSE_MS = 100;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
@@ -33,14 +38,32 @@ export async function runCodex(own: readonly string[], cli: Cli): Promise<number
 /** A key that the server takes: the one of the runs before, else a new one. */
 async function usableKey(home: string, address: string, proposed: string, kept: string | null, cli: Cli): Promise<string> {
   if (await isTaken(address, proposed)) return kept ?? keepRunKey(home, proposed, null);
-  // Another run may have been first.
-  const other = readRunKey(home);
-  if (other !== null && other !== proposed && (await isTaken(address, other))) return other;
   await using operations = await openOperations(cli);
-  // One of that name whose text is lost is of no use to anybody.
-  for (const { id, name, revoked_at: revoked } of await operations.listKeys()) if (name === KEY_NAME && revoked === null) await operations.revokeKey(id);
-  const { key } = await operations.createKey({ name: KEY_NAME });
-  return keepRunKey(home, key, kept);
+  for (;;) {
+    const named = (await operations.listKeys()).find(({ name, revoked_at: revoked }) => name === KEY_NAME && revoked === null);
+    // Another run may have been first, or be about to keep the key that it has made.
+    const other = await keyOfAnother(home, address, proposed, named === undefined ? 1 : KEEP_LOOKS);
+    if (other !== null) return other;
+    try {
+      // One of that name whose text is lost is of no use to anybody.
+      if (named !== undefined) await operations.revokeKey(named.id);
+      const { key } = await operations.createKey({ name: KEY_NAME });
+      return keepRunKey(home, key, kept);
+    } catch (error) {
+      // Another run has revoked the lost one, or made the new one, in between.
+      if (!(error instanceof SwitchyardError) || (error.code !== 'name_taken' && error.code !== 'not_found')) throw error;
+    }
+  }
+}
+
+/** The kept key, once the server takes it, when it is not the one that was tried; null when it does not come to be. */
+async function keyOfAnother(home: string, address: string, tried: string, looks: number): Promise<string | null> {
+  for (let left = looks; ; left--) {
+    const other = readRunKey(home);
+    if (other !== null && other !== tried && (await isTaken(address, other))) return other;
+    if (left <= 1) return null;
+    await sleep(KEEP_PAUSE_MS);
+  }
 }
 
 async function isTaken(address: string, key: string): Promise<boolean> {
