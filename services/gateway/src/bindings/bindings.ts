@@ -44,10 +44,12 @@ export interface BindingsParts {
   readonly limits: KindLimits;
   /** Epoch seconds that never jump: a wall clock that is set forward must not end every binding at once (fault row C10). */
   readonly nowS: () => number;
-  /** Longest time that the last part of an answer waits for its binding, and a request to hear whether the database knows an id (product section 4). */
+  /** Longest time that the last part of an answer waits for its binding (product section 4). */
   readonly maxWaitMs: number;
 }
 
+/** Longest that a request waits to hear whether the database knows an id: to be late costs less than to be sent to another account. */
+const MAX_READ_MS = 1_000;
 /** How long an id that the database does not know is not asked for again. */
 const UNKNOWN_S = 2;
 /** Such ids remembered. Bounded, because ids come from outside. */
@@ -118,7 +120,7 @@ export class Bindings {
   /** Takes in what the database knows of these ids, if it says so in time. */
   async readThrough(digests: readonly Digest[]): Promise<void> {
     const wanted = digests.map((digest) => digest.toString('base64'));
-    await within(this.#parts.maxWaitMs, this.#lookUps.add(wanted), undefined);
+    await within(MAX_READ_MS, this.#lookUps.add(wanted), undefined);
   }
 
   async #read(wanted: readonly string[]): Promise<void> {
