@@ -34,3 +34,15 @@ test('a login is renewed five minutes before its token ends, else eight days aft
   expect(renewLoginAtMs({ access_token: 'opaque', last_refresh: '2026-11-21T00:00:00Z' })).toBe(Date.parse('2026-11-29T00:00:00Z'));
   expect(renewLoginAtMs({ access_token: 'opaque', last_refresh: null })).toBe(Infinity);
 });
+
+test.each<[string, { readonly iat?: number; readonly exp: number }, number]>([
+  ['of five minutes waits for half of them', { exp: 300 }, 150],
+  ['of an hour is renewed five minutes before its end', { exp: 3_600 }, 3_300],
+  ['of an hour, by a clock an hour behind ours, waits for half an hour', { iat: -3_600, exp: 0 }, 1_800],
+  ['that has ended before it came waits for a minute', { exp: -10 }, 60],
+])('a token %s', (_, { iat, exp }, dueInSeconds) => {
+  const cameMs = Date.parse('2026-11-21T00:00:00Z');
+  const at = (seconds: number): number => cameMs / 1_000 + seconds;
+  const token = jwt({ exp: at(exp), ...(iat === undefined ? {} : { iat: at(iat) }) });
+  expect(renewLoginAtMs({ access_token: token, last_refresh: '2026-11-21T00:00:00Z' })).toBe(at(dueInSeconds) * 1_000);
+});

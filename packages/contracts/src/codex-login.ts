@@ -12,6 +12,8 @@ export interface CodexLogin {
 }
 
 const RENEWED_BEFORE_MS = 5 * 60_000;
+/** Between two renewals, whatever the token says: the issuer's clock may be another, and each renewal spends a refresh token. */
+const APART_MS = 60_000;
 const LASTS_WITHOUT_EXP_MS = 8 * 86_400_000;
 const HEADER_VALUE = /^[\x21-\x7e]{1,8192}$/;
 
@@ -49,11 +51,19 @@ export function parseCodexLogin(text: string): CodexLogin {
 
 /**
  * When to renew a login without waiting for a refusal: five minutes before its access token ends, as codex does; eight days after the last
- * time when the token does not say. Epoch milliseconds.
+ * time when the token does not say. Never before half of the token's life, so that one of a few minutes is not renewed without end.
+ * Epoch milliseconds.
  */
 export function renewLoginAtMs({ access_token: token, last_refresh: renewed }: Pick<CodexLogin, 'access_token' | 'last_refresh'>): number {
-  const { exp } = claimsOf(token);
-  if (typeof exp === 'number' && Number.isFinite(exp)) return exp * 1_000 - RENEWED_BEFORE_MS;
+  const { exp, iat } = claimsOf(token);
+  if (typeof exp === 'number' && Number.isFinite(exp)) {
+    const dueMs = exp * 1_000 - RENEWED_BEFORE_MS;
+    if (renewed === null) return dueMs;
+    const renewedMs = Date.parse(renewed);
+    // Both ends by the issuer's clock where it tells them: ours may be ahead by more than the token lives.
+    const lifeMs = exp * 1_000 - (typeof iat === 'number' && Number.isFinite(iat) ? iat * 1_000 : renewedMs);
+    return Math.max(dueMs, renewedMs + Math.max(lifeMs / 2, APART_MS));
+  }
   // Of one that says neither, a refusal tells.
   return renewed === null ? Infinity : Date.parse(renewed) + LASTS_WITHOUT_EXP_MS;
 }
