@@ -17,7 +17,8 @@ export function openSockets({ config, metrics, faults, maxActive, nowMs, registr
     isOn: config['websocket.enabled'],
     openUpstream: faults === null ? openUpstreamSocket : faultySocket(faults),
     mayCall,
-    max: maxActive,
+    // An active place is half of the free descriptors, and a socket takes two: requests over HTTP keep as many.
+    max: Math.max(1, Math.floor(maxActive / 2)),
     connectMs: SOCKET_CONNECT_MS,
     frameBytes: config['websocket.frame_bytes'],
     pingMs: config['websocket.ping_ms'],

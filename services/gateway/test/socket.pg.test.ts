@@ -623,6 +623,14 @@ describe('refusals', () => {
     expect(upstream().counters().received).toBe(1);
   });
 
+  test('sockets leave half of the places to requests over HTTP, however many rest open', async () => {
+    gateway = opened.use(await openTestGateway(1, {}, { active: 4 }));
+    await connect();
+    await connect();
+    await expect(connect()).rejects.toThrow('503');
+    expect((await gateway.ask('/v1/responses', { model: 'm', input: 'a' })).status).toBe(200);
+  });
+
   test('a binary frame, which no client of turns sends, closes the socket', async () => {
     await open();
     const client = await connect();
