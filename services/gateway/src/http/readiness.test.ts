@@ -43,6 +43,14 @@ test('another account that can take work makes up for it, the sandbox does not',
   expect(open({ kind: 'sandbox' }).read().status).toBe('ready');
 });
 
+test('a ChatGPT login stands for Responses only', () => {
+  expect(open({ kind: 'chatgpt' }).read()).toMatchObject({ status: 'ready', lanes: { responses: 'ready', compact: 'ready' } });
+  expect(open({ kind: 'chatgpt' }).read().lanes).not.toHaveProperty('standard');
+  const { live, slots, read } = open({ kind: 'chatgpt' }, {});
+  live.failed(slots[1], LANE_AT.standard, 'transport', 'server_error', 20_000);
+  expect(read().lanes).toMatchObject({ responses: 'ready', standard: 'not_ready' });
+});
+
 test('an account that is full is ready: it has work, not trouble', () => {
   const { live, slots, read } = open({ maxInFlight: 1 });
   live.begin(slots[0], LANE_AT.responses);

@@ -26,14 +26,16 @@ export interface ReadinessFacts {
 
 /**
  * Whether requests can be served: each lane by some account that is not left alone after a failure and has quota. One that is merely
- * full can. The sandbox counts only where there is nothing else, and WebSocket only where it is spoken.
+ * full can. The sandbox counts only where there is nothing else, WebSocket only where it is spoken, and what is not Responses only
+ * where an account is no ChatGPT login.
  */
 export function readinessOf({ snapshot, live, isStopping, isSocketOn, hasDatabase, isBehind }: ReadinessFacts): Readiness {
   const counted = snapshot.general.length > 0 ? snapshot.general : snapshot.accounts;
   const lanes: Partial<Record<Lane, 'ready' | 'not_ready'>> = {};
   for (const lane of LANES) {
-    const accounts = lane === 'websocket' ? counted.filter(({ speaksWebSocket }) => speaksWebSocket) : counted;
-    if (lane === 'websocket' && (!isSocketOn || accounts.length === 0)) continue;
+    if (lane === 'websocket' && !isSocketOn) continue;
+    const accounts = counted.filter((account) => isFor(account, lane));
+    if (accounts.length === 0 && (lane === 'websocket' || counted.length > 0)) continue;
     lanes[lane] = accounts.some((account) => serves(account, live, lane)) ? 'ready' : 'not_ready';
   }
   const isReady = Object.values(lanes).every((state) => state === 'ready');
@@ -45,6 +47,10 @@ export function readinessOf({ snapshot, live, isStopping, isSocketOn, hasDatabas
 }
 
 const SERVING: ReadonlySet<string> = new Set(['ready', 'soft_full', 'hard_full']);
+
+function isFor({ kind, speaksWebSocket }: Account, lane: Lane): boolean {
+  return lane === 'websocket' ? speaksWebSocket : lane !== 'standard' || kind !== 'chatgpt';
+}
 
 function serves({ slot }: Account, live: Pick<LiveFigures, 'standing'>, lane: Lane): boolean {
   return SERVING.has(live.standing(slot, LANE_AT[lane]));

@@ -82,7 +82,9 @@ export function explainChoice(
 ): Explanation {
   const { lane, key } = asked;
   const model = asked.model === null ? null : modelFor(table, asked.model);
-  const pool = poolFor(table, { pool: key?.pool ?? null });
+  const all = poolFor(table, { pool: key?.pool ?? null });
+  // A ChatGPT login serves Responses only, which this lane is not for.
+  const pool = lane === 'standard' ? (all.plain ?? all) : all;
   const mayUse = model === null || !key?.models || key.models.includes(asked.model!) || key.models.includes(model);
   if (model !== null && !(serves(pool, model) && mayUse))
     throw new SwitchyardError('model_not_found', `No account serves the model \`${asked.model}\`, or this key may not use it.`, { param: 'model' });
