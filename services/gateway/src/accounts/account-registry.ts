@@ -145,6 +145,7 @@ export class AccountRegistry {
     if (login !== null)
       logins.push({
         accountId: row.id,
+        name: row.name,
         accessToken: login.access_token,
         renewAtMs: renewLoginAtMs(login),
         state: row.login_state as LoadedLogin['state'],

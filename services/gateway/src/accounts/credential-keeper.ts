@@ -13,6 +13,7 @@ import type { Renewal, RenewalReason } from './renew-login.ts';
 /** A login as the registry has loaded it. */
 export interface LoadedLogin {
   readonly accountId: string;
+  readonly name: string;
   readonly accessToken: string;
   /** Epoch milliseconds; Infinity when only a refusal can tell. */
   readonly renewAtMs: number;

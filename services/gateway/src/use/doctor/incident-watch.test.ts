@@ -39,7 +39,7 @@ function open() {
     world.nowMs += afterMs;
     await watch.look({ ...CALM, ...changed });
   };
-  return { rows, world, log, look };
+  return { rows, world, log, look, close: () => watch.close() };
 }
 
 test.each<[string, Partial<IncidentSample>, Partial<IncidentSample>, RegExp]>([
@@ -74,6 +74,18 @@ test('retries that are refused are an incident only when they have been for a mi
   expect(rows).toEqual([]);
   for (let i = 0; i < 4; i++) await look({ retriesRefused: refused++ });
   expect(rows).toMatchObject([{ kind: 'retries_refused' }]);
+});
+
+test('what is open when the watch ends is closed with it, at the moment at which it was seen last', async () => {
+  const { rows, look, close } = open();
+  await look({ loggedOut: ['c1'] });
+  await look({ loggedOut: ['c1'], conflicts: 1 });
+  await look({ conflicts: 1 });
+  await close();
+  expect(rows).toMatchObject([
+    { kind: 'login_lost', closedAtMs: 1_010_000 },
+    { kind: 'binding_conflict', closedAtMs: 1_015_000 },
+  ]);
 });
 
 test('a few answers that were late are none', async () => {

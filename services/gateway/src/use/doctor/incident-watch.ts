@@ -54,6 +54,14 @@ export class IncidentWatch {
     return this.#writing;
   }
 
+  /** Ends what is open: who does not look any more cannot say that it lasts. @returns settles when that has been written, or could not be */
+  async close(): Promise<void> {
+    await this.#writing;
+    for (const [kind, watched] of this.#watched) if (watched.isOpen) this.#over.push({ kind, watched });
+    this.#watched.clear();
+    await this.#write();
+  }
+
   #judge(kind: IncidentKind, evidence: string | null, nowMs: number): void {
     const known = this.#watched.get(kind);
     if (evidence !== null) {

@@ -32,7 +32,7 @@ interface DoctorParts extends Pick<Ground, 'config' | 'database' | 'instanceId' 
 }
 
 /** The doctor of a running gateway. Until it is disposed of, it also notes what goes wrong for a while. */
-export interface Doctor extends Disposable {
+export interface Doctor extends AsyncDisposable {
   readonly diagnose: () => Promise<Report>;
 }
 
@@ -59,7 +59,7 @@ export function openDoctor(parts: DoctorParts): Doctor {
       journalLost: journal.lost,
       retriesRefused: retries.refused,
       leasesReclaimed: reclaimed(),
-      loggedOut: registry.logins.filter(({ state }) => state === 'needs_login').map(({ accountId }) => accountId),
+      loggedOut: registry.logins.filter(({ state }) => state === 'needs_login').map(({ name }) => name),
       accounts: serving.length,
       blocked: serving.filter(({ slot }) => live.tier(slot, LANE_AT.responses) > CLOSED).length,
     });
@@ -84,6 +84,9 @@ export function openDoctor(parts: DoctorParts): Doctor {
           notSpokenBy: sockets.notSpokenBy.map((id) => registry.snapshot.byId.get(id)?.name ?? id),
         }),
       }),
-    [Symbol.dispose]: () => clearInterval(watching),
+    [Symbol.asyncDispose]: () => {
+      clearInterval(watching);
+      return incidents.close();
+    },
   };
 }
