@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { SwitchyardError } from '@switchyard/contracts';
 import { scriptedWorld } from '../../test/scripted-accounts.ts';
 import type { Scripted, ScriptedAccount, ScriptedWorld } from '../../test/scripted-accounts.ts';
+import { leavePlace } from '../admission/lease.ts';
+import type { Account } from '../choice/account.ts';
 import type { Owner } from './owner.ts';
 import { LANE_AT } from '../choice/lanes.ts';
 import { runAttempts } from './run-attempts.ts';
@@ -256,4 +258,30 @@ test('a failed opening is kept until a better answer is there, and stopped when 
   exchange.call!.abort();
   expect(await running).toBeNull();
   expect([failing.aborted(), world.live.totalInFlight]).toEqual([2, 0]);
+});
+
+test('an account that is asked again with another credential keeps the place that others wait for', async () => {
+  const clock = fakeClock();
+  const world = scriptedWorld(clock);
+  const only = world.account('a', [refusal(401), SERVES]);
+  const one: ScriptedAccount = { ...only, account: { ...only.account, maxInFlight: 1 } };
+  const recovered = Promise.withResolvers<Account | null>();
+  const parts = { ...world.parts, recover: () => recovered.promise };
+  const [exchange, other] = [world.exchange(), world.exchange()];
+  const pool = world.pool(one);
+  const running = runAttempts(exchange, pool, hard(one), parts);
+  await clock.advance(0);
+  const waiting = runAttempts(other, pool, hard(one), parts);
+  await clock.advance(0);
+  expect(only.asked()).toBe(1);
+  recovered.resolve(one.account);
+  expect((await running)!.answer.status).toBe(200);
+  expect(exchange.decision!.attempts.map(({ chosen_by, verdict }) => [chosen_by, verdict])).toEqual([
+    ['owner', 'same_account'],
+    ['renewed', 'relayed'],
+  ]);
+  leavePlace(exchange, world.live);
+  expect((await waiting)!.answer.status).toBe(200);
+  leavePlace(other, world.live);
+  expect([world.live.totalInFlight, only.asked()]).toEqual([0, 3]);
 });

@@ -125,8 +125,9 @@ export async function runAttempts(exchange: Exchange, pool: Pool, owner: Owner |
       account = tried[0]!;
       chosenBy = 'only_one_left';
     }
-    let isBegun = false;
-    if (account === null ? choice.skipped?.hard_full !== undefined : isOwned && live.isFull(account.slot)) {
+    // A renewed attempt goes on at the place of the one before.
+    let isBegun = renewed !== null;
+    if (account === null ? choice.skipped?.hard_full !== undefined : isOwned && !isBegun && live.isFull(account.slot)) {
       const beforeMs = exchange.waitedMs;
       account = await placeFor(exchange, account, owner, pool, tried, parts);
       isBegun = account !== null;
@@ -206,11 +207,11 @@ export async function runAttempts(exchange: Exchange, pool: Pool, owner: Owner |
       if (renewed !== null || exchange.cut !== null) {
         noteRenewed(record, result, parts);
         call!.abort();
-        leavePlace(exchange, live);
         if (exchange.cut === null) {
           waitedMs = roundMs(nowMs() - pausedMs);
           continue;
         }
+        leavePlace(exchange, live);
         last?.call.abort();
         return null;
       }

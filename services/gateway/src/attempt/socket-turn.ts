@@ -106,8 +106,9 @@ export async function runTurn(
             ? theOwner(owner!, tried, route)
             : pickAccount(exchange, query, asked.members, owner, route, live);
     let account: Account | null = pick.account;
-    let isBegun = false;
-    if (account === null ? pick.skipped?.hard_full !== undefined : isOwned && live.isFull(account.slot)) {
+    // A renewed attempt goes on at the place of the one before.
+    let isBegun = renewed !== null;
+    if (account === null ? pick.skipped?.hard_full !== undefined : isOwned && !isBegun && live.isFull(account.slot)) {
       const beforeMs = exchange.waitedMs;
       account = await placeFor(exchange, account, owner, speaking, tried, parts);
       isBegun = account !== null;
@@ -129,7 +130,7 @@ export async function runTurn(
       decision.stopped_by = stop;
       break;
     }
-    const by = isBegun && !isOwned ? 'freed' : pick.by;
+    const by = isBegun && !isOwned && pick.by !== 'renewed' ? 'freed' : pick.by;
     const figures = pick.candidates > 1 && !isBegun ? recordFigures(asked.members, live, query) : undefined;
     const record = openRecord(account, pick, by, live.inFlight(account.slot) - (isBegun ? 1 : 0), figures, nowMs() - exchange.startedMs, waitedMs);
     waitedMs = 0;
@@ -158,9 +159,9 @@ export async function runTurn(
       const hasLeft = (exchange as Taken).openAt === -1;
       if (renewed !== null || hasLeft) {
         noteRenewed(record, { answer: said, judgement }, parts);
+        if (!hasLeft) continue;
         leavePlace(exchange, live);
-        if (hasLeft) return null;
-        continue;
+        return null;
       }
     }
     if (judgement === null) {

@@ -1,0 +1,75 @@
+import { UpstreamFailure } from '@switchyard/contracts';
+import { fakeClock } from '@switchyard/testkit';
+import { expect, test } from 'vitest';
+import { scriptedWorld } from '../../test/scripted-accounts.ts';
+import type { ScriptedAccount, ScriptedWorld } from '../../test/scripted-accounts.ts';
+import { leavePlace } from '../admission/lease.ts';
+import type { Account } from '../choice/account.ts';
+import type { Exchange } from '../exchange.ts';
+import { HoldFrames } from './hold-frames.ts';
+import type { Owner } from './owner.ts';
+import { runTurn } from './socket-turn.ts';
+import type { CommittedTurn, TurnRoute } from './socket-turn.ts';
+
+const SERVES = { type: 'response.output_text.delta', delta: 'x' };
+const failing = (status: number, code: string): object => ({ type: 'error', status, error: { code, message: 'x' } });
+const REFUSED = failing(401, 'token_expired');
+
+/** A route over which accounts answer, turn by turn, with the frames of a script; `null` is one that cannot be reached. */
+function routeOf(script: Readonly<Record<string, readonly (object | null)[]>>) {
+  const asked = new Map<string, number>();
+  const sockets: string[] = [];
+  let open: Account | null = null;
+  const route: TurnRoute = {
+    speaks: () => true,
+    get openTo() {
+      return open;
+    },
+    isStale: false,
+    async send(account) {
+      const n = asked.get(account.name) ?? 0;
+      asked.set(account.name, n + 1);
+      const frame = script[account.name]![n]!;
+      if (frame === null) throw new UpstreamFailure('connect');
+      if (open?.id !== account.id) sockets.push(account.name);
+      open = account;
+      const held = new HoldFrames(() => 0);
+      held.frame(Buffer.from(JSON.stringify(frame)), false);
+      return held;
+    },
+    drop: () => (open = null),
+    notSpokenBy: () => {},
+  };
+  return { route, sockets };
+}
+
+const hard = ({ account }: ScriptedAccount): Owner => ({ account, strength: 'hard' });
+
+/** A turn past its intake, for the model `m`. */
+const turnOf = (world: ScriptedWorld): Exchange => ({ ...world.exchange(), openAt: 0 });
+
+/** The first frame that the client gets. */
+const told = (turn: CommittedTurn | null): unknown => JSON.parse(turn!.opening.frames[0]!.data.toString());
+
+test('an account that is asked again with another credential keeps the place that others wait for', async () => {
+  const clock = fakeClock();
+  const world = scriptedWorld(clock);
+  const scripted = world.account('a', []);
+  const one: ScriptedAccount = { ...scripted, account: { ...scripted.account, maxInFlight: 1 } };
+  const pool = world.pool(one);
+  const recovered = Promise.withResolvers<Account | null>();
+  const parts = { ...world.parts, recover: () => recovered.promise };
+  const [exchange, other] = [turnOf(world), turnOf(world)];
+  const running = runTurn(exchange, pool, pool, hard(one), routeOf({ a: [REFUSED, SERVES] }).route, parts);
+  await clock.advance(0);
+  const waiting = runTurn(other, pool, pool, hard(one), routeOf({ a: [SERVES] }).route, parts);
+  await clock.advance(0);
+  recovered.resolve(one.account);
+  expect(told(await running)).toEqual(SERVES);
+  expect(exchange.decision!.attempts.map(({ chosen_by, verdict }) => [chosen_by, verdict])).toEqual([
+    ['owner', 'same_account'],
+    ['renewed', 'relayed'],
+  ]);
+  leavePlace(exchange, world.live);
+  expect(told(await waiting)).toEqual(SERVES);
+});
