@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { exchangeOf } from '../../test/waiting-exchange.ts';
 import type { Account } from '../choice/account.ts';
-import { account, adopted, figuresAt } from '../choice/fixtures/accounts.ts';
+import { WALL_MS, account, adopted, figuresAt } from '../choice/fixtures/accounts.ts';
 import { LANE_AT } from '../choice/lanes.ts';
 import { AccountPlaces } from './account-places.ts';
 import { Pressure } from './pressure.ts';
+import type { ShedRank } from './shed.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 const LANE = LANE_AT.responses;
@@ -30,13 +31,14 @@ function open(places: readonly number[], { queue = 10, makesRoom = false } = {})
   const shed: string[] = [];
   const asked = new AccountPlaces({ live, room, gate: { makeRoom: () => makesRoom }, onShed: (_exchange, why) => shed.push(why) });
   /** One more that waits for any of these. */
-  const wait = (...wanted: Account[]) => {
+  const wait = (...wanted: Account[]) => waitAs(2, ...wanted);
+  const waitAs = (rank: ShedRank | null, ...wanted: Account[]) => {
     const exchange = exchangeOf('responses');
     const met: { exchange: typeof exchange; given: Account | null | undefined } = { exchange, given: undefined };
-    void asked.wait(exchange, wanted, null).then((given) => (met.given = given));
+    void asked.wait(exchange, wanted, rank).then((given) => (met.given = given));
     return met;
   };
-  return { clock, live, accounts, room, shed, asked, wait };
+  return { clock, live, accounts, room, shed, asked, wait, waitAs };
 }
 
 test('a place that comes free is counted for who waited longest for that account, before anybody else can see it', async () => {
@@ -78,6 +80,18 @@ test('an account that ran out of quota meanwhile is handed to nobody', async () 
   live.finish(a.slot);
   await clock.advance(775);
   expect([met.given, live.inFlight(a.slot)]).toEqual([null, 0]);
+});
+
+test('a conversation gets the free place of its owner also when that has nothing left for others, but not more than there are', async () => {
+  const { clock, live, accounts, wait, waitAs } = open([1]);
+  const [a] = accounts as [Account];
+  const [free, owned, next] = [wait(a), waitAs(null, a), waitAs(null, a)];
+  const short = { usedPercent: 100, windowS: 18_000, resetAtS: WALL_MS / 1_000 + 9_000 };
+  live.observe(a.slot, { source: 'header', atMs: WALL_MS, short, weekly: null, planType: null });
+  expect(live.standing(a.slot, LANE)).toBe('exhausted');
+  live.finish(a.slot);
+  await clock.advance(0);
+  expect([free.given, owned.given?.name, next.given, live.inFlight(a.slot)]).toEqual([undefined, 'a', undefined, 1]);
 });
 
 test('with nowhere left to wait somebody who gives way sooner goes, or else nobody waits', async () => {

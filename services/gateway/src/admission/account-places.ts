@@ -19,6 +19,8 @@ export interface AccountPlacesOptions {
 interface Wish {
   /** Those of which any will do. */
   readonly wanted: readonly Account[];
+  /** Nobody else may answer: that the account has nothing left for others is its own to tell. */
+  readonly isOwned: boolean;
   given: Account | null;
 }
 
@@ -44,7 +46,7 @@ export class AccountPlaces {
 
   /**
    * Waits for a place at one of these accounts, within what is left of the request's wait.
-   * @param rank  What the request is in the order in which work gives way; null when it gives way to nobody.
+   * @param rank  What the request is in the order in which work gives way; null when it gives way to nobody, for only its owner can continue it.
    * @returns the account, at which the exchange holds a place now; null when none came free in time, or the client has left
    */
   async wait(exchange: Taken, wanted: readonly Account[], rank: ShedRank | null): Promise<Account | null> {
@@ -54,7 +56,7 @@ export class AccountPlaces {
       return null;
     }
     const waiter = room.join(exchange, this.#line);
-    const wish: Wish = { wanted, given: null };
+    const wish: Wish = { wanted, isOwned: rank === null, given: null };
     this.#wishes.set(waiter, wish);
     const how = await waiter.over;
     this.#wishes.delete(waiter);
@@ -69,7 +71,7 @@ export class AccountPlaces {
       const account = wish.wanted.find((candidate) => candidate.slot === slot);
       if (account === undefined) continue;
       const { exchange } = waiter;
-      if (live.tier(slot, LANE_AT[exchange.match.surface.lane]) >= CLOSED) continue;
+      if (wish.isOwned ? live.isFull(slot) : live.tier(slot, LANE_AT[exchange.match.surface.lane]) >= CLOSED) continue;
       wish.given = account;
       takePlace(exchange, account, live);
       room.end(waiter, 'admitted');
