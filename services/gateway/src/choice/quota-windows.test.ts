@@ -74,6 +74,20 @@ test.each([
   expect([quota.blockedUntilMs(0, AT), quota.blockedUntilMs(0, AT + lasts - 1) > 0, quota.blockedUntilMs(0, AT + lasts)]).toEqual([AT + lasts, true, 0]);
 });
 
+test('a limit by the minute does not end a longer block, and one that is over does not count', () => {
+  const quota = new QuotaWindows();
+  quota.block(0, 18_000_000, false, AT);
+  quota.block(0, null, true, AT + 1_000);
+  quota.block(0, 2_000, true, AT + 2_000);
+  expect([quota.blockedUntilMs(0, AT + 2_000), quota.blockedAtMs(0, AT + 2_000)]).toEqual([AT + 18_000_000, AT]);
+  quota.block(0, null, true, AT + 18_000_000);
+  expect(quota.blockedUntilMs(0, AT + 18_000_000)).toBe(AT + 18_020_000);
+  quota.block(0, 60_000, true, AT + 18_001_000);
+  expect(quota.blockedUntilMs(0, AT + 18_001_000)).toBe(AT + 18_061_000);
+  quota.block(0, 30_000, false, AT + 18_002_000);
+  expect(quota.blockedUntilMs(0, AT + 18_002_000)).toBe(AT + 18_032_000);
+});
+
 test('a block outlives one optimistic reading, and ends with a second 15 s later', () => {
   const quota = new QuotaWindows();
   quota.block(0, 600_000, false, AT);

@@ -85,13 +85,15 @@ export class QuotaWindows {
   }
 
   /**
-   * Blocks an account that refused for its quota.
+   * Blocks an account that refused for its quota. A limit by the minute says nothing of a longer block, which stays as it is.
    * @param waitMs  As long as the upstream said; null when it did not: then until the reset of a window that is used up, or for a set time.
    * @param isShort  The refusal was of a limit by the minute.
    */
   block(slot: number, waitMs: number | null, isShort: boolean, nowMs: number): void {
     const entry = this.#entry(slot);
-    entry.blockedUntilMs = nowMs + (waitMs ?? resetOfEmpty(entry.held, nowMs) ?? (isShort ? SHORT_BLOCK_MS : BLOCK_MS));
+    const untilMs = nowMs + (waitMs ?? resetOfEmpty(entry.held, nowMs) ?? (isShort ? SHORT_BLOCK_MS : BLOCK_MS));
+    if (isShort && entry.blockedUntilMs > untilMs) return;
+    entry.blockedUntilMs = untilMs;
     entry.blockedAtMs = nowMs;
     entry.hopeAtMs = 0;
     this.#changed.add(slot);
