@@ -1,10 +1,17 @@
 import { SwitchyardError } from '@switchyard/contracts';
+import type { Account } from '../choice/account.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { quotaHeaders, tellQuota } from '../choice/tell-quota.ts';
 import type { Owner } from './owner.ts';
 
 /** A block that is over sooner than this is the owner's own to tell: it answers with its own words, or serves again. */
 const NEARLY_OVER_MS = 60_000;
+
+/** When an account that is out of quota is back, epoch milliseconds; null when it is not out, or back so soon that this is its own to tell. */
+export function exhaustedUntilMs({ slot }: Pick<Account, 'slot'>, live: LiveFigures, wallClockMs: number): number | null {
+  const untilMs = live.quota.blockedUntilMs(slot, wallClockMs);
+  return untilMs - wallClockMs <= NEARLY_OVER_MS ? null : untilMs;
+}
 
 /**
  * The refusal of a conversation whose owner is known to be out of quota: nobody else may answer, and asking would only tell it again. In the
@@ -13,13 +20,12 @@ const NEARLY_OVER_MS = 60_000;
  * @returns null when the owner may be asked
  */
 export function exhaustedOwner({ account }: Owner, live: LiveFigures, wallClockMs: number): SwitchyardError | null {
-  const untilMs = live.quota.blockedUntilMs(account.slot, wallClockMs);
-  const leftMs = untilMs - wallClockMs;
-  if (untilMs === 0 || leftMs <= NEARLY_OVER_MS) return null;
+  const untilMs = exhaustedUntilMs(account, live, wallClockMs);
+  if (untilMs === null) return null;
   const resetsAtS = Math.ceil(untilMs / 1_000);
   const headers = quotaHeaders(tellQuota(live.quota, account.slot, wallClockMs));
   return new SwitchyardError('owner_exhausted', 'The account that owns this conversation has reached its usage limit.', {
-    retryAfterMs: leftMs,
+    retryAfterMs: untilMs - wallClockMs,
     resetsAtS,
     headers,
   });

@@ -19,7 +19,7 @@ export interface AnswerFacts extends ItemsTold {
 export interface RecorderParts {
   readonly bindings: Bindings;
   readonly turnStates: TurnStates;
-  /** Whether a session may leave this account: it is gone or out of quota, not only busy for once. */
+  /** Whether a session may leave this account: it is gone or out of quota for long, not only busy or limited for once. */
   readonly mayLeave: (accountId: string) => boolean;
 }
 

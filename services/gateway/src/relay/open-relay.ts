@@ -1,4 +1,5 @@
 import type { AccountRegistry } from '../accounts/account-registry.ts';
+import { exhaustedUntilMs } from '../attempt/exhausted-owner.ts';
 import { noteBroken } from '../attempt/run-attempts.ts';
 import type { AttemptParts } from '../attempt/run-attempts.ts';
 import type { BindingsRoom } from '../bindings/open-bindings.ts';
@@ -21,7 +22,7 @@ export function openRelay({ config, nowMs, wallClockMs, registry, live, bound, a
     turnStates: bound.turnStates,
     mayLeave(accountId) {
       const account = registry.snapshot.byId.get(accountId);
-      return account === undefined || live.quota.blockedUntilMs(account.slot, wallClockMs()) !== 0;
+      return account === undefined || exhaustedUntilMs(account, live, wallClockMs()) !== null;
     },
     nowMs,
     showAccount: config['gateway.account_header'],
