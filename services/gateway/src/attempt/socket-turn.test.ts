@@ -73,3 +73,22 @@ test('an account that is asked again with another credential keeps the place tha
   leavePlace(exchange, world.live);
   expect(told(await waiting)).toEqual(SERVES);
 });
+
+const QUOTA = failing(429, 'usage_limit_reached');
+const OVERLOADED = failing(503, 'slow_down');
+
+test.each([
+  ['a 401 after a quota', [QUOTA, REFUSED], QUOTA, 0],
+  ['a 401 before a quota', [REFUSED, QUOTA], QUOTA, 1],
+  ['no answer after a quota', [QUOTA, null], QUOTA, 0],
+  ['nothing but 401', [REFUSED, REFUSED], REFUSED, 1],
+  ['the later of two refusals', [QUOTA, OVERLOADED], OVERLOADED, 1],
+])('%s: the client gets the answer that tells most', async (_name, [first, second], answer, relayed) => {
+  const world = scriptedWorld(fakeClock());
+  const pool = world.pool(world.account('a', [], 1), world.account('b', [], 2));
+  const exchange = turnOf(world);
+  const { route } = routeOf({ a: [first!], b: [second!] });
+  expect(told(await runTurn(exchange, pool, pool, null, route, world.parts))).toEqual(answer);
+  expect(exchange.decision!.attempts.findIndex(({ verdict }) => verdict === 'relayed')).toBe(relayed);
+  expect(exchange.countedAt?.name).toBe('ab'[relayed]);
+});

@@ -24,6 +24,8 @@ import { mayMove } from './may-move.ts';
 import { ownerRetryMs } from './owner-retry.ts';
 import type { Owner } from './owner.ts';
 import { Pause } from './pause.ts';
+import type { PolicyName } from './policy.ts';
+import { tellsAsMuch } from './refused.ts';
 import { ownerFull, placeFor } from './place-for.ts';
 import type { Judgement } from './judge.ts';
 import { note, noteRenewed } from './run-attempts.ts';
@@ -90,7 +92,7 @@ export async function runTurn(
   retries.earn();
   let spentMs = 0;
   let waitedMs = exchange.waitedMs;
-  let last: CommittedTurn | null = null;
+  let last: RefusedTurn | null = null;
   let failure: UpstreamFailure | null = null;
   let again: Account | null = null;
   let renewed: Account | null = null;
@@ -176,8 +178,8 @@ export async function runTurn(
     }
     leavePlace(exchange, live);
     if (isOwned && judgement?.policy.name === 'quota' && mayMove(owner!, pool, claims)) isOwned = false;
-    if (result.answer !== null) last = result.answer;
-    else failure = result.failure;
+    if (result.answer === null) failure = result.failure;
+    else if (last === null || tellsAsMuch(judgement!.policy.name, last.policy)) last = { answer: result.answer, record, policy: judgement!.policy.name };
     // A kept socket that its upstream had just closed looks like this; once more over a new one is fair, and at once.
     const wasDead = isFirst && wasOpen && result.isUntouched;
     again = wasDead || waitMs !== null ? account : null;
@@ -192,9 +194,9 @@ export async function runTurn(
     waitedMs = roundMs(nowMs() - pausedMs);
   }
   if (last !== null) {
-    takePlace(exchange, last.account, live); // held again until its answer has been passed on
-    attempts.findLast((record) => record.account_id === last.account.id)!.verdict = 'relayed';
-    return last;
+    takePlace(exchange, last.answer.account, live); // held again until its answer has been passed on
+    last.record.verdict = 'relayed';
+    return last.answer;
   }
   if (attempts.length === 0) {
     if (isOwnerFull) throw ownerFull();
@@ -207,6 +209,13 @@ export async function runTurn(
   attempts.at(-1)!.verdict = 'gave_up';
   if (failure === null) throw new SwitchyardError('no_account_available', 'No account of this key took the turn over WebSocket.');
   throw nobodyAnswered(attempts.length, failure);
+}
+
+/** An answer that goes to the client only when there is no better one. */
+interface RefusedTurn {
+  readonly answer: CommittedTurn;
+  readonly record: AttemptRecord;
+  readonly policy: PolicyName;
 }
 
 interface Pick extends Choice {
