@@ -92,3 +92,24 @@ test.each([
   expect(exchange.decision!.attempts.findIndex(({ verdict }) => verdict === 'relayed')).toBe(relayed);
   expect(exchange.countedAt?.name).toBe('ab'[relayed]);
 });
+
+test('a conversation whose account has another credential goes on over a new socket, not over that of the old one', async () => {
+  const world = scriptedWorld(fakeClock());
+  const owner = world.account('a', []);
+  const pool = world.pool(owner);
+  const { route, sockets } = routeOf({ a: [REFUSED, SERVES] });
+  const parts = { ...world.parts, recover: async () => owner.account };
+  expect(told(await runTurn(turnOf(world), pool, pool, hard(owner), route, parts))).toEqual(SERVES);
+  expect(sockets).toEqual(['a', 'a']);
+});
+
+test('an owner that is overloaded is asked again over the socket that it has', async () => {
+  const clock = fakeClock();
+  const world = scriptedWorld(clock);
+  const owner = world.account('a', []);
+  const pool = world.pool(owner);
+  const { route, sockets } = routeOf({ a: [OVERLOADED, SERVES] });
+  const running = runTurn(turnOf(world), pool, pool, hard(owner), route, world.parts);
+  await clock.advance(75);
+  expect([told(await running), sockets]).toEqual([SERVES, ['a']]);
+});

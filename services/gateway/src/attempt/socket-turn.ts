@@ -291,8 +291,9 @@ async function attempt(account: Account, frame: Buffer, isOwned: boolean, route:
     case 'failing': {
       const { status, headers, body } = errorIn(opening.frame);
       const judgement = judgeFrame(status, headers, body, wallClockMs());
-      // What was not stored lives on the socket: an owner that is asked again is asked there, as long as it is open.
-      if (judgement.policy.free === 'next' && !isOwned) route.drop();
+      // What was not stored lives on the socket: an owner that is asked again is asked there, as long as it is open. Not so with a credential
+      // that was refused: a socket keeps the one that it was opened with.
+      if (judgement.policy.name === 'credential_refused' || (judgement.policy.free === 'next' && !isOwned)) route.drop();
       return { ...NOTHING, answer: { account, opening: reached }, said: { status: status ?? 200, headers }, firstMs: reached.firstMs, judgement };
     }
     case 'closed':
