@@ -111,6 +111,8 @@ export interface ScriptedWorld {
   account(name: string, script: readonly Scripted[], priority?: number): ScriptedAccount;
   /** The pool of all of these. */
   pool(...accounts: readonly ScriptedAccount[]): Pool;
+  /** A pool whose one account is out of quota, with a stand-in whose one account has one place. */
+  standIn(own: ScriptedAccount, other: ScriptedAccount): Pool;
   /** An exchange past its intake, for the model `m`. */
   exchange(surface?: 'responses.create' | 'chat.completions', peers?: { request: IncomingMessage; response: ServerResponse }): Exchange;
 }
@@ -204,6 +206,13 @@ export function scriptedWorld(clock: FakeClock, activeRequests: () => number = (
       );
       live.adopt(snapshot);
       return poolOf(snapshot);
+    },
+    standIn(own, other) {
+      const first = makeSnapshot(1, [own.account]);
+      const second = makeSnapshot(1, [{ ...other.account, maxInFlight: 1 }]);
+      live.adopt(makeSnapshot(1, [...first.accounts, ...second.accounts]));
+      live.block(own.account.slot, 18_000_000, false);
+      return { ...poolOf(first), fallback: [poolOf(second)] };
     },
     exchange(surfaceName = 'responses.create', peers) {
       return testExchange(surfaceName, peers?.request ?? ({ method: 'POST' } as IncomingMessage), peers?.response ?? ({} as ServerResponse));

@@ -285,3 +285,14 @@ test('an account that is asked again with another credential keeps the place tha
   leavePlace(other, world.live);
   expect([world.live.totalInFlight, only.asked()]).toEqual([0, 3]);
 });
+
+test('a place at an account of a stand-in pool is waited for when the pool itself has nobody', async () => {
+  const world = scriptedWorld(fakeClock());
+  const pool = world.standIn(world.account('a', [SERVES]), world.account('b', [SERVES]));
+  const [exchange, other] = [world.exchange(), world.exchange()];
+  expect((await runAttempts(exchange, pool, null, world.parts))!.account.name).toBe('b');
+  const waiting = runAttempts(other, pool, null, world.parts);
+  leavePlace(exchange, world.live);
+  expect((await waiting)!.account.name).toBe('b');
+  expect(other.decision!.attempts.map(({ account, chosen_by }) => [account, chosen_by])).toEqual([['b', 'freed']]);
+});

@@ -13,7 +13,7 @@ import { LANE_AT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { nobodyLeft } from '../choice/nobody-left.ts';
 import { noteOutcome } from '../choice/note-outcome.ts';
-import { poolToAsk } from '../choice/pool.ts';
+import { hasFull, poolToAsk } from '../choice/pool.ts';
 import type { Pool } from '../choice/pool.ts';
 import { quotaFromHeaders, tellsQuota } from '../choice/read-quota.ts';
 import type { Exchange, Taken } from '../exchange.ts';
@@ -127,7 +127,7 @@ export async function runAttempts(exchange: Exchange, pool: Pool, owner: Owner |
     }
     // A renewed attempt goes on at the place of the one before.
     let isBegun = renewed !== null;
-    if (account === null ? choice.skipped?.hard_full !== undefined : isOwned && !isBegun && live.isFull(account.slot)) {
+    if (account === null ? hasFull(pool, live, query) : isOwned && !isBegun && live.isFull(account.slot)) {
       const beforeMs = exchange.waitedMs;
       account = await placeFor(exchange, account, owner, pool, tried, parts);
       isBegun = account !== null;

@@ -113,3 +113,14 @@ test('an owner that is overloaded is asked again over the socket that it has', a
   await clock.advance(75);
   expect([told(await running), sockets]).toEqual([SERVES, ['a']]);
 });
+
+test('a place at an account of a stand-in pool is waited for when the pool itself has nobody', async () => {
+  const world = scriptedWorld(fakeClock());
+  const pool = world.standIn(world.account('a', []), world.account('b', []));
+  const [exchange, other] = [turnOf(world), turnOf(world)];
+  expect(told(await runTurn(exchange, pool, pool, null, routeOf({ b: [SERVES] }).route, world.parts))).toEqual(SERVES);
+  const waiting = runTurn(other, pool, pool, null, routeOf({ b: [SERVES] }).route, world.parts);
+  leavePlace(exchange, world.live);
+  expect(told(await waiting)).toEqual(SERVES);
+  expect(other.decision!.attempts.map(({ account, chosen_by }) => [account, chosen_by])).toEqual([['b', 'freed']]);
+});

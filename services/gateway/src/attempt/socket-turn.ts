@@ -8,7 +8,7 @@ import type { Choice, Query } from '../choice/choose-account.ts';
 import { keepsCache, keepsOwner } from '../choice/keep-owner.ts';
 import { LANE_AT } from '../choice/lanes.ts';
 import { nobodyLeft } from '../choice/nobody-left.ts';
-import { poolToAsk } from '../choice/pool.ts';
+import { hasFull, poolToAsk } from '../choice/pool.ts';
 import type { Pool } from '../choice/pool.ts';
 import type { Taken } from '../exchange.ts';
 import { errorIn } from '../relay/frame-facts.ts';
@@ -110,7 +110,7 @@ export async function runTurn(
     let account: Account | null = pick.account;
     // A renewed attempt goes on at the place of the one before.
     let isBegun = renewed !== null;
-    if (account === null ? pick.skipped?.hard_full !== undefined : isOwned && !isBegun && live.isFull(account.slot)) {
+    if (account === null ? !isOwned && hasFull(speaking, live, query) : isOwned && !isBegun && live.isFull(account.slot)) {
       const beforeMs = exchange.waitedMs;
       account = await placeFor(exchange, account, owner, speaking, tried, parts);
       isBegun = account !== null;

@@ -87,6 +87,12 @@ export function modelFor(table: Pick<AccountTable, 'aliases'>, name: string): st
   return table.aliases === null ? name : (table.aliases.get(name) ?? name);
 }
 
+/** Whether an account that could serve a request has as many as it may have, in a pool or in one that stands in for it. */
+export function hasFull({ members, fallback }: Pool, live: LiveFigures, query: Query): boolean {
+  const isFull = (each: Snapshot): boolean => chooseAccount(each, live, query).skipped?.hard_full !== undefined;
+  return isFull(members) || (fallback !== null && fallback.some((pool) => isFull(pool.members)));
+}
+
 /** Whether an account of a pool, or of those that stand in for it, serves a model. */
 export function serves(pool: Pool, model: string): boolean {
   return pool.members.byModel.has(model) || (pool.fallback !== null && pool.fallback.some(({ members }) => members.byModel.has(model)));
