@@ -63,7 +63,7 @@ export function makeProgram(cli: Cli, ended: (code: number) => void): Command {
 
   program
     .command('quota')
-    .description('show what is left of the quota of every account')
+    .description('show what is left of the quota of every account, and when each pool runs dry')
     .option('--watch', 'show it anew every 5 seconds, until Ctrl-C')
     .option(...JSON_OPTION)
     .action(async (options) => ended(await (await import('./commands/quota.ts')).quota(options, cli)));

@@ -63,6 +63,20 @@ const Quota = z
     blocked_until: z.string().nullable(),
   })
   .openapi('Quota');
+/** When a pool's own accounts have no quota left for new work, at the pace of the last hour. */
+const PoolForecast = z
+  .object({
+    pool: z.string(),
+    /**
+     * `lasts` until each account has been full again, `runs_dry`, or `dry` now; `unknown` while an account tells of no quota, for the first five
+     * minutes of readings, and when none was heard of for an hour.
+     */
+    outlook: z.enum(['unknown', 'lasts', 'runs_dry', 'dry']),
+    dry_at: z.string().nullable(),
+    /** When the first of its accounts has quota again. */
+    back_at: z.string().nullable(),
+  })
+  .openapi('PoolForecast');
 const AccountState = Account.extend({
   /**
    * How it stands, on the lane where it stands worst: `ready`; later than others as `soft_full`, `backing_off` or `circuit_open`; not
@@ -379,8 +393,8 @@ export const GATEWAY_API = {
   listQuota: createRoute({
     method: 'get',
     path: '/api/quota',
-    summary: 'What is left of the quota of every account',
-    responses: { 200: json('Quotas', list(Quota)), ...refusals },
+    summary: 'What is left of the quota of every account, and when each pool runs dry',
+    responses: { 200: json('Quotas', z.object({ data: z.array(Quota), pools: z.array(PoolForecast) })), ...refusals },
   }),
   listDecisions: createRoute({
     method: 'get',

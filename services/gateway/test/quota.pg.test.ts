@@ -133,6 +133,36 @@ test('quota told by an event in a stream counts, however the stream is cut into 
   expect([await answers(), await answers(), await answers()]).toEqual(['b', 'b', 'b']);
 });
 
+test('a forecast is made of what was heard over time: none at first, then when the pool runs dry, then that it has', async () => {
+  gateway = await openTestGateway(1);
+  const forecasts = async (of: TestGateway['gateway']): Promise<unknown> =>
+    ((await (await of.adminApi.request('/api/quota')).json()) as { pools: unknown }).pools;
+  const resetAt = inSeconds(3_600);
+  const back = new Date(resetAt * 1_000).toISOString();
+  const nothing = { pool: 'default', outlook: 'unknown', dry_at: null, back_at: null };
+  expect(await forecasts(gateway.gateway)).toEqual([nothing]);
+  tells(0, 20, 10, resetAt);
+  await answers();
+  expect(await forecasts(gateway.gateway)).toEqual([nothing]);
+
+  // What an earlier life heard twenty minutes ago is the beginning of what this one sees.
+  await untilRows(gateway.pool, 'select 1 from gateway.quota where reading is not null', (rows) => rows.length === 1);
+  await gateway.pool.query(`update gateway.quota set reading = jsonb_set(reading, '{atMs}', to_jsonb((reading->>'atMs')::float8 - 1200000)),
+    seen_at = seen_at - interval '20 minutes'`);
+  await using again = await gateway.reopen();
+  expect(await forecasts(again.gateway)).toMatchObject([{ outlook: 'lasts' }]);
+  tells(0, 60, 11, resetAt);
+  await answers(again.url);
+  const beganMs = Date.now();
+  const [found] = (await forecasts(again.gateway)) as { dry_at: string }[];
+  expect(found).toMatchObject({ pool: 'default', outlook: 'runs_dry', back_at: back });
+  // 40 percent took twenty minutes, and 40 are left.
+  expect(Math.abs(Date.parse(found!.dry_at) - beganMs - 1_200_000)).toBeLessThan(30_000);
+  tells(0, 100, 12, resetAt);
+  await answers(again.url);
+  expect(await forecasts(again.gateway)).toEqual([{ pool: 'default', outlook: 'dry', dry_at: null, back_at: back }]);
+});
+
 test('limits of an account: others go first from the soft one, none passes the hard one', async () => {
   gateway = await openTestGateway(1);
   const { url } = gateway.upstreams[0]!;

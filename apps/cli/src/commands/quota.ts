@@ -1,19 +1,22 @@
 import type { Cli } from '../cli.ts';
 import { openOperations } from '../operations/open-operations.ts';
 import { emphasisFor } from '../render/emphasis.ts';
+import { forecastLines } from '../render/forecast-lines.ts';
 import { quotaTable } from '../render/quota-table.ts';
 
 const WATCH_MS = 5_000;
 /** Moves to the top left and clears what is below: each picture takes the place of the last. */
 const CLEAR = '\u001b[H\u001b[J';
 
-/** `switchyard quota`: what is left, once or again and again until Ctrl-C. With `--json` each picture is a line. */
+/** `switchyard quota`: what is left, and when each pool has nothing left, once or again and again until Ctrl-C. With `--json` each picture is a line. */
 export async function quota({ watch, json }: { readonly watch?: true; readonly json?: true }, cli: Cli): Promise<number> {
   await using operations = await openOperations(cli);
   const show = async (): Promise<void> => {
-    const quotas = await operations.listQuota();
+    const { data, pools } = await operations.listQuota();
     const clear = watch === true && cli.out.isTTY === true ? CLEAR : '';
-    cli.out.write(json ? `${JSON.stringify({ data: quotas })}\n` : `${clear}${quotaTable(quotas, Date.now(), emphasisFor(cli.out, cli.env))}`);
+    const nowMs = Date.now();
+    const emphasise = emphasisFor(cli.out, cli.env);
+    cli.out.write(json ? `${JSON.stringify({ data, pools })}\n` : `${clear}${quotaTable(data, nowMs, emphasise)}${forecastLines(pools, nowMs, emphasise)}`);
   };
   if (watch !== true) {
     await show();

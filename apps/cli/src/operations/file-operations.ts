@@ -35,7 +35,7 @@ export async function openFileOperations(config: Config, err: Output): Promise<O
     addAccount: async (asked) => asWire(await addAccount(control, draftOf(asked))),
     removeAccount: async (idOrName) => asWire(await removeAccount(control, idOrName)),
     testAccount: async (idOrName) => asWire(await testAccount(control, idOrName, () => performance.now())),
-    listQuota: async () => asWire(await showStoredQuota({ db: control.db, pool, wallClockMs: control.wallClockMs })),
+    listQuota: async () => asWire({ data: await showStoredQuota({ db: control.db, pool, wallClockMs: control.wallClockMs }), pools: [] }),
     listKeys: async () => asWire(await showKeys(control)),
     createKey: async ({ name, models, accounts, pool }) =>
       asWire(await createKey(control, { name, models: models ?? null, accounts: accounts ?? null, pool: pool ?? null })),

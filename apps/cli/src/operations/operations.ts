@@ -5,7 +5,9 @@ export type AccountTest = GatewayAnswer<'testAccount'>;
 export type Key = GatewayAnswer<'revokeKey'>;
 export type MadeKey = GatewayAnswer<'createKey'>;
 export type ExplainedRequest = GatewayAnswer<'getDecision'>;
-export type Quota = GatewayAnswer<'listQuota'>['data'][number];
+export type Quotas = GatewayAnswer<'listQuota'>;
+export type Quota = Quotas['data'][number];
+export type PoolForecast = Quotas['pools'][number];
 export type RequestPage = GatewayAnswer<'listRequests'>;
 export type LoggedRequest = RequestPage['data'][number];
 export type SessionBindings = GatewayAnswer<'listSessionBindings'>;
@@ -37,8 +39,8 @@ export interface Operations extends AsyncDisposable {
   removeAccount(idOrName: string): Promise<Account>;
   /** @throws SwitchyardError `not_found`, `held_by_file`, `account_refused` */
   testAccount(idOrName: string): Promise<AccountTest>;
-  /** As it is now; with the server stopped, as it was last written. */
-  listQuota(): Promise<readonly Quota[]>;
+  /** As it is now; with the server stopped, as it was last written, and without a forecast. */
+  listQuota(): Promise<Quotas>;
   listKeys(): Promise<readonly Key[]>;
   /** @throws SwitchyardError `invalid_value`, `name_taken` */
   createKey(draft: NewKey): Promise<MadeKey>;

@@ -29,7 +29,7 @@ export function serverOperations(address: string, token: string): Operations {
     addAccount: (body) => ask('addAccount', { body }),
     removeAccount: (id) => ask('removeAccount', { id }),
     testAccount: (id) => ask('testAccount', { id }),
-    listQuota: async () => (await ask('listQuota')).data,
+    listQuota: () => ask('listQuota'),
     listKeys: async () => (await ask('listKeys')).data,
     createKey: (body) => ask('createKey', { body }),
     revokeKey: (id) => ask('revokeKey', { id }),

@@ -3,6 +3,7 @@ import { BINDING_KIND_NAMES } from '@switchyard/service-gateway';
 import type { Binding, Key, ListedAccount, LoggedRequest, Quota } from '../operations/operations.ts';
 import { accountsTable } from './accounts-table.ts';
 import { keysTable } from './keys-table.ts';
+import { forecastLines } from './forecast-lines.ts';
 import { quotaTable } from './quota-table.ts';
 import { requestsTable } from './requests-table.ts';
 import { bindingLines, sessionsTable } from './sessions-table.ts';
@@ -100,6 +101,26 @@ test('quotas are listed with what is left, when it is full again, and since when
     'b|blocked|-|10 % left, full in 3 d 0 h|2026-11-21 15:00:00|1 min 0 s ago from before the start',
     'c|no limit known|-|-|-|-',
   ]);
+});
+
+test('pools are listed with when they run dry and when they are back', () => {
+  const none = { dry_at: null, back_at: null };
+  const lines = forecastLines(
+    [
+      { pool: 'default', outlook: 'runs_dry', dry_at: '2026-11-21T16:04:00.000Z', back_at: '2026-11-21T17:34:00.000Z' },
+      { pool: 'team', outlook: 'dry', dry_at: null, back_at: '2026-11-21T14:05:30.000Z' },
+      { pool: 'spare', outlook: 'lasts', ...none },
+      { pool: 'new', outlook: 'unknown', ...none },
+    ],
+    Date.parse('2026-11-21T14:04:00.000Z'),
+  ).split('\n');
+  expect(lines.slice(2, 6).map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
+    'default|dry in 2 h 0 min, back in 3 h 30 min',
+    'team|dry now, back in 1 min 30 s',
+    'spare|lasts until each account is full again',
+    'new|no forecast: too little was heard of its quota',
+  ]);
+  expect(forecastLines([], 0)).toBe('');
 });
 
 test('keys are listed with what they may use, accounts by name', () => {

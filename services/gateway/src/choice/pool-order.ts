@@ -88,6 +88,11 @@ export class PoolOrder {
     return this.#isMember[slot] === 1;
   }
 
+  /** Percent of its quota that an account keeps in this pool. */
+  reserve(slot: number): number {
+    return Math.max(this.#reservePercent, this.#figures.reserve(slot));
+  }
+
   standing(slot: number, lane: number): Standing {
     return STANDINGS[this.#standing[slot * LANE_COUNT + lane]!]!;
   }
@@ -144,7 +149,7 @@ export class PoolOrder {
 
   #standingNow(slot: number, lane: number): number {
     const stood = this.#figures.stoodAt(slot, lane);
-    const reserve = Math.max(this.#reservePercent, this.#figures.reserve(slot));
+    const reserve = this.reserve(slot);
     if (reserve === 0 || stood === QUOTA_BLOCKED || stood === EXHAUSTED) return stood;
     return this.#figures.placeFigures(slot, lane).used >= 1_000 - 10 * reserve ? RESERVE : stood;
   }

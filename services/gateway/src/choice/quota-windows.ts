@@ -2,6 +2,7 @@ import { routeBand } from './bands.ts';
 import type { Band } from './bands.ts';
 import type { LaneFamily } from './lanes.ts';
 import { pressureOf } from './pressure.ts';
+import { QuotaTrail } from './quota-trail.ts';
 import type { QuotaReading, WindowReading } from './read-quota.ts';
 
 /** For so long what an answer told counts more than what was asked for. */
@@ -54,6 +55,7 @@ interface Entry {
   hopeAtMs: number;
   /** What was last given out to be written. */
   written: HeldQuota | null;
+  readonly trails: { readonly short: QuotaTrail; readonly weekly: QuotaTrail };
 }
 
 /**
@@ -79,7 +81,11 @@ export class QuotaWindows {
       planType: reading.planType ?? before?.planType ?? null,
     };
     const isOutranked = reading.source === 'poll' && before !== null && isTold(before) && reading.atMs - before.atMs < FRESH_MS;
-    if (!isOutranked) entry.held = held;
+    if (!isOutranked) {
+      entry.held = held;
+      if (reading.short !== null) entry.trails.short.note(held.short!, held.atMs);
+      if (reading.weekly !== null) entry.trails.weekly.note(held.weekly!, held.atMs);
+    }
     if (!isOutranked && movedOn(entry.written, held)) this.#changed.add(slot);
     if (entry.blockedUntilMs !== 0) this.#lookAgain(slot, entry, held, reading);
   }
@@ -102,7 +108,8 @@ export class QuotaWindows {
   /** Takes over what an earlier life left. */
   restore(slot: number, { held, blockedUntilMs, blockedAtMs }: QuotaRecord): void {
     const kept = held === null ? null : { ...held, source: 'stored' as const };
-    this.#entries[slot] = { held: kept, blockedUntilMs: blockedUntilMs ?? 0, blockedAtMs: blockedAtMs ?? 0, hopeAtMs: 0, written: kept };
+    const trails = trailsFrom(kept);
+    this.#entries[slot] = { held: kept, blockedUntilMs: blockedUntilMs ?? 0, blockedAtMs: blockedAtMs ?? 0, hopeAtMs: 0, written: kept, trails };
   }
 
   /** Takes over what another process has learnt: of readings and of blocks the newer counts, each by itself. */
@@ -111,6 +118,7 @@ export class QuotaWindows {
     if (held !== null && held.atMs > (entry.held?.atMs ?? 0)) {
       entry.held = held;
       entry.written = held;
+      noteAll(entry.trails, held);
     }
     if (blockedAtMs === null || blockedAtMs < entry.blockedAtMs) return;
     // The same block without an end has been ended by a second look.
@@ -165,6 +173,11 @@ export class QuotaWindows {
     return held === undefined || held === null ? 100 : Math.min(leftOf(held.weekly, nowMs) ?? 100, leftOf(held.short, nowMs) ?? 100);
   }
 
+  /** Percent of a window by millisecond, of late; null when that is not known yet. */
+  pace(slot: number, which: 'short' | 'weekly', nowMs: number): number | null {
+    return this.#entries[slot]?.trails[which].pace(nowMs) ?? null;
+  }
+
   /** When the tighter window that has begun is full again, wall clock; null when none is known. */
   nextResetMs(slot: number, nowMs: number): number | null {
     const held = this.#entries[slot]?.held;
@@ -209,7 +222,7 @@ export class QuotaWindows {
   }
 
   #entry(slot: number): Entry {
-    return (this.#entries[slot] ??= { held: null, blockedUntilMs: 0, blockedAtMs: 0, hopeAtMs: 0, written: null });
+    return (this.#entries[slot] ??= { held: null, blockedUntilMs: 0, blockedAtMs: 0, hopeAtMs: 0, written: null, trails: trailsFrom(null) });
   }
 
   /** A block ends early only when two looks after it, some time apart, both found quota. */
@@ -223,6 +236,17 @@ export class QuotaWindows {
       this.#changed.add(slot);
     }
   }
+}
+
+function trailsFrom(held: HeldQuota | null): Entry['trails'] {
+  const trails = { short: new QuotaTrail(), weekly: new QuotaTrail() };
+  if (held !== null) noteAll(trails, held);
+  return trails;
+}
+
+function noteAll({ short, weekly }: Entry['trails'], held: HeldQuota): void {
+  if (held.short !== null) short.note(held.short, held.atMs);
+  if (held.weekly !== null) weekly.note(held.weekly, held.atMs);
 }
 
 function isTold({ source }: HeldQuota): boolean {

@@ -16,6 +16,7 @@ import type { Control } from '../use/control.ts';
 import type { Report } from '../use/doctor/finding.ts';
 import { explainChoice, replayDecision } from '../use/explain.ts';
 import { createKey, endKey, findKey, showKeys } from '../use/keys.ts';
+import { forecastPools } from '../use/forecast-pools.ts';
 import { quotaView } from '../use/quota.ts';
 import { forgetSessionBindings, showSessionBindings } from '../use/session-bindings.ts';
 import type { SoughtId } from '../use/session-bindings.ts';
@@ -59,7 +60,10 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
   });
   api.openapi(GATEWAY_API.listQuota, (c) => {
     const { registry, live, wallClockMs } = parts;
-    return c.json({ data: registry.snapshot.accounts.map((account) => plain(quotaView(account, live.quota, account.slot, wallClockMs()))) }, 200);
+    const table = registry.snapshot;
+    const nowMs = wallClockMs();
+    const data = table.accounts.map((account) => plain(quotaView(account, live.quota, account.slot, nowMs)));
+    return c.json({ data, pools: forecastPools(table, live, nowMs) }, 200);
   });
   api.openapi(GATEWAY_API.listKeys, async (c) => c.json({ data: (await showKeys(control)).map(plain) }, 200));
   api.openapi(GATEWAY_API.createKey, async (c) => {
