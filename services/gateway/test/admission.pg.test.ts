@@ -181,7 +181,8 @@ test('a key that floods fills its own share and is told so; other keys are serve
 
 test('turns on WebSockets wait for places of their lane, are refused in a frame, and the socket stays', async () => {
   await using closing = new AsyncDisposableStack();
-  gateway = await openTestGateway(1, {}, { active: PLACES });
+  // As many sockets as half of all places, so that there is one more than the lane has.
+  gateway = await openTestGateway(1, { SWITCHYARD_ADMISSION_WEBSOCKET_PERCENT: '40' }, { active: 8 });
   const clients = [];
   for (let i = 0; i < 4; i++) clients.push(closing.use(await connectSocket(gateway.url, { authorization: `Bearer ${KEY}` })));
   gateway.upstreams[0]!.script({ rules: [{ match: { transport: 'socket' }, times: 3, answer: { hold: { at: 'before_head', gate: 'g' } } }] });
