@@ -33,6 +33,8 @@ export interface Life {
   accounts(): Promise<number>;
   /** Whether it knows that the database is away. */
   isCutOff(): boolean;
+  /** Has it use the database once, with whatever comes of that. */
+  askDatabase(): Promise<void>;
   /** Stops as a server does: cuts what runs, writes what is left. */
   close(): Promise<void>;
   /** Ends at once: nothing more reaches the database or a client. What is left of it in memory is let go of later. */
@@ -101,6 +103,11 @@ export async function openLife({ connection, config, vault, log, nowMs, wallCloc
       return Number(/^switchyard_accounts (\d+)$/m.exec(await metrics.render())?.[1]);
     },
     isCutOff: () => !database.isAvailable(),
+    askDatabase: () =>
+      database.pool.query('select 1').then(
+        () => {},
+        () => {},
+      ),
     async close() {
       life.isOver = true;
       await gateway.drain(0);

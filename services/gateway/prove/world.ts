@@ -215,9 +215,14 @@ export class World implements Watcher, AsyncDisposable {
     await outside.connect();
     const [{ name } = { name: '' }] = await this.query<{ name: string }>('select current_database() as name');
     await outside.query(`alter database ${name} allow_connections ${String(!isAway)}`).finally(() => outside.end());
-    if (isAway) for (const life of this.#lives) await this.#terminate(life.name);
     this.isAway = isAway;
-    for (let tries = 0; this.#lives.some((life) => life.isCutOff() !== isAway); tries++) {
+    for (let tries = 0; tries === 0 || this.#lives.some((life) => life.isCutOff() !== isAway); tries++) {
+      // Again and again: a connection that was being opened may come to be behind the look at those that are open, and whoever has none sees nothing.
+      if (isAway && tries % 100 === 0)
+        for (const life of this.#lives) {
+          await this.#terminate(life.name);
+          await life.askDatabase();
+        }
       if (tries > REST_MS / 10) throw new Error(`a gateway did not see that the database is ${isAway ? 'away' : 'back'}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
