@@ -57,9 +57,12 @@ async function play(world: World, most: number, next: () => Step | undefined): P
     steps.push(step);
     world.coverage.count(`command:${step.command}`);
     await world.rest();
-    if (++sinceJudged < JUDGED_EVERY) continue;
+    if (++sinceJudged < JUDGED_EVERY && !world.isStuck) continue;
     const result = await look();
-    if (result.violations.length > 0) return result;
+    if (result.violations.length === 0) continue;
+    // Whoever comes next finds it there.
+    if (world.isAway) await world.setDatabase(false);
+    return result;
   }
   if (world.isAway) await world.setDatabase(false);
   return look();

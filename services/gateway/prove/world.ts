@@ -34,7 +34,7 @@ const CROWDED_MS = 5_000;
 /** What time has changed is seen after so long at the latest. */
 const SEEN_MS = 3_000;
 /** After so long nothing is held against an account any more, whatever it did: a health at its worst decays for sixteen minutes. */
-const TROUBLE_MS = 1_200_000;
+export const TROUBLE_MS = 1_200_000;
 
 export interface Key {
   readonly id: string;
@@ -97,7 +97,8 @@ export class World implements Watcher, AsyncDisposable {
   #bound: History['bound'][number][] = [];
   #troubledUntil: number[] = Array.from({ length: ACCOUNTS }, () => 0);
   #quotaUntil: number[] = Array.from({ length: ACCOUNTS }, () => 0);
-  /** When each was last out of quota, in time that cannot be skipped. */
+  /** When each last had some trouble, and when it was last out of quota, in time that cannot be skipped. */
+  readonly #troubleSeenMs: number[] = Array.from({ length: ACCOUNTS }, () => -Infinity);
   readonly #quotaSeenMs: number[] = Array.from({ length: ACCOUNTS }, () => -Infinity);
   #fromMs = 0;
   #crowdedUntilMs = 0;
@@ -148,20 +149,21 @@ export class World implements Watcher, AsyncDisposable {
 
   /** Lets time go by at once, on both clocks. */
   skip(ms: number): void {
-    this.#noteQuota();
+    this.#noteTime();
     this.#skippedMs += ms;
   }
 
   /** Sets the wall clock alone, to so much ahead of the other one. */
   setWall(ms: number): void {
-    this.#noteQuota();
+    this.#noteTime();
     this.#wallMs = ms;
     this.#fromMs = Math.min(this.#fromMs, this.wallClockMs() - 1_000);
   }
 
   /** Gateways see once a second that time has gone by. */
-  #noteQuota(): void {
+  #noteTime(): void {
     for (const [i, untilMs] of this.#quotaUntil.entries()) if (untilMs > this.wallClockMs()) this.#quotaSeenMs[i] = performance.now();
+    for (const [i, untilMs] of this.#troubledUntil.entries()) if (untilMs > this.nowMs()) this.#troubleSeenMs[i] = performance.now();
   }
 
   changed(): void {
@@ -300,7 +302,7 @@ export class World implements Watcher, AsyncDisposable {
 
   isFine = (account: number): boolean => {
     const { isAlive, mode } = this.upstreams[account]!;
-    return isAlive && mode === 'ok' && this.#troubledUntil[account]! < this.nowMs();
+    return isAlive && mode === 'ok' && this.#troubledUntil[account]! < this.nowMs() && this.#troubleSeenMs[account]! < performance.now() - SEEN_MS;
   };
 
   /** Whether an account may be taken to be out of quota. */
@@ -475,6 +477,11 @@ export class World implements Watcher, AsyncDisposable {
   }
 
   // Rest.
+
+  /** Something has not come to rest in time, so that nothing that follows would say much. */
+  get isStuck(): boolean {
+    return this.#stuck.length > 0;
+  }
 
   /** Waits until every request has ended or waits for its gate, with all that its client can have got. */
   async rest(): Promise<void> {

@@ -73,10 +73,11 @@ export const mixUp: Command = {
 /** A conversation is compacted. */
 export const compact: Command = {
   name: 'compact',
-  weight: 16,
+  weight: 24,
   run(world, random) {
     const key = random.pick(world.keys)!;
-    const turn = random.pick(world.model.turns.filter(({ keyId }) => keyId === key.id));
+    const own = world.model.turns.filter(({ keyId }) => keyId === key.id);
+    const turn = random.pick(random.chance(80) ? own.filter((each) => each.session !== null) : own);
     if (turn === undefined || !hasRoom(world)) return false;
     const { session, issued } = turn;
     world.send({

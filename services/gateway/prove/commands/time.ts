@@ -1,12 +1,13 @@
 import type { Command } from '../command.ts';
 import { QUOTA_S } from '../upstream.ts';
+import { TROUBLE_MS } from '../world.ts';
 
-/** Time goes by: a second, a minute, or until quota is full again. */
+/** Time goes by: a second, a minute, until quota is full again, or until all is forgiven. */
 export const passTime: Command = {
   name: 'pass_time',
   weight: 12,
   run(world, random) {
-    world.skip(random.pick([1_100, 61_000, QUOTA_S * 1_000 + 2_000])!);
+    world.skip(random.pick([1_100, 61_000, QUOTA_S * 1_000 + 2_000, TROUBLE_MS + 1_000])!);
     return true;
   },
 };
