@@ -89,6 +89,29 @@ test('a server that goes away while no connection is open is noticed by the firs
   expect(database.isAvailable()).toBe(false);
 });
 
+test('a database that takes no connections any more is noticed by the first query, and so is its being opened again', async () => {
+  await using test = await testDatabase();
+  await using database = await openDatabase({ connection: test.connection, poolSize: 2, log: silentLogger() });
+  const { rows } = await test.pool.query<{ name: string }>('SELECT current_database() AS name');
+  const outside = new pg.Client(
+    'url' in test.connection ? test.connection.url.replace(rows[0]!.name, 'postgres') : { ...test.connection, database: 'postgres' },
+  );
+  await outside.connect();
+  try {
+    const away = changed(database);
+    await outside.query(`ALTER DATABASE ${rows[0]!.name} ALLOW_CONNECTIONS false`);
+    await expect(database.pool.query('SELECT 1')).rejects.toMatchObject({ code: '55000' });
+    await away;
+    expect(database.isAvailable()).toBe(false);
+    const back = changed(database);
+    await outside.query(`ALTER DATABASE ${rows[0]!.name} ALLOW_CONNECTIONS true`);
+    await back;
+    expect(database.isAvailable()).toBe(true);
+  } finally {
+    await outside.end();
+  }
+});
+
 test('an address that cannot be used is refused without its password', async () => {
   const closed = createServer().listen(0, '127.0.0.1');
   await once(closed, 'listening');

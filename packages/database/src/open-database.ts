@@ -84,6 +84,7 @@ class WatchedPool extends pg.Pool {
     if (isConnectionLoss(error)) this.#availability.suspect();
   };
 
+  // Whatever the reason why no connection is to be had, its codes are many: a database that is shut, dropped, or asks for another password.
   override connect(): Promise<pg.PoolClient>;
   override connect(callback: (err: Error | undefined, client: pg.PoolClient | undefined, done: (release?: unknown) => void) => void): void;
   override connect(
@@ -91,11 +92,11 @@ class WatchedPool extends pg.Pool {
   ): Promise<pg.PoolClient> | void {
     if (callback)
       return super.connect((error, client, done) => {
-        if (error) this.#judge(error);
+        if (error) this.#availability.suspect();
         callback(error, client, done);
       });
     return super.connect().catch((error: unknown) => {
-      this.#judge(error);
+      this.#availability.suspect();
       throw error;
     });
   }
