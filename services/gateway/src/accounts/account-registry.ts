@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Logger } from '@switchyard/observability';
 import type { Vault } from '@switchyard/security';
 import { faultyUpstream } from '../attempt/faulty-upstream.ts';
+import { Connections } from '../attempt/connections.ts';
 import { HttpUpstream } from '../attempt/http-upstream.ts';
 import { renewLoginAtMs } from '@switchyard/contracts';
 import type { CodexLogin } from '@switchyard/contracts';
@@ -46,6 +47,8 @@ export interface DeclaredAccount extends AccountSecrets {
 export class AccountRegistry {
   readonly #parts: RegistryParts;
   readonly #upstreams = new Map<string, { readonly origin: string; readonly upstream: Upstream }>();
+  /** By origin. */
+  readonly #connections = new Map<string, Connections>();
   #declared: ReadonlyMap<string, DeclaredAccount> = new Map();
   #snapshot: AccountTable;
   #known: ReadonlySet<string> = new Set();
@@ -90,8 +93,9 @@ export class AccountRegistry {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#upstreams.values()].map(({ upstream }) => upstream.close()));
+    await Promise.all([...this.#connections.values()].map((connections) => connections.close()));
     this.#upstreams.clear();
+    this.#connections.clear();
   }
 
   async #loadNow(): Promise<void> {
@@ -122,6 +126,12 @@ export class AccountRegistry {
       this.#upstreams.delete(id);
       // Requests still running on it end with it: its owner has taken the account away.
       void upstream.close();
+    }
+    const origins = new Set([...this.#upstreams.values()].map(({ origin }) => origin));
+    for (const [origin, connections] of this.#connections) {
+      if (origins.has(origin)) continue;
+      this.#connections.delete(origin);
+      void connections.close();
     }
   }
 
@@ -193,7 +203,9 @@ export class AccountRegistry {
     if (known?.origin === origin) return known.upstream;
     void known?.upstream.close();
     const { connectTimeoutMs, faults } = this.#parts;
-    const reached = new HttpUpstream({ origin, connectTimeoutMs });
+    let connections = this.#connections.get(origin);
+    if (connections === undefined) this.#connections.set(origin, (connections = new Connections({ origin, connectTimeoutMs })));
+    const reached = new HttpUpstream(connections);
     const upstream = faults === null ? reached : faultyUpstream(reached, faults);
     this.#upstreams.set(accountId, { origin, upstream });
     return upstream;

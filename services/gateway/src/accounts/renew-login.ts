@@ -1,6 +1,7 @@
 import { UpstreamFailure } from '@switchyard/contracts';
 import type { CodexLogin } from '@switchyard/contracts';
 import { collectBody } from '../attempt/collect-body.ts';
+import { Connections } from '../attempt/connections.ts';
 import { HttpUpstream } from '../attempt/http-upstream.ts';
 
 /** Why a login is renewed, as its issuer is told. */
@@ -28,10 +29,10 @@ export async function renewLogin(
   { connectTimeoutMs, wallClockMs }: { readonly connectTimeoutMs: number; readonly wallClockMs: () => number },
 ): Promise<Renewal> {
   const { origin, pathname, search } = new URL(tokenUrl);
-  const upstream = new HttpUpstream({ origin, connectTimeoutMs });
+  const connections = new Connections({ origin, connectTimeoutMs });
   const asked = { client_id: CLIENT_ID, grant_type: 'refresh_token', refresh_token: login.refresh_token, refresh_reason: reason };
   try {
-    const answer = await upstream.dispatch({
+    const answer = await new HttpUpstream(connections).dispatch({
       method: 'POST',
       path: pathname + search,
       headers: ['content-type', 'application/json', 'accept', 'application/json', 'accept-encoding', 'identity'],
@@ -47,7 +48,7 @@ export async function renewLogin(
     if (!(error instanceof UpstreamFailure)) throw error;
     return { is: 'failed', why: error.detail ?? error.message };
   } finally {
-    await upstream.close();
+    await connections.close();
   }
 }
 

@@ -3,19 +3,22 @@ import type { AddressInfo } from 'node:net';
 import type { RequestListener } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import type { UpstreamAnswer, UpstreamRequest } from '@switchyard/contracts';
+import { Connections } from './connections.ts';
 import { HttpUpstream } from './http-upstream.ts';
 
-async function upstreamOf(listener: RequestListener): Promise<HttpUpstream> {
+async function connectionsTo(listener: RequestListener): Promise<Connections> {
   const server = createServer(listener).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
-  const upstream = new HttpUpstream({ origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, connectTimeoutMs: 5_000 });
+  const connections = new Connections({ origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, connectTimeoutMs: 5_000 });
   onTestFinished(async () => {
-    await upstream.close();
+    await connections.close();
     server.closeAllConnections();
     server.close();
   });
-  return upstream;
+  return connections;
 }
+
+const upstreamOf = async (listener: RequestListener): Promise<HttpUpstream> => new HttpUpstream(await connectionsTo(listener));
 
 const ask = (limits: Partial<UpstreamRequest> = {}): UpstreamRequest => ({
   method: 'GET',
@@ -77,4 +80,23 @@ test('a body that waits for us is not taken for a silent one', async () => {
     });
   });
   expect(parts.join('')).toBe('half and half');
+});
+
+test('accounts of one origin share its connections, and one that goes takes only its own requests along', async () => {
+  const asked: (number | undefined)[] = [];
+  const connections = await connectionsTo((request, response) => {
+    asked.push(request.socket.remotePort);
+    if (request.url === '/') response.end('done');
+    else response.write('half');
+  });
+  const [one, other] = [new HttpUpstream(connections), new HttpUpstream(connections)];
+  for (const upstream of [one, other, one]) expect(await bodyOf(await upstream.dispatch(ask()).answer)).toBe('done');
+  expect(new Set(asked).size).toBe(1);
+
+  const [ended, kept] = [await one.dispatch(ask({ path: '/slow' })).answer, await other.dispatch(ask({ path: '/slow', idleTimeoutMs: 300 })).answer];
+  const bodies = [bodyOf(ended), bodyOf(kept)];
+  await one.close();
+  expect(await Promise.all(bodies)).toEqual(['connect', 'idle_timeout']);
+  await expect(one.dispatch(ask()).answer).rejects.toMatchObject({ reason: 'connect' });
+  expect(await bodyOf(await other.dispatch(ask()).answer)).toBe('done');
 });

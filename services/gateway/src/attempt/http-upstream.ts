@@ -1,42 +1,25 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Client } from 'undici';
 import type { Dispatcher } from 'undici';
 import { UpstreamFailure } from '@switchyard/contracts';
 import type { BodySink, Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall, UpstreamFailureReason, UpstreamRequest } from '@switchyard/contracts';
+import { TICK_MS } from './connections.ts';
+import type { Connection, Connections } from './connections.ts';
 
-/**
- * Deadlines are counted in looks at all running requests, one each tick: a timer per head and per body cost 5 µs a request, and each
- * outlived its request by half a second. So one may be late by a tick.
- */
-const TICK_MS = 250;
-
-export interface HttpUpstreamOptions {
-  /** Scheme, host and port. */
-  readonly origin: string;
-  readonly connectTimeoutMs: number;
-}
-
-/**
- * An account reached over HTTP/1.1. Connections are kept alive and reused most recently used first; each carries one request
- * at a time, so a slow stream never holds up another. Redirects are not followed and encodings are not undone.
- */
+/** An account reached over HTTP/1.1. Redirects are not followed and encodings are not undone. */
 export class HttpUpstream implements Upstream {
-  readonly #options: HttpUpstreamOptions;
-  readonly #idle: Connection[] = [];
-  readonly #all = new Set<Connection>();
-  #ticking: NodeJS.Timeout | null = null;
+  readonly #connections: Connections;
   #closed = false;
 
-  constructor(options: HttpUpstreamOptions) {
-    this.#options = options;
+  /** @param connections  To its origin, which others may share. */
+  constructor(connections: Connections) {
+    this.#connections = connections;
   }
 
   dispatch(request: UpstreamRequest): UpstreamCall {
-    if (this.#closed) return refusedCall();
-    const connection = this.#idle.pop() ?? this.#connect();
-    const exchange = new HttpExchange(this, connection, request);
+    const connection = this.#closed ? null : this.#connections.take();
+    if (connection === null) return refusedCall();
+    const exchange = new HttpExchange(this, this.#connections, connection, request);
     connection.running = exchange;
-    this.#ticking ??= setInterval(() => this.#tick(), TICK_MS).unref();
     connection.client.dispatch(
       {
         path: request.path,
@@ -51,66 +34,11 @@ export class HttpUpstream implements Upstream {
     return exchange;
   }
 
+  /** Breaks off its requests, and takes none any more. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#endTicking();
-    await Promise.all([...this.#all].map(({ client }) => client.destroy()));
-    this.#all.clear();
+    await this.#connections.end(this);
   }
-
-  #connect(): Connection {
-    const client = new Client(this.#options.origin, {
-      allowH2: false,
-      connect: { timeout: this.#options.connectTimeoutMs },
-      pipelining: 1,
-      keepAliveTimeout: 30_000,
-      maxHeaderSize: 65_536,
-    });
-    const connection: Connection = { client, isConnected: false, running: null };
-    this.#all.add(connection);
-    client.on('connect', () => (connection.isConnected = true));
-    client.on('disconnect', () => {
-      connection.isConnected = false;
-      const at = this.#idle.indexOf(connection);
-      if (at === -1) return;
-      this.#idle.splice(at, 1);
-      this.#drop(connection);
-    });
-    return connection;
-  }
-
-  /** Keeps a connection for the next request. A client without one is worth nothing, and would pile up after every cut. */
-  release(connection: Connection): void {
-    connection.running = null;
-    if (connection.isConnected && !this.#closed) this.#idle.push(connection);
-    else this.#drop(connection);
-  }
-
-  #drop(connection: Connection): void {
-    this.#all.delete(connection);
-    void connection.client.destroy();
-  }
-
-  #tick(): void {
-    let isBusy = false;
-    for (const { running } of this.#all) {
-      if (running === null) continue;
-      isBusy = true;
-      running.tick();
-    }
-    if (!isBusy) this.#endTicking();
-  }
-
-  #endTicking(): void {
-    if (this.#ticking !== null) clearInterval(this.#ticking);
-    this.#ticking = null;
-  }
-}
-
-interface Connection {
-  readonly client: Client;
-  isConnected: boolean;
-  running: HttpExchange | null;
 }
 
 /** The answer of an account that has just been taken away: nobody is there. */
@@ -121,9 +49,11 @@ function refusedCall(): UpstreamCall {
 }
 
 /** One request and its answer: undici's handler on one side, our port on the other. */
-class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, UpstreamBody {
+export class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, UpstreamBody {
   readonly answer: Promise<UpstreamAnswer>;
-  readonly #upstream: HttpUpstream;
+  /** Whose request it is. */
+  readonly upstream: HttpUpstream;
+  readonly #connections: Connections;
   readonly #connection: Connection;
   readonly #headTicks: number;
   readonly #idleTicks: number;
@@ -140,8 +70,9 @@ class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, Upstream
   #silentTicks = 0;
   #isPaused = false;
 
-  constructor(upstream: HttpUpstream, connection: Connection, { headTimeoutMs, idleTimeoutMs }: UpstreamRequest) {
-    this.#upstream = upstream;
+  constructor(upstream: HttpUpstream, connections: Connections, connection: Connection, { headTimeoutMs, idleTimeoutMs }: UpstreamRequest) {
+    this.upstream = upstream;
+    this.#connections = connections;
     this.#connection = connection;
     this.#headTicks = Math.ceil(headTimeoutMs / TICK_MS);
     this.#idleTicks = Math.ceil(idleTimeoutMs / TICK_MS);
@@ -211,14 +142,14 @@ class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, Upstream
     // undici's objects of this request must not be reached from here any more: its client would keep each until the next full collection.
     this.#controller = null;
     // undici is not done with the connection before this returns; what is sent on it meanwhile waits in the client's own queue.
-    this.#upstream.release(this.#connection);
+    this.#connections.release(this.#connection);
     this.#sink?.end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#ended) return;
     this.#failure = new UpstreamFailure(reasonOf(error), error);
-    this.#upstream.release(this.#connection);
+    this.#connections.release(this.#connection);
     if (!this.#answered) this.#reject(this.#failure);
     else this.#sink?.fail(this.#failure);
   }

@@ -3,6 +3,7 @@ import { accountHeaders, basePathOf, checkDraft } from '../accounts/account-draf
 import type { AccountDraft } from '../accounts/account-draft.ts';
 import { openLogin, openSecrets, sealLogin, sealSecrets } from '../accounts/account-secrets.ts';
 import type { AccountKind, Snapshot } from '../choice/account.ts';
+import { Connections } from '../attempt/connections.ts';
 import { HttpUpstream } from '../attempt/http-upstream.ts';
 import { listModels } from '../attempt/list-models.ts';
 import { deleteAccount, findAccount, insertAccount, listAccounts, upsertDeclaredAccount } from '../store/accounts.ts';
@@ -111,13 +112,18 @@ export async function askModels(
   { connectTimeoutMs, closing }: Pick<Control, 'connectTimeoutMs' | 'closing'>,
   draft: Omit<AccountDraft, 'name' | 'models' | 'priority' | 'websocket' | 'maxInFlight' | 'softInFlight' | 'reservePercent' | 'modelMap'>,
 ): Promise<string[]> {
-  const upstream = new HttpUpstream({ origin: new URL(draft.baseUrl).origin, connectTimeoutMs });
-  const close = (): Promise<void> => upstream.close();
+  const connections = new Connections({ origin: new URL(draft.baseUrl).origin, connectTimeoutMs });
+  const close = (): Promise<void> => connections.close();
   closing.addEventListener('abort', close);
   try {
     // One that has closed already does not ask any more.
     if (closing.aborted) await close();
-    return await listModels(upstream, basePathOf(draft.baseUrl), accountHeaders({ ...draft, login: draft.login?.tokens ?? null }), draft.kind);
+    return await listModels(
+      new HttpUpstream(connections),
+      basePathOf(draft.baseUrl),
+      accountHeaders({ ...draft, login: draft.login?.tokens ?? null }),
+      draft.kind,
+    );
   } finally {
     closing.removeEventListener('abort', close);
     await close();
