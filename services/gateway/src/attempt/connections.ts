@@ -49,7 +49,7 @@ export class Connections {
   release(connection: Connection): void {
     connection.running = null;
     if (connection.isConnected && !this.#closed) this.#idle.push(connection);
-    else this.#drop(connection);
+    else void this.#drop(connection);
   }
 
   /** Breaks off what runs for one of the accounts. */
