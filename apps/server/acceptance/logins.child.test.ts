@@ -28,7 +28,11 @@ beforeEach(async () => {
   await upstream.reset();
   login = `c${++logins}`;
 });
-afterEach(async () => void (await cli(keeper.home, ['accounts', 'remove', login])));
+afterEach(removeLogin);
+
+async function removeLogin(): Promise<void> {
+  await cli(keeper.home, ['accounts', 'remove', login]);
+}
 
 /** A server of its own home on the shared database. */
 async function another(stack: AsyncDisposableStack, env: Env = {}): Promise<Server> {
@@ -36,12 +40,12 @@ async function another(stack: AsyncDisposableStack, env: Env = {}): Promise<Serv
   return stack.use(await startServer(home, { ...ENCRYPTION, DATABASE_URL: database, ...env }));
 }
 
-/** Makes a login known to the issuer, and an account of a Codex home that holds it. @returns the Codex home */
-async function addLogin(stack: AsyncDisposableStack, more: Readonly<Record<string, unknown>> = {}): Promise<string> {
-  const tokens = { accessToken: `at-${login}-not-a-secret`, refreshToken: `rt-${login}-not-a-secret`, accountId: `acct-${login}` };
-  await upstream.script({ logins: { [login]: { ...tokens, ...more } } });
+/** Makes a login known to the issuer, and an account of a Codex home that holds it since a while ago. @returns the Codex home */
+async function addLogin(stack: AsyncDisposableStack, accessToken = `at-${login}-not-a-secret`, sinceMs = 0): Promise<string> {
+  const tokens = { accessToken, refreshToken: `rt-${login}-not-a-secret`, accountId: `acct-${login}` };
+  await upstream.script({ logins: { [login]: tokens } });
   const home = join(stack.use(await makeHome()).path, 'codex');
-  await signIn(home, tokens.accessToken, tokens.refreshToken, new Date().toISOString());
+  await signIn(home, tokens.accessToken, tokens.refreshToken, new Date(Date.now() - sinceMs).toISOString());
   const at = ['--base-url', `${upstream.url}/backend-api/codex`, '--token-url', `${upstream.url}/oauth/token`];
   const added = await cli(keeper.home, [
     'accounts',
@@ -72,6 +76,14 @@ async function signIn(home: string, access: string, refresh: string, at: string)
   await writeFile(join(home, 'auth.json'), JSON.stringify({ auth_mode: 'chatgpt', tokens, last_refresh: at }), { mode: 0o600 });
 }
 
+const HOUR_S = 3_600;
+
+/** A token that was given out so many seconds ago and is good for so many more. */
+function tokenOf(ageS: number, leftS: number): string {
+  const nowS = Math.floor(Date.now() / 1_000);
+  return `e30.${Buffer.from(JSON.stringify({ iat: nowS - ageS, exp: nowS + leftS })).toString('base64url')}.not-a-secret`;
+}
+
 const turn = async (server: Server): Promise<number> => {
   const answer = await server.ask('/v1/responses', { model: 'm', input: 'hello', store: false });
   await answer.text();
@@ -90,7 +102,7 @@ test(
   '8 servers whose 64 requests each meet a token that has ended renew it once, and all go on with what that brought',
   async () => {
     await using stack = new AsyncDisposableStack();
-    await addLogin(stack, { lastsS: 315 });
+    await addLogin(stack);
     const servers = await Promise.all(Array.from({ length: SERVERS }, () => another(stack)));
     expect(await Promise.all(servers.map(turn))).toEqual(servers.map(() => 200));
     await expire();
@@ -100,13 +112,14 @@ test(
       [200, 'unauthorized_recovery'],
     ]);
 
-    // Five minutes before the new one ends, which is soon, they all see that it does.
-    const twice = await until(renewals, (found) => found.length > 1);
-    expect(twice.map(({ status, body }) => [status, (body as { refresh_reason: string }).refresh_reason])).toEqual([
-      [200, 'unauthorized_recovery'],
-      [200, 'proactive_expiry'],
-    ]);
+    // A token that ends within five minutes is seen to by all of them at once.
+    await removeLogin();
+    await upstream.reset();
+    login = `c${++logins}`;
+    await addLogin(stack, tokenOf(HOUR_S, 290), HOUR_S * 1_000);
+    await until(renewals, (found) => found.length > 0);
     expect(await Promise.all(servers.map(turn))).toEqual(servers.map(() => 200));
+    expect((await renewals()).map(({ status, body }) => [status, (body as { refresh_reason: string }).refresh_reason])).toEqual([[200, 'proactive_expiry']]);
   },
   PATIENCE_MS,
 );
