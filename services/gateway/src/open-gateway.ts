@@ -130,7 +130,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   metrics.switchyard_database_up.follow(() => (database.isAvailable() ? 1 : 0));
 
   // What runs beside them.
-  const { reclaimed } = opened.use(await openUpkeep({ ...ground, settler, pressure, journal, bound, live, quotas, credentials }));
+  const { reclaimed } = opened.use(openUpkeep({ ...ground, settler, pressure, journal, bound, live, quotas, credentials }));
   const { retries } = attempts;
   const doctor = opened.use(openDoctor({ ...ground, control, registry, live, admission, bound, journal, retries, sockets, reclaimed }));
 

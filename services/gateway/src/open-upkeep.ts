@@ -21,7 +21,7 @@ interface UpkeepParts extends Pick<Ground, 'config' | 'database' | 'loopDelayMs'
 }
 
 /** What is looked after each second in memory, and each hour in the database, whatever requests there are. */
-export interface Upkeep extends Disposable {
+export interface Upkeep extends AsyncDisposable {
   /** Requests since the start that had outlived their connection, and were settled here. */
   readonly reclaimed: () => number;
 }
@@ -32,10 +32,9 @@ const HOUR_MS = 3_600_000;
 const SWEPT_PER_TICK = 4_096;
 const KEPT_INCIDENT_DAYS = 30;
 
-/** Begins both; the hourly part has been done once when this resolves. */
-export async function openUpkeep(parts: UpkeepParts): Promise<Upkeep> {
+/** Begins both. The hourly part is done for the first time beside the first requests: with a million bindings it takes seconds. */
+export function openUpkeep(parts: UpkeepParts): Upkeep {
   const { config, database, loopDelayMs, nowMs, wallClockMs, log, settler, pressure, journal, bound, live, quotas, credentials } = parts;
-  using opened = new DisposableStack();
   let reclaimed = 0;
   const stallLimitMs = config['limits.stalled_client_ms'];
   const sweep = setInterval(() => {
@@ -48,21 +47,29 @@ export async function openUpkeep(parts: UpkeepParts): Promise<Upkeep> {
     credentials.tick();
   }, SECOND_MS);
   sweep.unref();
-  opened.defer(() => clearInterval(sweep));
 
+  const closing = new AbortController();
   const tidy = async (): Promise<void> => {
     await makePartitions(database.pool, wallClockMs(), 3);
     const days = await dropOldPartitions(database.pool, wallClockMs(), { keepDays: config['requests.keep_days'], keepRows: config['requests.keep_rows'] });
     if (days.length > 0) log.info('request_days_dropped', 'Old days of the request log were dropped', { names: days });
-    await pruneBindings(database.pool, bound.limits);
+    await pruneBindings(database.pool, bound.limits, closing.signal);
     await tidyIncidents(database.pool, KEPT_INCIDENT_DAYS);
   };
-  const notTidied = (error: unknown): void => log.warn('request_upkeep_failed', 'The upkeep of the request log failed; it runs again in an hour', { error });
-  const hourly = setInterval(() => void tidy().catch(notTidied), HOUR_MS);
+  const notTidied = (error: unknown): void => {
+    if (!closing.signal.aborted) log.warn('request_upkeep_failed', 'The upkeep of the request log failed; it runs again in an hour', { error });
+  };
+  let tidying = tidy().catch(notTidied);
+  const hourly = setInterval(() => (tidying = tidying.then(tidy).catch(notTidied)), HOUR_MS);
   hourly.unref();
-  opened.defer(() => clearInterval(hourly));
-  await tidy();
 
-  const owned = opened.move();
-  return { reclaimed: () => reclaimed, [Symbol.dispose]: () => owned.dispose() };
+  return {
+    reclaimed: () => reclaimed,
+    [Symbol.asyncDispose]() {
+      clearInterval(sweep);
+      clearInterval(hourly);
+      closing.abort();
+      return tidying;
+    },
+  };
 }

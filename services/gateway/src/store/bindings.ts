@@ -92,12 +92,16 @@ from gateway.binding where digest in (select decode(d, 'base64') from unnest($1:
 
 const SLICE = 5_000;
 
-/** Deletes what is beyond the limits, what nobody has used for as long as its kind lasts, and what has been dead for long enough. Conflicts stay. @returns how many went */
-export async function pruneBindings(pool: Pool, limits: KindLimits): Promise<number> {
+/**
+ * Deletes what is beyond the limits, what nobody has used for as long as its kind lasts, and what has been dead for long enough. Conflicts stay.
+ * @param closing  Ends it between two slices.
+ * @returns how many went
+ */
+export async function pruneBindings(pool: Pool, limits: KindLimits, closing?: AbortSignal): Promise<number> {
   let deleted = 0;
   for (const kind of KINDS) {
     const { code, lastsS } = BINDING_KINDS[kind];
-    for (;;) {
+    while (closing?.aborted !== true) {
       // In slices, so that no lock is held for long.
       const { rowCount } = await pool.query(
         `delete from gateway.binding where digest in (
