@@ -1,5 +1,6 @@
 import type { Setting } from './setting.ts';
 import { ADMISSION_SETTINGS } from './settings/admission.ts';
+import { CHOICE_SETTINGS } from './settings/choice.ts';
 import { CONVERSATION_SETTINGS } from './settings/conversations.ts';
 import { FAULT_SETTINGS } from './settings/faults.ts';
 import { GATEWAY_SETTINGS } from './settings/gateway.ts';
@@ -10,11 +11,12 @@ import { SERVER_SETTINGS } from './settings/server.ts';
 import { STORAGE_SETTINGS } from './settings/storage.ts';
 import { UPSTREAM_SETTINGS } from './settings/upstream.ts';
 
-/** Every setting of Switchyard, by dotted key: section and name in switchyard.toml (product sections 1, 2, 5, 8, 12, 13). */
+/** Every setting of Switchyard, by dotted key: section and name in switchyard.toml (product sections 1, 2, 3, 5, 8, 12, 13). */
 const SETTINGS = {
   ...SERVER_SETTINGS,
   ...STORAGE_SETTINGS,
   ...GATEWAY_SETTINGS,
+  ...CHOICE_SETTINGS,
   ...UPSTREAM_SETTINGS,
   ...CONVERSATION_SETTINGS,
   ...LIMIT_SETTINGS,

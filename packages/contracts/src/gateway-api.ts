@@ -203,6 +203,8 @@ const CandidateFigures = z
     health: z.number().int(),
     /** Points for a slow first byte, 0 to 12; part of health. */
     latency: z.number().int(),
+    /** Points for what went badly on this lane before, 0 to 16; part of health. */
+    bad_pairing: z.number().int(),
     /** Of the window that is tighter. */
     used_percent: z.number(),
     reset_at: z.string().nullable(),
@@ -210,6 +212,23 @@ const CandidateFigures = z
     last_chosen: z.number().int(),
   })
   .openapi('CandidateFigures');
+/** What choices go by beyond what operators say themselves; each has its switch, the setting `choice.<name>`. */
+const HEURISTICS = [
+  'quota_band',
+  'quota_pressure',
+  'fresh_quota',
+  'in_flight',
+  'health',
+  'bad_pairing',
+  'latency',
+  'circuit',
+  'prompt_cache',
+  'warm_conversation',
+  'last_chosen',
+] as const;
+const Heuristic = z.enum(HEURISTICS);
+/** What a heuristic earned: who would have been chosen had it been switched the other way; null when nobody could be. */
+const Earned = z.object({ heuristic: Heuristic, on: z.boolean(), otherwise: z.string().nullable() }).openapi('EarnedByHeuristic');
 /** One attempt at an account, and why it was that one (product section 3, "Every choice is explained"). */
 const Attempt = z
   .object({
@@ -222,6 +241,8 @@ const Attempt = z
     in_flight: z.number().int(),
     /** The candidates as they looked then, best first, then those that could not be chosen: all of up to 16, else the eight best. Empty with one. */
     figures: z.array(CandidateFigures),
+    /** The heuristics without which, each by itself, another account would have been chosen among those recorded. */
+    decided_by: z.array(Earned.omit({ on: true })),
     /** The pool that it was chosen from, and the order in which its accounts are asked. */
     pool: z.string(),
     strategy: z.string(),
@@ -260,6 +281,8 @@ const ExplainedRequest = LoggedRequest.extend({
       snapshot: z.number().int(),
       /** Of the key. */
       pool: z.string(),
+      /** Heuristics that did not count. */
+      switched_off: z.array(Heuristic),
       /** The model that the asked name stands for; null when it is no alias. */
       alias_for: z.string().nullable(),
       attempts: z.array(Attempt),
@@ -306,6 +329,8 @@ const OUTCOMES = ['open', 'completed', 'upstream_error', 'upstream_cut', 'client
 const ReplayEdits = z
   .strictObject({
     strategy: z.enum(['balance', 'cache_first', 'performance_first', 'priority', 'round_robin', 'least_used', 'drain_first', 'soonest_reset']).optional(),
+    /** Switches of heuristics; those left out are as they were. */
+    heuristics: z.partialRecord(Heuristic, z.boolean()).optional(),
     /** By name of account. */
     priorities: z.record(z.string(), z.number().int().min(0).max(1_000_000)).optional(),
     /** Names of accounts that are left out. */
@@ -433,7 +458,9 @@ export const GATEWAY_API = {
             winner: z.string().nullable(),
             /** Whether every candidate was recorded; of more than 16 only the best are. */
             complete: z.boolean(),
+            /** Best first; empty for one that went back to an account that it prefers. */
             candidates: z.array(CandidateFigures),
+            heuristics: z.array(Earned),
           }),
         ),
       ),
@@ -456,6 +483,8 @@ export const GATEWAY_API = {
           skipped: z.record(z.string(), z.number().int()),
           least_bad: z.boolean(),
           figures: z.array(CandidateFigures),
+          /** Worked out from all candidates; empty with one. */
+          heuristics: z.array(Earned),
         }),
       ),
       ...refusals,

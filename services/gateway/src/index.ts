@@ -18,6 +18,7 @@ export { createKey, endKey, showKeys } from './use/keys.ts';
 export type { KeyDraft, KeyView } from './use/keys.ts';
 export { bindingLimits, forgetSessionBindings, showSessionBindings } from './use/session-bindings.ts';
 export { findRequest, listRequests } from './store/requests.ts';
+export { HEURISTICS } from './choice/heuristics.ts';
 export { SKIP_REASONS } from './choice/standing.ts';
 export { STRATEGY_NAMES } from './choice/strategies.ts';
 export { showStoredQuota } from './use/quota.ts';

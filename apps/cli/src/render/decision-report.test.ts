@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BINDING_KIND_NAMES, POLICY_NAMES, SKIP_REASONS, STRATEGY_NAMES } from '@switchyard/service-gateway';
+import { BINDING_KIND_NAMES, HEURISTICS, POLICY_NAMES, SKIP_REASONS, STRATEGY_NAMES } from '@switchyard/service-gateway';
 import type { ExplainedRequest } from '../operations/operations.ts';
 import { decisionReport } from './decision-report.ts';
 
@@ -14,6 +14,7 @@ const attempt: LoggedAttempt = {
   least_bad: false,
   in_flight: 0,
   figures: [],
+  decided_by: [],
   pool: 'default',
   strategy: 'balance',
   sent_model: null,
@@ -30,7 +31,7 @@ const attempt: LoggedAttempt = {
 
 type Decision = NonNullable<ExplainedRequest['decision']>;
 function decided(attempts: LoggedAttempt[], more: Partial<Decision> = {}): Decision {
-  return { snapshot: 3, pool: 'default', alias_for: null, attempts, affinity: null, stopped_by: null, ...more };
+  return { snapshot: 3, pool: 'default', switched_off: [], alias_for: null, attempts, affinity: null, stopped_by: null, ...more };
 }
 
 const figures: LoggedAttempt['figures'][number] = {
@@ -44,6 +45,7 @@ const figures: LoggedAttempt['figures'][number] = {
   in_flight: 0,
   health: 0,
   latency: 0,
+  bad_pairing: 0,
   used_percent: 0,
   reset_at: null,
   last_chosen: 0,
@@ -262,4 +264,19 @@ test('a pool, an alias, a stand-in and another name at the account are told', ()
 
 test.each(STRATEGY_NAMES)('the strategy %s has words', (strategy) => {
   expect(report({ decision: decided([{ ...attempt, strategy, candidates: 2 }]) })).not.toContain(`by ${strategy};`);
+});
+
+test('what decided is told with who would have been chosen without it', () => {
+  const decided_by = [
+    { heuristic: 'latency', otherwise: 'a2' },
+    { heuristic: 'quota_band', otherwise: 'a3' },
+  ] as const;
+  expect(told({ candidates: 3, decided_by: [...decided_by] })).toContain(
+    'Would have been chosen otherwise: without their first byte a2, without how much quota is left a3.',
+  );
+  expect(told({ candidates: 3 })).not.toContain('otherwise');
+});
+
+test.each(HEURISTICS)('what %s decided has words', (heuristic) => {
+  expect(told({ candidates: 3, decided_by: [{ heuristic, otherwise: 'a2' }] })).not.toContain(`without ${heuristic}`);
 });

@@ -54,6 +54,20 @@ const STRATEGIES: Readonly<Record<string, string>> = {
   soonest_reset: 'by the quota that is full again soonest, then fewest running',
 };
 
+const HEURISTICS: Readonly<Record<string, string>> = {
+  quota_band: 'how much quota is left',
+  quota_pressure: 'how long that has to last',
+  fresh_quota: 'when their quota was last heard of',
+  in_flight: 'what they have running',
+  health: 'their failures',
+  bad_pairing: 'what went badly on this lane',
+  latency: 'their first byte',
+  circuit: 'circuits',
+  prompt_cache: 'the cache',
+  warm_conversation: 'where the conversation is',
+  last_chosen: 'whose turn it is',
+};
+
 // What the rule that decided says of the attempt. Of an answer that was passed on there is nothing to say.
 const POLICIES: Readonly<Record<string, string>> = {
   credential_refused: 'the credential of the account was refused',
@@ -179,6 +193,7 @@ function decisionLines({ decision, model }: ExplainedRequest): string[] {
     `   ${chosenBecause(attempt)}.`,
     ...named(attempt, decision.pool).map((text) => `   ${text}.`),
     ...compared(attempt).map((text) => `   ${text}.`),
+    ...otherwise(attempt).map((text) => `   ${text}.`),
     ...passedOver(attempt).map((text) => `   ${text}.`),
     `   ${whatHappened(attempt)}.`,
   ]);
@@ -254,6 +269,12 @@ function compared({ figures }: LoggedAttempt): string[] {
   });
   const rest = figures.length - shown.length;
   return shown.length === 0 ? [] : ['In the order of choice', ...shown.map((text) => `  ${text}`), ...(rest > 0 ? [`  and ${rest} more`] : [])];
+}
+
+/** Who would have been chosen without one thing or another that was looked at. */
+function otherwise({ decided_by: decidedBy }: LoggedAttempt): string[] {
+  const texts = decidedBy.map(({ heuristic, otherwise: other }) => `without ${HEURISTICS[heuristic] ?? heuristic} ${other ?? 'nobody'}`);
+  return texts.length === 0 ? [] : [`Would have been chosen otherwise: ${texts.join(', ')}`];
 }
 
 function passedOver({ skipped }: LoggedAttempt): string[] {

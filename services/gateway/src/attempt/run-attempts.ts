@@ -4,11 +4,11 @@ import type { Logger } from '@switchyard/observability';
 import type { AccountPlaces } from '../admission/account-places.ts';
 import { leavePlace, takePlace } from '../admission/lease.ts';
 import type { Pressure } from '../admission/pressure.ts';
-import type { Account, Snapshot } from '../choice/account.ts';
+import type { Account } from '../choice/account.ts';
 import { recordFigures } from '../choice/candidate-figures.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
 import type { Choice, Query } from '../choice/choose-account.ts';
-import { keepsCache, keepsOwner } from '../choice/keep-owner.ts';
+import { chosenInstead, returnsBy } from '../choice/keep-owner.ts';
 import { LANE_AT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { nobodyLeft } from '../choice/nobody-left.ts';
@@ -116,7 +116,7 @@ export async function runAttempts(exchange: Exchange, pool: Pool, owner: Owner |
     let chosenBy: ChosenBy = 'choice';
     if (renewed !== null) chosenBy = 'renewed';
     else if (isOwned) chosenBy = isFirst ? 'owner' : 'owner_again';
-    else if (owner !== null && isFirst) chosenBy = returnsBy(exchange, members, live, owner.account, query);
+    else if (owner !== null && isFirst) chosenBy = returnsBy(exchange.affinity?.kind, members, live, owner.account, query) ?? 'choice';
     const choice: Choice =
       chosenBy === 'choice' ? chooseAccount(members, live, query) : { account: renewed ?? owner!.account, candidates: 1, skipped: undefined, leastBad: false };
     let account = choice.account;
@@ -154,6 +154,7 @@ export async function runAttempts(exchange: Exchange, pool: Pool, owner: Owner |
     const figures = choice.candidates > 1 && !isBegun ? recordFigures(members, live, query) : undefined;
     const record = openRecord(account, choice, chosenBy, live.inFlight(account.slot) - (isBegun ? 1 : 0), figures, nowMs() - exchange.startedMs, waitedMs);
     waitedMs = 0;
+    if (chosenBy === 'kept' || chosenBy === 'cache') record.instead = chosenInstead(members, live, account, query);
     const sent = sentModel(exchange, account);
     if (sent !== null) record.sent_model = sent;
     if (pool.fallback !== null && !isOwned) noteStandIn(record, pool, account, live);
@@ -263,12 +264,6 @@ export async function runAttempts(exchange: Exchange, pool: Pool, owner: Owner |
   exchange.decision = openDecision(exchange, pool, live, []);
   if (isOwned) throw ownerFull();
   throw nobodyLeft(pool, live, { model, lane, key, tried }, parts.wallClockMs());
-}
-
-/** Whether a conversation goes back to an account that it only prefers, or a prompt to the one that may have it in its cache. */
-function returnsBy({ affinity }: Exchange, members: Snapshot, live: LiveFigures, owner: Account, query: Query): ChosenBy {
-  if (affinity?.kind === 'cache') return keepsCache(members, live, owner, query) ? 'cache' : 'choice';
-  return keepsOwner(members, live, owner, query) ? 'kept' : 'choice';
 }
 
 function judgeOpening(answer: UpstreamAnswer, ahead: LookAhead, { wallClockMs }: AttemptParts): Judgement {

@@ -5,7 +5,7 @@ import type { Account, Snapshot } from '../choice/account.ts';
 import { recordFigures } from '../choice/candidate-figures.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
 import type { Choice, Query } from '../choice/choose-account.ts';
-import { keepsCache, keepsOwner } from '../choice/keep-owner.ts';
+import { chosenInstead, keepsOwner, returnsBy } from '../choice/keep-owner.ts';
 import { LANE_AT } from '../choice/lanes.ts';
 import { nobodyLeft } from '../choice/nobody-left.ts';
 import { hasFull, poolToAsk } from '../choice/pool.ts';
@@ -136,6 +136,7 @@ export async function runTurn(
     const figures = pick.candidates > 1 && !isBegun ? recordFigures(asked.members, live, query) : undefined;
     const record = openRecord(account, pick, by, live.inFlight(account.slot) - (isBegun ? 1 : 0), figures, nowMs() - exchange.startedMs, waitedMs);
     waitedMs = 0;
+    if (by === 'kept' || by === 'cache') record.instead = chosenInstead(asked.members, live, account, query);
     const sent = sentModel(exchange, account);
     if (sent !== null) record.sent_model = sent;
     if (speaking.fallback !== null && !isOwned) noteStandIn(record, speaking, account, live);
@@ -229,15 +230,11 @@ function theOwner({ account }: Owner, tried: readonly Account[], route: TurnRout
 
 /** Who is asked next: the account that the open socket leads to; else the one that the conversation prefers; else by the table of choice. */
 function pickAccount({ affinity }: Taken, query: Query, members: Snapshot, owner: Owner | null, { openTo }: TurnRoute, live: AttemptParts['live']): Pick {
-  const stays = (account: Account | undefined, keeps: typeof keepsOwner): boolean =>
-    account !== undefined && !query.tried.includes(account) && keeps(members, live, account, query);
   // State that was not stored lives on the socket (codex-protocol 3), and moving a conversation for nothing empties its cache.
   const open = openTo === null ? undefined : members.byId.get(openTo.id);
-  if (stays(open, keepsOwner)) return { account: open!, candidates: 1, skipped: undefined, leastBad: false, by: 'open_socket' };
-  const isCache = affinity?.kind === 'cache';
-  if (stays(owner?.account, isCache ? keepsCache : keepsOwner))
-    return { account: owner!.account, candidates: 1, skipped: undefined, leastBad: false, by: isCache ? 'cache' : 'kept' };
-  return { ...chooseAccount(members, live, query), by: 'choice' };
+  if (open !== undefined && !query.tried.includes(open) && keepsOwner(members, live, open, query)) return once(open, 'open_socket');
+  const by = owner === null || query.tried.includes(owner.account) ? null : returnsBy(affinity?.kind, members, live, owner.account, query);
+  return by === null ? { ...chooseAccount(members, live, query), by: 'choice' } : once(owner!.account, by);
 }
 
 function once(account: Account, by: ChosenBy): Pick {

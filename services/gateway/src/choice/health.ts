@@ -83,6 +83,10 @@ export class Health {
     return this.#latency[at]!;
   }
 
+  pairing(at: number): number {
+    return this.#pairing[at]!;
+  }
+
   /** What counts in an order: the higher, the later. */
   rank(at: number): number {
     return this.effective(at) + this.#pairing[at]! + this.#latency[at]!;

@@ -7,6 +7,8 @@ import { Circuits } from './circuits.ts';
 import { grown } from './grown.ts';
 import { Health } from './health.ts';
 import type { HealthEvent } from './health.ts';
+import { ALL_HEURISTICS, switchedOff } from './heuristics.ts';
+import type { Heuristic, Heuristics } from './heuristics.ts';
 import { LANE_COUNT, familyOf } from './lanes.ts';
 import { pressureBucket } from './pressure.ts';
 import { QuotaWindows } from './quota-windows.ts';
@@ -36,6 +38,9 @@ export class LiveFigures implements OrderedFigures {
   readonly #clock: FiguresClock;
   /** Of all accounts, then of each pool. */
   readonly #orders: readonly PoolOrder[];
+  readonly uses: Heuristics;
+  /** As decisions keep it: undefined when all count. */
+  readonly switchedOff: readonly Heuristic[] | undefined;
   readonly quota = new QuotaWindows();
   readonly #health = new Health();
   readonly #circuits = new Circuits();
@@ -52,6 +57,8 @@ export class LiveFigures implements OrderedFigures {
   // By place: slot × lanes + lane.
   #stood = new Uint8Array(0);
   #rank = new Int32Array(0);
+  #latency = new Uint8Array(0);
+  #pairing = new Uint8Array(0);
   // What the order was worked out from, kept so that decisions tell exactly that.
   #band = new Uint8Array(0);
   #bucket = new Uint8Array(0);
@@ -73,14 +80,17 @@ export class LiveFigures implements OrderedFigures {
     remembered: 0,
     health: 0,
     latency: 0,
+    pairing: 0,
     used: 0,
     resetAtS: 0,
   };
 
   /** @param pools  By what the accounts of each pool are put in order, in the order of the pools. */
-  constructor(clock: FiguresClock, strategy: StrategyName = 'balance', pools: readonly OrderRules[] = []) {
+  constructor(clock: FiguresClock, strategy: StrategyName = 'balance', pools: readonly OrderRules[] = [], uses: Heuristics = ALL_HEURISTICS) {
     this.#clock = clock;
-    this.#orders = [{ strategy, reservePercent: 0 }, ...pools].map((rules) => new PoolOrder(this, rules));
+    this.uses = uses;
+    this.switchedOff = switchedOff(uses);
+    this.#orders = [{ strategy, reservePercent: 0 }, ...pools].map((rules) => new PoolOrder(this, rules, uses));
     this.#grow(64);
   }
 
@@ -123,6 +133,11 @@ export class LiveFigures implements OrderedFigures {
 
   inFlight(slot: number): number {
     return this.#inFlight[slot]!;
+  }
+
+  /** Whether others go first because of what it has in progress. */
+  isSoftFull(slot: number): boolean {
+    return this.#inFlight[slot]! >= this.#soft[slot]!;
   }
 
   /** Whether the account has as many requests as it may have. */
@@ -198,7 +213,7 @@ export class LiveFigures implements OrderedFigures {
     const nowMs = this.#clock.nowMs();
     const at = slot * LANE_COUNT + lane;
     this.#health.hit(at, event, nowMs);
-    this.#circuits.failed(at, this.#health.effective(at), nowMs);
+    if (this.uses.circuit) this.#circuits.failed(at, this.#health.effective(at), nowMs);
     const untilMs = waitMs === null ? null : nowMs + waitMs;
     if (backoff !== null) for (const place of placesOf(slot, at, backoff)) this.#backOffs.failed(place, backoff, nowMs, untilMs);
     this.#moving.add(slot);
@@ -298,10 +313,16 @@ export class LiveFigures implements OrderedFigures {
     place.bucket = this.#bucket[at]!;
     place.remembered = this.#remembered[at]!;
     place.health = this.#rank[at]!;
-    place.latency = this.#health.latency(at);
+    place.latency = this.#latency[at]!;
+    place.pairing = this.#pairing[at]!;
     place.used = this.#used[at]!;
     place.resetAtS = this.#resetAtS[at]!;
     return place;
+  }
+
+  /** Milliseconds until a back-off ends, whatever its circuit says; 0 without one. */
+  backOffMs(slot: number, lane: number): number {
+    return Math.max(0, Math.ceil(this.#backOffs.untilMs(slot * LANE_COUNT + lane)) - Math.floor(this.#clock.nowMs()));
   }
 
   backAtMs(slot: number, lane: number): number {
@@ -333,8 +354,12 @@ export class LiveFigures implements OrderedFigures {
     for (let lane = 0; lane < LANE_COUNT; lane++) {
       const at = slot * LANE_COUNT + lane;
       const rank = this.#health.rank(at);
-      if (rank !== this.#rank[at]) isRanked = true;
+      const latency = this.#health.latency(at);
+      const pairing = this.#health.pairing(at);
+      if (rank !== this.#rank[at] || latency !== this.#latency[at] || pairing !== this.#pairing[at]) isRanked = true;
       this.#rank[at] = rank;
+      this.#latency[at] = latency;
+      this.#pairing[at] = pairing;
       this.#stood[at] = STANDING_PLACE[this.#standingNow(slot, at, isBlocked, nowMs)];
     }
     this.#orders[0]!.refresh(slot, isRanked);
@@ -380,6 +405,8 @@ export class LiveFigures implements OrderedFigures {
     this.#reserve = grown(this.#reserve, slots);
     this.#stood = grown(this.#stood, places);
     this.#rank = grown(this.#rank, places);
+    this.#latency = grown(this.#latency, places);
+    this.#pairing = grown(this.#pairing, places);
     this.#band = grown(this.#band, places);
     this.#bucket = grown(this.#bucket, places);
     this.#remembered = grown(this.#remembered, places);

@@ -1,11 +1,12 @@
 import type { Snapshot } from './account.ts';
 import { AccountIndex } from './account-index.ts';
 import { grown } from './grown.ts';
+import type { Heuristics } from './heuristics.ts';
 import { LANE_COUNT } from './lanes.ts';
 import { CLOSED, DEFERRED, STANDINGS, TIERS } from './standing.ts';
 import type { Standing } from './standing.ts';
-import { STRATEGIES } from './strategies.ts';
-import type { PlaceFigures, Strategy, StrategyName } from './strategies.ts';
+import { strategyUsing } from './strategies.ts';
+import type { AppliedStrategy, PlaceFigures, StrategyName } from './strategies.ts';
 
 /** By what the accounts of a pool are put in order. */
 export interface OrderRules {
@@ -41,7 +42,7 @@ const QUOTA_BLOCKED = STANDINGS.indexOf('quota_blocked');
  */
 export class PoolOrder {
   readonly #figures: OrderedFigures;
-  readonly #strategy: Strategy;
+  readonly #strategy: AppliedStrategy;
   readonly strategy: StrategyName;
   /** As decisions keep it: undefined for the usual one. */
   readonly recordedStrategy: StrategyName | undefined;
@@ -53,12 +54,17 @@ export class PoolOrder {
   #order = new Float64Array(0);
   #index: AccountIndex | null = null;
 
-  constructor(figures: OrderedFigures, { strategy, reservePercent }: OrderRules) {
+  constructor(figures: OrderedFigures, { strategy, reservePercent }: OrderRules, uses: Heuristics) {
     this.#figures = figures;
     this.strategy = strategy;
     this.recordedStrategy = strategy === 'balance' ? undefined : strategy;
-    this.#strategy = STRATEGIES[strategy];
+    this.#strategy = strategyUsing(strategy, uses);
     this.#reservePercent = reservePercent;
+  }
+
+  /** What the account counts for whose cache may know a prompt. */
+  get cache(): AppliedStrategy['cache'] {
+    return this.#strategy.cache;
   }
 
   grow(slots: number): void {
@@ -122,7 +128,10 @@ export class PoolOrder {
       const busier = this.#figures.inFlight(a) - this.#figures.inFlight(b);
       if (busier !== 0) return busier;
     }
-    return this.#strategy.byHealth ? this.#figures.health(a, lane) - this.#figures.health(b, lane) : 0;
+    if (!this.#strategy.byHealth) return 0;
+    const { healthPoints } = this.#strategy;
+    if (healthPoints === null) return this.#figures.health(a, lane) - this.#figures.health(b, lane);
+    return healthPoints(this.#figures.placeFigures(a, lane)) - healthPoints(this.#figures.placeFigures(b, lane));
   }
 
   /** What is compared last has changed on all lanes. */
@@ -130,7 +139,7 @@ export class PoolOrder {
     if (this.#index !== null && this.has(slot)) this.#index.moved(slot);
   }
 
-  /** Works out the standing and the place of an account on every lane. @param isRanked  Whether its health has changed. */
+  /** Works out the standing and the place of an account on every lane. @param isRanked  Whether its health has changed, or what that is made of. */
   refresh(slot: number, isRanked: boolean): void {
     let changed = isRanked;
     for (let lane = 0; lane < LANE_COUNT; lane++) {

@@ -1,3 +1,6 @@
+import { ALL_HEURISTICS } from './heuristics.ts';
+import type { Heuristics } from './heuristics.ts';
+
 /** What an account's place in the order is made of; all whole numbers, the smaller goes first unless a strategy turns it round. */
 export interface PlaceFigures {
   readonly priority: number;
@@ -9,8 +12,10 @@ export interface PlaceFigures {
   readonly remembered: number;
   /** Points of health with those of latency, 0 to 63. */
   readonly health: number;
-  /** Points of latency alone, 0 to 12. */
+  /** Points of latency alone, 0 to 12; part of health. */
   readonly latency: number;
+  /** Points for what went badly on this lane before, 0 to 16; part of health. */
+  readonly pairing: number;
   /** Tenths of a percent used of the tighter window, 0 to 1000; 0 without windows. */
   readonly used: number;
   /** Unix seconds at which the tighter window is full again; 0 when none is known. */
@@ -79,6 +84,43 @@ export const STRATEGIES = {
 } as const satisfies Readonly<Record<string, Strategy>>;
 
 export type StrategyName = keyof typeof STRATEGIES;
+
+/** A strategy as it is applied, without the heuristics that are switched off. */
+export interface AppliedStrategy extends Pick<Strategy, 'place' | 'byInFlight' | 'byHealth' | 'byLastChosen' | 'cache'> {
+  /** What counts of the points of health; null when all do. */
+  readonly healthPoints: ((figures: PlaceFigures) => number) | null;
+}
+
+/** With every heuristic on it is the strategy of the table itself. */
+export function strategyUsing(name: StrategyName, uses: Heuristics = ALL_HEURISTICS): AppliedStrategy {
+  const strategy: Strategy = STRATEGIES[name];
+  const healthPoints = uses.health && uses.bad_pairing && uses.latency ? null : healthUsing(uses);
+  const masks = healthPoints !== null || !uses.quota_band || !uses.quota_pressure || !uses.fresh_quota;
+  return {
+    place: masks ? (figures) => strategy.place(masked(figures, uses)) : strategy.place,
+    healthPoints,
+    byInFlight: strategy.byInFlight && uses.in_flight,
+    byHealth: strategy.byHealth,
+    byLastChosen: strategy.byLastChosen && uses.last_chosen,
+    cache: uses.prompt_cache ? strategy.cache : 'none',
+  };
+}
+
+function healthUsing(uses: Heuristics): (figures: PlaceFigures) => number {
+  return ({ health, latency, pairing }) =>
+    (uses.health ? health - latency - pairing : 0) + (uses.latency ? latency : 0) + (uses.bad_pairing ? pairing : 0);
+}
+
+function masked(figures: PlaceFigures, uses: Heuristics): PlaceFigures {
+  return {
+    ...figures,
+    band: uses.quota_band ? figures.band : 0,
+    bucket: uses.quota_pressure ? figures.bucket : 0,
+    remembered: uses.fresh_quota ? figures.remembered : 0,
+    health: healthUsing(uses)(figures),
+    latency: uses.latency ? figures.latency : 0,
+  };
+}
 
 /** Every name, in the order of the table. */
 export const STRATEGY_NAMES = Object.keys(STRATEGIES) as readonly StrategyName[];

@@ -6,8 +6,11 @@ import type { BackoffReason } from '../choice/back-offs.ts';
 import { bandOf, readFigures } from '../choice/candidate-figures.ts';
 import type { CandidateFigures, StoredFigures } from '../choice/candidate-figures.ts';
 import type { Skips } from '../choice/choose-account.ts';
+import { heuristicsWhere } from '../choice/heuristics.ts';
+import type { Heuristic, Heuristics } from '../choice/heuristics.ts';
 import { DEFAULT_POOL } from '../choice/pool.ts';
 import type { StrategyName } from '../choice/strategies.ts';
+import { whatDecided, whatKept } from '../choice/what-decided.ts';
 
 /**
  * Why this account: by the table of choice; as the owner of the conversation, for the first time or again; because the conversation should
@@ -33,6 +36,8 @@ export interface AttemptRecord {
   readonly in_flight: number;
   /** What the candidates looked like, best first: all of up to 16, else the eight best. Left out when there was only one. */
   readonly figures?: readonly StoredFigures[] | undefined;
+  /** Who would have been chosen, had it not gone back to an account that it prefers; left out when it is the same one. */
+  instead?: string | undefined;
   /** The pool that stood in for the request's own, and its strategy when it is another. */
   pool?: string | undefined;
   strategy?: StrategyName | undefined;
@@ -63,6 +68,8 @@ export interface DecisionRecord {
   readonly pool?: string | undefined;
   /** Left out for `balance`. */
   readonly strategy?: StrategyName | undefined;
+  /** Heuristics that did not count; left out when all did. */
+  readonly off?: readonly Heuristic[] | undefined;
   /** The model that the asked one stands for; left out when it is no alias. */
   readonly alias_for?: string | undefined;
   readonly attempts: AttemptRecord[];
@@ -72,16 +79,21 @@ export interface DecisionRecord {
   stopped_by?: 'budget' | 'retry_budget' | undefined;
 }
 
-function wholeAttempt(attempt: AttemptRecord, { pool, strategy }: Pick<DecisionRecord, 'pool' | 'strategy'>): object {
+function wholeAttempt({ instead, ...attempt }: AttemptRecord, decision: DecisionRecord): object {
+  const strategy = attempt.strategy ?? decision.strategy ?? 'balance';
+  const figures = (attempt.figures ?? []).map(readFigures);
+  const { chosen_by: by } = attempt;
   return {
     ...attempt,
-    pool: attempt.pool ?? pool ?? DEFAULT_POOL,
-    strategy: attempt.strategy ?? strategy ?? 'balance',
+    pool: attempt.pool ?? decision.pool ?? DEFAULT_POOL,
+    strategy,
+    decided_by:
+      by === 'choice' ? whatDecided(figures, strategy, countedIn(decision)) : by === 'kept' || by === 'cache' ? whatKept(by, instead ?? null) : [],
     sent_model: attempt.sent_model ?? null,
     skipped: attempt.skipped ?? {},
     least_bad: attempt.least_bad ?? false,
     waited_ms: attempt.waited_ms ?? 0,
-    figures: (attempt.figures ?? []).map((stored) => shownFigures(readFigures(stored))),
+    figures: figures.map(shownFigures),
     status: attempt.status ?? null,
     failure: attempt.failure ?? null,
     failure_detail: attempt.failure_detail ?? null,
@@ -91,12 +103,18 @@ function wholeAttempt(attempt: AttemptRecord, { pool, strategy }: Pick<DecisionR
   };
 }
 
+/** The heuristics that counted in a decision. */
+export function countedIn({ off = [] }: Pick<DecisionRecord, 'off'>): Heuristics {
+  return heuristicsWhere((name) => !off.includes(name));
+}
+
 /** A decision with every field, as the API shows it. */
 export function wholeDecision(decision: DecisionRecord): object {
-  const { snapshot, pool, alias_for, attempts, affinity, stopped_by } = decision;
+  const { snapshot, pool, off, alias_for, attempts, affinity, stopped_by } = decision;
   return {
     snapshot,
     pool: pool ?? DEFAULT_POOL,
+    switched_off: off ?? [],
     alias_for: alias_for ?? null,
     attempts: attempts.map((attempt) => wholeAttempt(attempt, decision)),
     affinity: affinity === undefined ? null : wholeAffinity(affinity),
@@ -116,6 +134,7 @@ export interface ShownFigures {
   readonly in_flight: number;
   readonly health: number;
   readonly latency: number;
+  readonly bad_pairing: number;
   readonly used_percent: number;
   readonly reset_at: string | null;
   readonly last_chosen: number;
@@ -133,6 +152,7 @@ export function shownFigures(figures: CandidateFigures): ShownFigures {
     in_flight: figures.in_flight,
     health: figures.health,
     latency: figures.latency,
+    bad_pairing: figures.pairing,
     used_percent: figures.used / 10,
     reset_at: figures.reset_at_s === 0 ? null : new Date(figures.reset_at_s * 1_000).toISOString(),
     last_chosen: figures.last_chosen,

@@ -1,20 +1,25 @@
 import { SwitchyardError } from '@switchyard/contracts';
 import { makeSnapshot } from '../choice/account.ts';
-import { mayBeChosen, rank, readFigures, recordFigures } from '../choice/candidate-figures.ts';
+import { figuresOfAll, rank, readFigures, recordFigures, winnerOf } from '../choice/candidate-figures.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
 import type { Skips } from '../choice/choose-account.ts';
+import type { Heuristics } from '../choice/heuristics.ts';
 import { LANE_AT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { modelFor, poolFor, poolToAsk, serves } from '../choice/pool.ts';
 import type { AccountTable, Pool } from '../choice/pool.ts';
 import type { StrategyName } from '../choice/strategies.ts';
+import { whatEarned } from '../choice/what-decided.ts';
+import type { Earned } from '../choice/what-decided.ts';
 import type { Lane } from '../routes.ts';
-import { shownFigures } from '../settle/decision.ts';
+import { countedIn, shownFigures } from '../settle/decision.ts';
 import type { DecisionRecord, ShownFigures } from '../settle/decision.ts';
 import type { KeyView } from './keys.ts';
 
 /** What is to be otherwise when a decision is worked out again. */
 export interface ReplayEdits {
+  /** Switches of heuristics; those left out are as they were. */
+  readonly heuristics?: Partial<Heuristics> | undefined;
   readonly strategy?: StrategyName | undefined;
   /** By name of account. */
   readonly priorities?: Readonly<Record<string, number>> | undefined;
@@ -30,32 +35,49 @@ export interface ReplayedAttempt {
   readonly winner: string | null;
   /** Whether every candidate was recorded; of more than 16 only the best are. */
   readonly complete: boolean;
-  /** Best first, then those that cannot be chosen. */
+  /** Best first, then those that cannot be chosen; none for one that went back to an account that it prefers. */
   readonly candidates: readonly ShownFigures[];
+  /** What each heuristic earned: who would win were it switched the other way. */
+  readonly heuristics: readonly Earned[];
 }
 
 /**
  * Works the choices of a recorded decision out again, from the figures that were recorded. Without edits the winners are the recorded
- * ones. Attempts at an owner, and those with one candidate, were no choice and are left out.
+ * ones. Of an attempt that went back to an account that it prefers only that is looked at again: whether it does, and who is next without.
+ * Attempts at an owner, and those with one candidate, were no choice and are left out.
  * @see product section 3, "Every choice is explained"
  */
-export function replayDecision(decision: DecisionRecord, { strategy, priorities = {}, without = [] }: ReplayEdits): ReplayedAttempt[] {
+export function replayDecision(decision: DecisionRecord, { strategy, heuristics, priorities = {}, without = [] }: ReplayEdits): ReplayedAttempt[] {
+  const uses = { ...countedIn(decision), ...edited(heuristics) };
   return decision.attempts.flatMap((attempt, n) => {
-    if (attempt.chosen_by !== 'choice' || attempt.figures === undefined) return [];
-    const seen = attempt.figures
+    const { chosen_by: by, account, figures, instead } = attempt;
+    const head = { attempt: n + 1, recorded_winner: account };
+    if (by === 'kept' || by === 'cache') {
+      const heuristic = by === 'kept' ? ('warm_conversation' as const) : ('prompt_cache' as const);
+      const on = uses[heuristic];
+      const other = instead ?? account;
+      const goesBack = on && !without.includes(account);
+      return { ...head, winner: goesBack ? account : other, complete: false, candidates: [], heuristics: [{ heuristic, on, otherwise: on ? other : account }] };
+    }
+    if (by !== 'choice' || figures === undefined) return [];
+    const seen = figures
       .map(readFigures)
-      .filter(({ account }) => !without.includes(account))
-      .map((figures) => ({ ...figures, priority: priorities[figures.account] ?? figures.priority }));
-    const ranked = rank(seen, strategy ?? attempt.strategy ?? decision.strategy ?? 'balance');
-    const [first] = ranked;
+      .filter((each) => !without.includes(each.account))
+      .map((each) => ({ ...each, priority: priorities[each.account] ?? each.priority }));
+    const byStrategy = strategy ?? attempt.strategy ?? decision.strategy ?? 'balance';
     return {
-      attempt: n + 1,
-      recorded_winner: attempt.account,
-      winner: first !== undefined && mayBeChosen(first) ? first.account : null,
-      complete: attempt.figures.length === attempt.candidates,
-      candidates: ranked.map(shownFigures),
+      ...head,
+      winner: winnerOf(seen, byStrategy, uses),
+      complete: figures.length === attempt.candidates,
+      candidates: rank(seen, byStrategy, uses).map(shownFigures),
+      heuristics: whatEarned(seen, byStrategy, uses),
     };
   });
+}
+
+/** Edits without those that say nothing. */
+function edited(heuristics: Partial<Heuristics> = {}): Partial<Heuristics> {
+  return Object.fromEntries(Object.entries(heuristics).filter(([, on]) => on !== undefined));
 }
 
 export interface Explanation {
@@ -68,6 +90,8 @@ export interface Explanation {
   readonly least_bad: boolean;
   /** Best first, then those that cannot be chosen; empty with one candidate. */
   readonly figures: readonly ShownFigures[];
+  /** What each heuristic earns here; empty with one candidate. */
+  readonly heuristics: readonly Earned[];
 }
 
 /**
@@ -98,6 +122,7 @@ export function explainChoice(
     skipped: skipped ?? {},
     least_bad: leastBad,
     figures: (recordFigures(members, live, query) ?? []).map((stored) => shownFigures(readFigures(stored))),
+    heuristics: candidates < 2 ? [] : whatEarned(figuresOfAll(members, live, query), live.orderOf(members).strategy, live.uses),
   };
 }
 
