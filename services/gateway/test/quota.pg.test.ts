@@ -79,6 +79,34 @@ test('what one process learns of a quota all processes on the database know', as
   expect([a!.counters().received, b!.counters().received]).toEqual([1, 2]);
 });
 
+test('a short block that one process learns does not end the longer one of another, in either or after a restart', async () => {
+  gateway = await openTestGateway(2);
+  const [a, b] = gateway.upstreams;
+  await using other = await gateway.reopen();
+  const limit = (seconds: number): object => ({ error: { type: 'usage_limit_reached', message: 'limit', resets_in_seconds: seconds } });
+  a!.script({
+    rules: [
+      { answer: { status: 429, body: { error: { code: 'rate_limit_exceeded', message: 'slow down' } }, hold: { at: 'before_head', gate: 'short' } } },
+      { answer: { status: 429, body: limit(18_000) } },
+    ],
+  });
+  b!.script({ rules: [{ answer: { say: { text: 'hi' } } }, { answer: { status: 429, body: limit(700) } }] });
+  const untilOf = async (of: TestGateway['gateway'], which: number): Promise<number> => Date.parse(String((await quotas(of))[which]!['blocked_until'])) || 0;
+  // The other one asks first and is told last, before the two have told each other.
+  const short = answers(other.url);
+  await expect.poll(() => a!.counters().received).toBe(1);
+  expect(await answers()).toBe('b');
+  const long = await untilOf(gateway.gateway, 0);
+  a!.release('short');
+  await short;
+  // What it learnt of both accounts in that request it tells at once.
+  await expect.poll(() => untilOf(gateway.gateway, 1), { timeout: 10_000 }).toBeGreaterThan(0);
+  expect(await untilOf(gateway.gateway, 0)).toBe(long);
+  await expect.poll(() => untilOf(other.gateway, 0), { timeout: 10_000 }).toBe(long);
+  await using again = await gateway.reopen();
+  expect(await untilOf(again.gateway, 0)).toBe(long);
+});
+
 test('with every account out of quota the client is told so, and when there is some again; none is asked', async () => {
   gateway = await openTestGateway(2);
   for (const upstream of gateway.upstreams)

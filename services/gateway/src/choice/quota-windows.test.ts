@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { NO_BLOCK } from './quota-block.ts';
 import { QuotaWindows } from './quota-windows.ts';
 import type { QuotaReading } from './read-quota.ts';
 
@@ -74,7 +75,7 @@ test.each([
   expect([quota.blockedUntilMs(0, AT), quota.blockedUntilMs(0, AT + lasts - 1) > 0, quota.blockedUntilMs(0, AT + lasts)]).toEqual([AT + lasts, true, 0]);
 });
 
-test('a limit by the minute does not end a longer block, and one that is over does not count', () => {
+test('a later refusal does not shorten a block, and one that is over does not count', () => {
   const quota = new QuotaWindows();
   quota.block(0, 18_000_000, false, AT);
   quota.block(0, null, true, AT + 1_000);
@@ -85,7 +86,9 @@ test('a limit by the minute does not end a longer block, and one that is over do
   quota.block(0, 60_000, true, AT + 18_001_000);
   expect(quota.blockedUntilMs(0, AT + 18_001_000)).toBe(AT + 18_061_000);
   quota.block(0, 30_000, false, AT + 18_002_000);
-  expect(quota.blockedUntilMs(0, AT + 18_002_000)).toBe(AT + 18_032_000);
+  expect(quota.blockedUntilMs(0, AT + 18_002_000)).toBe(AT + 18_061_000);
+  quota.block(0, 90_000, false, AT + 18_003_000);
+  expect(quota.blockedUntilMs(0, AT + 18_003_000)).toBe(AT + 18_093_000);
 });
 
 test('a block outlives one optimistic reading, and ends with a second 15 s later', () => {
@@ -154,12 +157,12 @@ test('what is written is what moved by a point, what is a minute newer, and ever
   quota.block(1, null, false, AT);
   const changes = quota.takeChanges();
   expect([...changes.keys()]).toEqual([0, 1]);
-  expect(changes.get(1)).toEqual({ held: null, seenAtMs: AT, blockedUntilMs: AT + 300_000, blockedAtMs: AT });
+  expect(changes.get(1)).toEqual({ held: null, seenAtMs: AT, block: { untilMs: AT + 300_000, sinceMs: AT, liftedMs: 0 } });
   quota.putBack(changes.keys());
   expect([...quota.takeChanges().keys()]).toEqual([0, 1]);
 });
 
-test('of what other processes have learnt the newer counts, readings and blocks each by itself', () => {
+test('of what other processes have learnt the newer reading counts, and the longer block', () => {
   const [here, there] = [new QuotaWindows(), new QuotaWindows()];
   const tell = (): void => {
     for (const [slot, record] of there.takeChanges()) here.learn(slot, record);
@@ -172,11 +175,32 @@ test('of what other processes have learnt the newer counts, readings and blocks 
   there.block(0, 600_000, false, AT + 1_500);
   tell();
   expect([here.leastLeft(0, AT + 2_000), here.blockedUntilMs(0, AT + 2_000)]).toEqual([90, AT + 601_500]);
-  // One that has not heard of a block does not end it, and a second look of another process does.
-  here.learn(0, { held: null, seenAtMs: AT + 3_000, blockedUntilMs: null, blockedAtMs: null });
+  // One that has not heard of a block neither ends nor shortens it, and a second look of another process does.
+  here.learn(0, { held: null, seenAtMs: AT + 3_000, block: NO_BLOCK });
+  here.learn(0, { held: null, seenAtMs: AT + 3_000, block: { untilMs: AT + 23_000, sinceMs: AT + 3_000, liftedMs: 0 } });
   expect(here.blockedUntilMs(0, AT + 3_000)).toBe(AT + 601_500);
   there.observe(0, reading(AT + 4_000, 1));
   there.observe(0, reading(AT + 20_000, 1));
   tell();
   expect(here.blockedUntilMs(0, AT + 20_000)).toBe(0);
+  // It is told with whatever comes next, for the two may be written at once.
+  here.block(0, 500_000, false, AT + 21_000);
+  there.block(0, 400_000, false, AT + 22_000);
+  there.observe(0, reading(AT + 23_000, 1));
+  there.observe(0, reading(AT + 38_000, 1));
+  there.block(0, null, true, AT + 39_000);
+  tell();
+  expect(here.blockedUntilMs(0, AT + 39_000)).toBe(AT + 59_000);
+});
+
+test('a refusal that comes after a first look at quota makes two more looks needed, unless it was by the minute and the block is longer', () => {
+  const looks = (isShort: boolean): boolean => {
+    const quota = new QuotaWindows();
+    quota.block(0, 600_000, false, AT);
+    quota.observe(0, reading(AT + 1_000, 10));
+    quota.block(0, 1_000, isShort, AT + 2_000);
+    quota.observe(0, reading(AT + 16_000, 10));
+    return quota.blockedUntilMs(0, AT + 16_000) > 0;
+  };
+  expect([looks(false), looks(true)]).toEqual([true, false]);
 });

@@ -2,6 +2,8 @@ import { routeBand } from './bands.ts';
 import type { Band } from './bands.ts';
 import type { LaneFamily } from './lanes.ts';
 import { pressureOf } from './pressure.ts';
+import { NO_BLOCK, mergeBlocks } from './quota-block.ts';
+import type { QuotaBlock } from './quota-block.ts';
 import { QuotaTrail } from './quota-trail.ts';
 import type { QuotaReading, WindowReading } from './read-quota.ts';
 
@@ -42,15 +44,12 @@ export interface HeldQuota {
 export interface QuotaRecord {
   readonly held: HeldQuota | null;
   readonly seenAtMs: number;
-  readonly blockedUntilMs: number | null;
-  readonly blockedAtMs: number | null;
+  readonly block: QuotaBlock;
 }
 
 interface Entry {
   held: HeldQuota | null;
-  /** 0 without a block. */
-  blockedUntilMs: number;
-  blockedAtMs: number;
+  block: QuotaBlock;
   /** When the first observation after the block said that there is quota; 0 before it. */
   hopeAtMs: number;
   /** What was last given out to be written. */
@@ -87,44 +86,43 @@ export class QuotaWindows {
       if (reading.weekly !== null) entry.trails.weekly.note(held.weekly!, held.atMs);
     }
     if (!isOutranked && movedOn(entry.written, held)) this.#changed.add(slot);
-    if (entry.blockedUntilMs !== 0) this.#lookAgain(slot, entry, held, reading);
+    if (entry.block.untilMs !== 0) this.#lookAgain(slot, entry, held, reading);
   }
 
   /**
-   * Blocks an account that refused for its quota. A limit by the minute says nothing of a longer block, which stays as it is.
+   * Blocks an account that refused for its quota. A block that lasts longer stays as it is.
    * @param waitMs  As long as the upstream said; null when it did not: then until the reset of a window that is used up, or for a set time.
-   * @param isShort  The refusal was of a limit by the minute.
+   * @param isShort  The refusal was of a limit by the minute, which says nothing of a longer block.
    */
   block(slot: number, waitMs: number | null, isShort: boolean, nowMs: number): void {
     const entry = this.#entry(slot);
     const untilMs = nowMs + (waitMs ?? resetOfEmpty(entry.held, nowMs) ?? (isShort ? SHORT_BLOCK_MS : BLOCK_MS));
-    if (isShort && entry.blockedUntilMs > untilMs) return;
-    entry.blockedUntilMs = untilMs;
-    entry.blockedAtMs = nowMs;
-    entry.hopeAtMs = 0;
+    // After all that has been lifted, also on a wall clock that was set back.
+    const sinceMs = Math.max(nowMs, entry.block.liftedMs + 1);
+    const block = mergeBlocks(entry.block, { untilMs, sinceMs, liftedMs: 0 });
+    if (!isShort || block.sinceMs === sinceMs) entry.hopeAtMs = 0;
+    if (block.sinceMs === entry.block.sinceMs && block.untilMs === entry.block.untilMs) return;
+    entry.block = block;
     this.#changed.add(slot);
   }
 
   /** Takes over what an earlier life left. */
-  restore(slot: number, { held, blockedUntilMs, blockedAtMs }: QuotaRecord): void {
+  restore(slot: number, { held, block }: QuotaRecord): void {
     const kept = held === null ? null : { ...held, source: 'stored' as const };
-    const trails = trailsFrom(kept);
-    this.#entries[slot] = { held: kept, blockedUntilMs: blockedUntilMs ?? 0, blockedAtMs: blockedAtMs ?? 0, hopeAtMs: 0, written: kept, trails };
+    this.#entries[slot] = { held: kept, block, hopeAtMs: 0, written: kept, trails: trailsFrom(kept) };
   }
 
-  /** Takes over what another process has learnt: of readings and of blocks the newer counts, each by itself. */
-  learn(slot: number, { held, blockedUntilMs, blockedAtMs }: QuotaRecord): void {
+  /** Takes over what another process has learnt: of readings the newer counts, of blocks the longer that has not been lifted. */
+  learn(slot: number, { held, block }: QuotaRecord): void {
     const entry = this.#entry(slot);
     if (held !== null && held.atMs > (entry.held?.atMs ?? 0)) {
       entry.held = held;
       entry.written = held;
       noteAll(entry.trails, held);
     }
-    if (blockedAtMs === null || blockedAtMs < entry.blockedAtMs) return;
-    // The same block without an end has been ended by a second look.
-    if (blockedAtMs > entry.blockedAtMs || blockedUntilMs === null) entry.blockedUntilMs = blockedUntilMs ?? 0;
-    if (blockedAtMs > entry.blockedAtMs) entry.hopeAtMs = 0;
-    entry.blockedAtMs = blockedAtMs;
+    const merged = mergeBlocks(entry.block, block);
+    if (merged.sinceMs !== entry.block.sinceMs) entry.hopeAtMs = 0;
+    entry.block = merged;
   }
 
   /** Whether it is known that the account has a quota at all. */
@@ -138,12 +136,12 @@ export class QuotaWindows {
 
   /** Wall-clock beginning of a block; 0 when there is none now. */
   blockedAtMs(slot: number, nowMs: number): number {
-    return this.blockedUntilMs(slot, nowMs) === 0 ? 0 : this.#entries[slot]!.blockedAtMs;
+    return this.blockedUntilMs(slot, nowMs) === 0 ? 0 : this.#entries[slot]!.block.sinceMs;
   }
 
   /** Wall-clock end of a block; 0 when there is none now. */
   blockedUntilMs(slot: number, nowMs: number): number {
-    const until = this.#entries[slot]?.blockedUntilMs ?? 0;
+    const until = this.#entries[slot]?.block.untilMs ?? 0;
     return until > nowMs ? until : 0;
   }
 
@@ -207,9 +205,8 @@ export class QuotaWindows {
       entry.written = entry.held;
       changes.set(slot, {
         held: entry.held,
-        seenAtMs: Math.max(entry.held?.atMs ?? 0, entry.blockedAtMs),
-        blockedUntilMs: entry.blockedUntilMs === 0 ? null : entry.blockedUntilMs,
-        blockedAtMs: entry.blockedAtMs === 0 ? null : entry.blockedAtMs,
+        seenAtMs: Math.max(entry.held?.atMs ?? 0, entry.block.sinceMs, entry.block.liftedMs),
+        block: entry.block,
       });
     }
     this.#changed.clear();
@@ -222,16 +219,16 @@ export class QuotaWindows {
   }
 
   #entry(slot: number): Entry {
-    return (this.#entries[slot] ??= { held: null, blockedUntilMs: 0, blockedAtMs: 0, hopeAtMs: 0, written: null, trails: trailsFrom(null) });
+    return (this.#entries[slot] ??= { held: null, block: NO_BLOCK, hopeAtMs: 0, written: null, trails: trailsFrom(null) });
   }
 
   /** A block ends early only when two looks after it, some time apart, both found quota. */
   #lookAgain(slot: number, entry: Entry, held: HeldQuota, { atMs, short, weekly }: QuotaReading): void {
-    if (atMs <= entry.blockedAtMs || (short === null && weekly === null)) return;
+    if (atMs <= entry.block.sinceMs || (short === null && weekly === null)) return;
     if (routeBand(leftOf(held.weekly, atMs), leftOf(held.short, atMs), 0) === 'exhausted') entry.hopeAtMs = 0;
     else if (entry.hopeAtMs === 0) entry.hopeAtMs = atMs;
     else if (atMs - entry.hopeAtMs >= SECOND_LOOK_MS) {
-      entry.blockedUntilMs = 0;
+      entry.block = { ...NO_BLOCK, liftedMs: atMs };
       entry.hopeAtMs = 0;
       this.#changed.add(slot);
     }
