@@ -2,12 +2,14 @@ import { fakeClock } from '@switchyard/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { exchangeOf } from '../../test/waiting-exchange.ts';
+import { placeFor } from '../attempt/place-for.ts';
+import { makeSnapshot } from '../choice/account.ts';
 import type { Account } from '../choice/account.ts';
 import { WALL_MS, account, adopted, figuresAt } from '../choice/fixtures/accounts.ts';
 import { LANE_AT } from '../choice/lanes.ts';
+import { poolOf } from '../choice/pool.ts';
 import { AccountPlaces } from './account-places.ts';
 import { Pressure } from './pressure.ts';
-import type { ShedRank } from './shed.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 const LANE = LANE_AT.responses;
@@ -31,11 +33,12 @@ function open(places: readonly number[], { queue = 10, makesRoom = false } = {})
   const shed: string[] = [];
   const asked = new AccountPlaces({ live, room, gate: { makeRoom: () => makesRoom }, onShed: (_exchange, why) => shed.push(why) });
   /** One more that waits for any of these. */
-  const wait = (...wanted: Account[]) => waitAs(2, ...wanted);
-  const waitAs = (rank: ShedRank | null, ...wanted: Account[]) => {
+  const wait = (...wanted: Account[]) => waitAs(false, ...wanted);
+  const waitAs = (isOwned: boolean, ...wanted: Account[]) => {
     const exchange = exchangeOf('responses');
     const met: { exchange: typeof exchange; given: Account | null | undefined } = { exchange, given: undefined };
-    void asked.wait(exchange, wanted, rank).then((given) => (met.given = given));
+    const pool = poolOf(makeSnapshot(1, wanted));
+    void placeFor(exchange, isOwned ? wanted[0]! : null, null, pool, [], { live, places: asked }).then((given) => (met.given = given));
     return met;
   };
   return { clock, live, accounts, room, shed, asked, wait, waitAs };
@@ -85,7 +88,7 @@ test('an account that ran out of quota meanwhile is handed to nobody', async () 
 test('a conversation gets the free place of its owner also when that has nothing left for others, but not more than there are', async () => {
   const { clock, live, accounts, wait, waitAs } = open([1]);
   const [a] = accounts as [Account];
-  const [free, owned, next] = [wait(a), waitAs(null, a), waitAs(null, a)];
+  const [free, owned, next] = [wait(a), waitAs(true, a), waitAs(true, a)];
   const short = { usedPercent: 100, windowS: 18_000, resetAtS: WALL_MS / 1_000 + 9_000 };
   live.observe(a.slot, { source: 'header', atMs: WALL_MS, short, weekly: null, planType: null });
   expect(live.standing(a.slot, LANE)).toBe('exhausted');

@@ -1,7 +1,5 @@
 import type { Account } from '../choice/account.ts';
-import { LANE_AT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
-import { CLOSED } from '../choice/standing.ts';
 import type { Taken } from '../exchange.ts';
 import type { Gate, ShedReason } from './gate.ts';
 import { takePlace } from './lease.ts';
@@ -16,11 +14,11 @@ export interface AccountPlacesOptions {
   readonly onShed: (exchange: Taken, why: ShedReason) => void;
 }
 
+/** Whether a request would take a place at an account that has come free, given by its slot: that account, or null. */
+export type MayTake = (slot: number) => Account | null;
+
 interface Wish {
-  /** Those of which any will do. */
-  readonly wanted: readonly Account[];
-  /** Nobody else may answer: that the account has nothing left for others is its own to tell. */
-  readonly isOwned: boolean;
+  readonly mayTake: MayTake;
   given: Account | null;
 }
 
@@ -45,18 +43,18 @@ export class AccountPlaces {
   }
 
   /**
-   * Waits for a place at one of these accounts, within what is left of the request's wait.
+   * Waits for a place at an account, within what is left of the request's wait.
    * @param rank  What the request is in the order in which work gives way; null when it gives way to nobody, for only its owner can continue it.
    * @returns the account, at which the exchange holds a place now; null when none came free in time, or the client has left
    */
-  async wait(exchange: Taken, wanted: readonly Account[], rank: ShedRank | null): Promise<Account | null> {
+  async wait(exchange: Taken, mayTake: MayTake, rank: ShedRank | null): Promise<Account | null> {
     const { room, gate, onShed } = this.#options;
     if (room.isFull && !gate.makeRoom(rank)) {
       onShed(exchange, 'queue_full');
       return null;
     }
     const waiter = room.join(exchange, this.#line);
-    const wish: Wish = { wanted, isOwned: rank === null, given: null };
+    const wish: Wish = { mayTake, given: null };
     this.#wishes.set(waiter, wish);
     const how = await waiter.over;
     this.#wishes.delete(waiter);
@@ -68,12 +66,10 @@ export class AccountPlaces {
     const { live, room } = this.#options;
     for (let waiter = this.#line.first; waiter !== null; waiter = waiter.behind) {
       const wish = this.#wishes.get(waiter)!;
-      const account = wish.wanted.find((candidate) => candidate.slot === slot);
-      if (account === undefined) continue;
-      const { exchange } = waiter;
-      if (wish.isOwned ? live.isFull(slot) : live.tier(slot, LANE_AT[exchange.match.surface.lane]) >= CLOSED) continue;
+      const account = wish.mayTake(slot);
+      if (account === null) continue;
       wish.given = account;
-      takePlace(exchange, account, live);
+      takePlace(waiter.exchange, account, live);
       room.end(waiter, 'admitted');
       return;
     }

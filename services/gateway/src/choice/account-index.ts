@@ -71,13 +71,19 @@ export class AccountIndex {
 
   /** The best account for a model (null: for a request without one) that is not in `leftOut`; null when none may be chosen. */
   best(model: string | null, lane: number, leftOut: readonly Account[]): Account | null {
+    const first = this.first(model, lane, leftOut);
+    return first === null || this.#order.tier(first.slot, lane) >= CLOSED ? null : first;
+  }
+
+  /** The same, also when it may not be chosen: then it is the one that may be soonest. */
+  first(model: string | null, lane: number, leftOut: readonly Account[]): Account | null {
     const isLeftOut = (slot: number): boolean => leftOut.length > 0 && leftOut.includes(this.#accountAt[slot]!);
     let best = -1;
     for (const cohort of this.#cohortsFor(model)) {
       const slot = this.#heap(cohort, lane).best(isLeftOut);
       if (slot !== -1 && (best === -1 || this.#goesBefore(slot, best, lane))) best = slot;
     }
-    return best === -1 || this.#order.tier(best, lane) >= CLOSED ? null : this.#accountAt[best]!;
+    return best === -1 ? null : this.#accountAt[best]!;
   }
 
   /** How many candidates stand in each way; indexes of `STANDINGS`. */

@@ -45,6 +45,8 @@ export interface Snapshot {
   /** In order of choice: priority, then name. */
   readonly accounts: readonly Account[];
   readonly byId: ReadonlyMap<string, Account>;
+  /** Those of `accounts`, by slot. */
+  readonly bySlot: ReadonlyMap<number, Account>;
   readonly byModel: ReadonlyMap<string, readonly Account[]>;
   /** For requests that name no model: all but the sandbox, which serves nothing it was not asked for by name. */
   readonly general: readonly Account[];
@@ -54,6 +56,11 @@ export interface Snapshot {
   readonly off: readonly OffAccount[];
   /** In which of the orders of the live figures they are asked: 0 for those of the server, then one for each pool. */
   readonly order: number;
+}
+
+/** Whether an account serves a model; null: whatever names none, which the sandbox does not serve. */
+export function servesModel({ kind, models }: Account, model: string | null): boolean {
+  return model === null ? kind !== 'sandbox' : models.includes(model);
 }
 
 /** What is known of an account whose login has ended. Answers that it is giving go on. */
@@ -83,6 +90,7 @@ function tableOf(version: number, unordered: readonly Account[], off: readonly O
     version,
     accounts,
     byId: new Map(accounts.map((account) => [account.id, account])),
+    bySlot: new Map(accounts.map((account) => [account.slot, account])),
     byModel,
     general: accounts.filter((account) => account.kind !== 'sandbox'),
     plain: null,

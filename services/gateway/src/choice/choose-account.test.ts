@@ -291,6 +291,7 @@ function soloSnapshot(one: Account): Snapshot {
     version: 1,
     accounts: both,
     byId: new Map([[one.id, one]]),
+    bySlot: new Map([[one.slot, one]]),
     byModel: new Map(['m', 'n'].map((model) => [model, both])),
     general: both,
     plain: null,

@@ -51,6 +51,22 @@ export function chooseAccount(snapshot: Snapshot, live: LiveFigures, query: Quer
     : chosenFrom(candidates.length, index.best(query.model, query.lane, query.tried), index.standings(query.model, query.lane), order, query);
 }
 
+/**
+ * The account that comes first for a request, also when it may not be chosen: with all of them out of quota the one that is back soonest.
+ * Null when the key may use none that serves it.
+ */
+export function firstInOrder(snapshot: Snapshot, live: LiveFigures, { model, lane, key, tried }: Query): Account | null {
+  const order = live.orderOf(snapshot);
+  const index = key.accounts === null ? order.indexOf(snapshot) : null;
+  if (index !== null) return index.first(model, lane, tried);
+  let first: Account | null = null;
+  for (const account of candidatesOf(snapshot, model)) {
+    if ((key.accounts !== null && !key.accounts.has(account.id)) || tried.includes(account)) continue;
+    if (first === null || order.compare(account.slot, first.slot, lane) < 0) first = account;
+  }
+  return first;
+}
+
 // Counted into by one choice after another, each of which is over before the next begins.
 const counts = new Int32Array(STANDINGS.length);
 

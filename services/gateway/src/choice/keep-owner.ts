@@ -1,3 +1,4 @@
+import { servesModel } from './account.ts';
 import type { Account, Snapshot } from './account.ts';
 import { candidatesOf, chooseAccount } from './choose-account.ts';
 import type { Query } from './choose-account.ts';
@@ -50,6 +51,5 @@ export function chosenInstead(snapshot: Snapshot, live: LiveFigures, owner: Acco
 }
 
 function couldServe({ byId }: Snapshot, owner: Account, { model, key }: Query): boolean {
-  const serves = byId.get(owner.id) === owner && (model === null ? owner.kind !== 'sandbox' : owner.models.includes(model));
-  return serves && (key.accounts === null || key.accounts.has(owner.id));
+  return byId.get(owner.id) === owner && servesModel(owner, model) && (key.accounts === null || key.accounts.has(owner.id));
 }

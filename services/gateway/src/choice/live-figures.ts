@@ -15,7 +15,7 @@ import { QuotaWindows } from './quota-windows.ts';
 import type { QuotaReading } from './read-quota.ts';
 import { PoolOrder } from './pool-order.ts';
 import type { OrderRules, OrderedFigures } from './pool-order.ts';
-import { CLOSED, DEFERRED, STANDINGS } from './standing.ts';
+import { CLOSED, DEFERRED, OUT_OF_QUOTA, STANDINGS } from './standing.ts';
 import type { Standing } from './standing.ts';
 import type { PlaceFigures, StrategyName } from './strategies.ts';
 
@@ -27,6 +27,9 @@ export interface FiguresClock {
 
 const STANDING_PLACE = Object.fromEntries(STANDINGS.map((standing, place) => [standing, place])) as Readonly<Record<Standing, number>>;
 const SETTLED_AT_ONCE = 1_000;
+const SETTLE_ROUNDS = 8;
+/** In this time every account has had its turn, at one round a second, with a second to spare. */
+const SETTLED_WITHIN_MS = (SETTLE_ROUNDS + 1) * 1_000;
 const EXHAUSTED = BANDS.indexOf('exhausted');
 
 /**
@@ -54,6 +57,7 @@ export class LiveFigures implements OrderedFigures {
   #soft = new Float64Array(0);
   #hard = new Float64Array(0);
   #reserve = new Float64Array(0);
+  #quotaBackMs = new Float64Array(0);
   // By place: slot × lanes + lane.
   #stood = new Uint8Array(0);
   #rank = new Int32Array(0);
@@ -261,14 +265,15 @@ export class LiveFigures implements OrderedFigures {
   /** Works out anew what changes with time: call it about once a second. */
   settle(): void {
     const nowMs = this.#clock.nowMs();
+    const wallMs = this.#clock.wallClockMs();
     this.#settled++;
     // Of very many quotas, those that are at ease take turns: all of them at once would hold up requests for some milliseconds.
-    const rounds = this.#moving.size > SETTLED_AT_ONCE ? 8 : 1;
+    const rounds = this.#moving.size > SETTLED_AT_ONCE ? SETTLE_ROUNDS : 1;
     for (const slot of this.#moving) {
-      if (slot % rounds !== this.#settled % rounds && this.#isCalm(slot)) continue;
+      if (slot % rounds !== this.#settled % rounds && this.#isCalm(slot, wallMs)) continue;
       for (let n = 0; n < LANE_COUNT; n++) this.#health.decay(slot * LANE_COUNT + n, nowMs);
       this.#refresh(slot);
-      if (!this.quota.isMetered(slot) && this.#isCalm(slot)) this.#moving.delete(slot);
+      if (!this.quota.isMetered(slot) && this.#isCalm(slot, wallMs)) this.#moving.delete(slot);
     }
   }
 
@@ -330,10 +335,17 @@ export class LiveFigures implements OrderedFigures {
     return Math.ceil(Math.max(this.#backOffs.untilMs(at), this.#circuits.backAtMs(at)));
   }
 
-  #isCalm(slot: number): boolean {
+  quotaBackAtMs(slot: number): number {
+    return this.#quotaBackMs[slot]!;
+  }
+
+  /** Whether nothing of it changes with time before its turn comes round. */
+  #isCalm(slot: number, wallMs: number): boolean {
     for (let n = 0; n < LANE_COUNT; n++) {
       const at = slot * LANE_COUNT + n;
-      if (!this.#health.isSound(at) || this.tier(slot, n) >= DEFERRED || !this.#circuits.isClosed(at)) return false;
+      const tier = this.tier(slot, n);
+      const isOutForLong = tier === OUT_OF_QUOTA && this.#quotaBackMs[slot]! > wallMs + SETTLED_WITHIN_MS;
+      if (!this.#health.isSound(at) || (tier >= DEFERRED && !isOutForLong) || !this.#circuits.isClosed(at)) return false;
     }
     return true;
   }
@@ -369,6 +381,7 @@ export class LiveFigures implements OrderedFigures {
   /** Takes down what is known of a quota now; lanes of one family see the same. */
   #measure(slot: number, wallMs: number): void {
     const { quota } = this;
+    this.#quotaBackMs[slot] = Math.ceil(quota.blockedUntilMs(slot, wallMs) || (quota.nextResetMs(slot, wallMs) ?? 0));
     const remembered = quota.isRemembered(slot, wallMs) ? 1 : 0;
     const used = Math.round((100 - quota.leastLeft(slot, wallMs)) * 10);
     const resetAtS = Math.ceil((quota.nextResetMs(slot, wallMs) ?? 0) / 1_000);
@@ -403,6 +416,7 @@ export class LiveFigures implements OrderedFigures {
     this.#soft = grown(this.#soft, slots).fill(Infinity, first);
     this.#hard = grown(this.#hard, slots).fill(Infinity, first);
     this.#reserve = grown(this.#reserve, slots);
+    this.#quotaBackMs = grown(this.#quotaBackMs, slots);
     this.#stood = grown(this.#stood, places);
     this.#rank = grown(this.#rank, places);
     this.#latency = grown(this.#latency, places);

@@ -3,7 +3,7 @@ import { AccountIndex } from './account-index.ts';
 import { grown } from './grown.ts';
 import type { Heuristics } from './heuristics.ts';
 import { LANE_COUNT } from './lanes.ts';
-import { CLOSED, DEFERRED, STANDINGS, TIERS } from './standing.ts';
+import { CLOSED, DEFERRED, OUT_OF_QUOTA, STANDINGS, TIERS } from './standing.ts';
 import type { Standing } from './standing.ts';
 import { strategyUsing } from './strategies.ts';
 import type { AppliedStrategy, PlaceFigures, StrategyName } from './strategies.ts';
@@ -27,6 +27,8 @@ export interface OrderedFigures {
   placeFigures(slot: number, lane: number): PlaceFigures;
   /** Monotonic milliseconds, rounded up, at which a deferred account is back. */
   backAtMs(slot: number, lane: number): number;
+  /** Wall-clock milliseconds, rounded up, at which an account without quota has some; 0 when that is not known. */
+  quotaBackAtMs(slot: number): number;
 }
 
 const TIER_UNIT = 2 ** 50;
@@ -165,6 +167,7 @@ export class PoolOrder {
 
   #within(slot: number, lane: number, tier: number): number {
     if (tier === DEFERRED) return Math.min(this.#figures.backAtMs(slot, lane), LATEST);
+    if (tier === OUT_OF_QUOTA) return Math.min(this.#figures.quotaBackAtMs(slot) || LATEST, LATEST);
     return tier >= CLOSED ? 0 : this.#strategy.place(this.#figures.placeFigures(slot, lane));
   }
 }

@@ -7,7 +7,7 @@ export type Standing = (typeof STANDINGS)[number];
 
 /**
  * First part of every order, by standing: 1 goes after all others, 2 is deferred and ordered by when it is back, from 3 on it is not
- * chosen. Health only orders and defers; a quota and a hard limit refuse (product section 3).
+ * chosen, and 4 is ordered by when it is back too, so that a refusal can say when that is. Health only orders and defers; a quota and a hard limit refuse (product section 3).
  */
 export const TIERS: Readonly<Record<Standing, number>> = {
   ready: 0,
@@ -24,6 +24,8 @@ export const TIERS: Readonly<Record<Standing, number>> = {
 export const DEFERRED = 2;
 /** The first tier that is never chosen. */
 export const CLOSED = 3;
+/** The tier of those that have no quota for what is new, ordered by when they have. */
+export const OUT_OF_QUOTA = 4;
 
 /** Why a candidate was passed over. A closed list: decisions count by it. */
 export const SKIP_REASONS = ['key_may_not', 'already_tried', ...STANDINGS.slice(1)] as readonly SkipReason[];
