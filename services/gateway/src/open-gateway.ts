@@ -14,6 +14,7 @@ import { groundOf } from './ground.ts';
 import { adminApi } from './http/admin-api.ts';
 import { openAnswers } from './http/open-answers.ts';
 import { BodyMemory } from './intake/read-body.ts';
+import { openCatchUp } from './open-catch-up.ts';
 import { openReload } from './open-reload.ts';
 import { openSockets } from './open-sockets.ts';
 import { openUpkeep } from './open-upkeep.ts';
@@ -58,7 +59,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const admission = openAdmission({ ...ground, live });
   const { gate, pressure } = admission;
   const { keys, load: loadKeys } = openKeys({ ...ground, gate });
-  const reload = openReload({ log, registry, loadKeys, bindings });
+  const reload = openReload({ ...ground, registry, loadKeys, bindings });
   opened.defer(() => reload.close());
   const credentials = opened.use(openCredentials({ ...ground, registry, live, applied: reload.request }));
   const control: Control = {
@@ -110,6 +111,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const pipeline: PipelineParts = {
     keys,
     snapshot: () => registry.snapshot,
+    catchUp: openCatchUp({ ...ground, reload }),
     gate,
     bodyLimits: { maxBytes: config['limits.body_bytes'], memory },
     owners: bound.owners,

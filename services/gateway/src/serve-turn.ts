@@ -8,7 +8,7 @@ import { poolFor } from './choice/pool.ts';
 import type { Pool } from './choice/pool.ts';
 import type { Taken } from './exchange.ts';
 import type { WaitingTurn } from './intake/turn-queue.ts';
-import { asRefusal, takeModel } from './serve.ts';
+import { asRefusal, isWorthAnother, takeModel } from './serve.ts';
 import type { PipelineParts } from './serve.ts';
 
 /**
@@ -37,39 +37,45 @@ export async function serveTurn(
   settler.takeFacts(exchange, facts);
   if (!isKnown) return new SwitchyardError('invalid_api_key', 'This API key has been revoked.');
   if (pipeline.isStopping()) return new SwitchyardError('shutting_down', 'The server is stopping.');
-  try {
-    const full = gate.enter(exchange);
-    if (full !== null) return full;
+  const full = gate.enter(exchange);
+  if (full !== null) return full;
+  for (let isLast = false; ; isLast = true) {
     const table = pipeline.snapshot();
-    const pool = poolFor(table, exchange.key);
-    takeModel(exchange, facts.model!, table, pool);
-    // What is bound to nobody but continues something continues what this socket holds.
-    const before = (facts.claims?.previousResponse ?? null) === null ? null : route.openTo;
-    const bound = await resolveOwner(exchange, table, pipeline.owners);
-    if (exchange.openAt === -1) return null;
-    if (isTorn(exchange))
-      return new SwitchyardError('stale_continuation', 'What this turn carries was sealed by another account than the one that this socket leads to.');
-    const held = before === null ? undefined : table.byId.get(before.id);
-    const isLoose = bound === null || (bound.strength === 'soft' && exchange.affinity?.kind !== 'response');
-    const owner: Owner | null = isLoose && held !== undefined ? { account: held, strength: 'hard' } : bound;
-    const shut = gate.admit(exchange, owner);
-    if (shut !== null) {
-      const refusal = await shut;
+    try {
+      const pool = poolFor(table, exchange.key);
+      takeModel(exchange, facts.model!, table, pool);
+      // What is bound to nobody but continues something continues what this socket holds.
+      const before = (facts.claims?.previousResponse ?? null) === null ? null : route.openTo;
+      const bound = await resolveOwner(exchange, table, pipeline.owners);
       if (exchange.openAt === -1) return null;
-      if (refusal !== null) return refusal;
+      if (isTorn(exchange))
+        return new SwitchyardError('stale_continuation', 'What this turn carries was sealed by another account than the one that this socket leads to.');
+      const held = before === null ? undefined : table.byId.get(before.id);
+      const isLoose = bound === null || (bound.strength === 'soft' && exchange.affinity?.kind !== 'response');
+      const owner: Owner | null = isLoose && held !== undefined ? { account: held, strength: 'hard' } : bound;
+      const shut = exchange.place === 'lane' ? null : gate.admit(exchange, owner);
+      if (shut !== null) {
+        const refusal = await shut;
+        if (exchange.openAt === -1) return null;
+        if (refusal !== null) return refusal;
+      }
+      route.begin(read, owner === null || owner.strength === 'soft' ? null : owner.account);
+      const committed = await runTurn(exchange, pool, speaking(pool), owner, route, pipeline.attempts);
+      if (committed === null) return null;
+      settler.letGoIfOver(exchange);
+      settler.dropBody(exchange);
+      return committed;
+    } catch (error) {
+      const refusal = asRefusal(error, exchange.id, pipeline.log);
+      if (!isLast && (await isWorthAnother(refusal, table, pipeline))) {
+        if (exchange.openAt === -1) return null;
+        continue;
+      }
+      if (!route.isStale || refusal.code !== 'upstream_unreachable') return refusal;
+      return new SwitchyardError('stale_continuation', 'The socket that this continues was silent for too long, and its account took no new one.', {
+        cause: refusal,
+      });
     }
-    route.begin(read, owner === null || owner.strength === 'soft' ? null : owner.account);
-    const committed = await runTurn(exchange, pool, speaking(pool), owner, route, pipeline.attempts);
-    if (committed === null) return null;
-    settler.letGoIfOver(exchange);
-    settler.dropBody(exchange);
-    return committed;
-  } catch (error) {
-    const refusal = asRefusal(error, exchange.id, pipeline.log);
-    if (!route.isStale || refusal.code !== 'upstream_unreachable') return refusal;
-    return new SwitchyardError('stale_continuation', 'The socket that this continues was silent for too long, and its account took no new one.', {
-      cause: refusal,
-    });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchyardError, newId } from '@switchyard/contracts';
+import type { FaultCode } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/observability';
 import type { Gate } from './admission/gate.ts';
 import { runAttempts } from './attempt/run-attempts.ts';
@@ -19,6 +20,8 @@ import { openExchange } from './exchange.ts';
 import type { Exchange, Taken } from './exchange.ts';
 import type { BodyLimits } from './intake/read-body.ts';
 import { readFacts } from './intake/read-facts.ts';
+import type { RequestFacts } from './intake/read-facts.ts';
+import type { CatchUp } from './open-catch-up.ts';
 import { relayAnswer } from './relay/relay-answer.ts';
 import type { RelayParts } from './relay/relay-answer.ts';
 import { matchRoute } from './routes.ts';
@@ -29,6 +32,8 @@ import type { Settler } from './settle/settler.ts';
 export interface PipelineParts {
   readonly keys: KeyTable;
   readonly snapshot: () => AccountTable;
+  /** Reads the accounts anew when others have changed them unheard. */
+  readonly catchUp: CatchUp;
   readonly gate: Gate;
   readonly bodyLimits: BodyLimits;
   readonly owners: OwnerParts;
@@ -95,36 +100,57 @@ export function serve(request: IncomingMessage, response: ServerResponse, parts:
   void pass(exchange, parts);
 }
 
+/** Refusals for want of an account. They are founded on the accounts as they are known here. */
+const FOR_WANT: ReadonlySet<FaultCode> = new Set(['quota_exhausted', 'no_account_available', 'model_not_found', 'owner_unavailable']);
+
+/**
+ * Whether a request that is being refused is to be tried once more, because the accounts are not those any more that it was tried with (fault
+ * row C08).
+ */
+export function isWorthAnother(refusal: SwitchyardError, table: AccountTable | null, parts: PipelineParts): boolean | Promise<boolean> {
+  if (table === null || !FOR_WANT.has(refusal.code)) return false;
+  return parts.snapshot() !== table || parts.catchUp();
+}
+
 /** Takes an exchange through the stages to the relay, which goes on by itself. Never rejects. */
 async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
   const { request, response, match, head } = exchange;
-  try {
-    const full = parts.gate.enter(exchange);
-    if (full !== null) return refuse(exchange, full, parts.log);
-    const facts = await readFacts(request, response, match.surface, head, parts.bodyLimits, parts.snapshot().accounts.length > 1);
-    if (facts === null || !parts.settler.takeFacts(exchange, facts)) return;
-    const table = parts.snapshot();
-    const all = poolFor(table, exchange.key);
-    const isResponses = match.surface.watch === 'responses';
-    const pool = isResponses ? all : (all.plain ?? all);
-    if (facts.model !== null) takeModel(exchange, facts.model, table, pool, all);
-    else refuseUnnamedModel(exchange);
-    const found = resolveOwner(exchange, isResponses ? table : (table.plain ?? table), parts.owners);
-    const owner = found instanceof Promise ? await found : found;
-    if (exchange.openAt === -1) return; // the client left meanwhile
-    const shut = parts.gate.admit(exchange, owner);
-    if (shut !== null) {
-      const refusal = shut instanceof Promise ? await shut : shut;
+  let facts: RequestFacts | null = null;
+  for (let isLast = false; ; isLast = true) {
+    let table: AccountTable | null = null;
+    try {
+      if (facts === null) {
+        const full = parts.gate.enter(exchange);
+        if (full !== null) return refuse(exchange, full, parts.log);
+        facts = await readFacts(request, response, match.surface, head, parts.bodyLimits, parts.snapshot().accounts.length > 1);
+        if (facts === null || !parts.settler.takeFacts(exchange, facts)) return;
+      }
+      table = parts.snapshot();
+      const all = poolFor(table, exchange.key);
+      const isResponses = match.surface.watch === 'responses';
+      const pool = isResponses ? all : (all.plain ?? all);
+      if (facts.model !== null) takeModel(exchange, facts.model, table, pool, all);
+      else refuseUnnamedModel(exchange);
+      const found = resolveOwner(exchange, isResponses ? table : (table.plain ?? table), parts.owners);
+      const owner = found instanceof Promise ? await found : found;
+      if (exchange.openAt === -1) return; // the client left meanwhile
+      const shut = exchange.place === 'lane' ? null : parts.gate.admit(exchange, owner);
+      if (shut !== null) {
+        const refusal = shut instanceof Promise ? await shut : shut;
+        if (exchange.openAt === -1) return;
+        if (refusal !== null) return refuse(exchange, refusal, parts.log);
+      }
+      const committed = await runAttempts(exchange, pool, owner, parts.attempts);
+      if (committed === null) return;
+      parts.settler.letGoIfOver(exchange);
+      parts.settler.dropBody(exchange);
+      return relayAnswer(exchange, committed, parts.relay);
+    } catch (error) {
+      const refusal = asRefusal(error, exchange.id, parts.log);
+      const again = isLast ? false : isWorthAnother(refusal, table, parts);
+      if (again === false || !(await again)) return refuse(exchange, refusal, parts.log);
       if (exchange.openAt === -1) return;
-      if (refusal !== null) return refuse(exchange, refusal, parts.log);
     }
-    const committed = await runAttempts(exchange, pool, owner, parts.attempts);
-    if (committed === null) return;
-    parts.settler.letGoIfOver(exchange);
-    parts.settler.dropBody(exchange);
-    relayAnswer(exchange, committed, parts.relay);
-  } catch (error) {
-    refuse(exchange, asRefusal(error, exchange.id, parts.log), parts.log);
   }
 }
 
