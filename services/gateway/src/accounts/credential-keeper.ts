@@ -179,7 +179,7 @@ export class CredentialKeeper {
     const isForUs = home !== null && home.account_id === login.account_id && home.refresh_token !== login.refresh_token;
     // Whoever renewed it there has spent our refresh token.
     if (isForUs && (!isOk || isNewer(home, login))) return this.#adopt(row, db, home);
-    if (!isOk || (reason === 'unauthorized_recovery' && row.login_generation > 0 && wallClockMs() - renewedMs(login) < JUST_RENEWED_MS)) return null;
+    if (!isOk || (reason === 'unauthorized_recovery' && row.login_generation > 0 && Math.abs(wallClockMs() - renewedMs(login)) < JUST_RENEWED_MS)) return null;
     const renewal = await renew(login, row.token_url ?? CHATGPT_TOKEN_URL, reason);
     switch (renewal.is) {
       case 'renewed':

@@ -47,7 +47,12 @@ export function openCredentials(parts: CredentialsParts): Credentials {
   const recover = (account: Account): Promise<Account | null> => keeper.recover(account);
   const polls = new UsagePolls({
     snapshot: () => registry.snapshot,
-    blockedAtMs: (slot) => live.quota.blockedAtMs(slot, wallClockMs()),
+    blockedForMs(slot) {
+      const wallMs = wallClockMs();
+      const sinceMs = live.quota.blockedAtMs(slot, wallMs);
+      return sinceMs === 0 ? null : wallMs - sinceMs;
+    },
+    nowMs,
     observe: (slot, reading) => live.observe(slot, reading),
     recover,
     wallClockMs,

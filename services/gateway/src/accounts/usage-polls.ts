@@ -7,12 +7,14 @@ import type { QuotaReading } from '../choice/read-quota.ts';
 
 export interface UsagePollsParts {
   readonly snapshot: () => Snapshot;
-  /** When a block of this account began, wall clock; 0 when there is none. */
-  readonly blockedAtMs: (slot: number) => number;
+  /** For how long this account has been blocked, milliseconds; null when it is not. */
+  readonly blockedForMs: (slot: number) => number | null;
   readonly observe: (slot: number, reading: QuotaReading) => void;
   /** Looks for a better credential after it was refused. */
   readonly recover: (account: Account) => Promise<unknown>;
   readonly wallClockMs: () => number;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
 }
 
 /** How often each account is asked, and how soon after a refusal for its quota (product section 3). */
@@ -29,7 +31,7 @@ const MAX_BYTES = 65_536;
  */
 export class UsagePolls {
   readonly #parts: UsagePollsParts;
-  /** When each account was asked last, wall clock, by id. */
+  /** When each account was asked last, monotonic, by id. */
   readonly #askedMs = new Map<string, number>();
   readonly #running = new Map<Promise<void>, UpstreamCall>();
   #isClosed = false;
@@ -40,18 +42,18 @@ export class UsagePolls {
 
   /** Begins what is due; to be called once a second. */
   tick(): void {
-    const { snapshot, blockedAtMs, wallClockMs } = this.#parts;
+    const { snapshot, blockedForMs } = this.#parts;
     const { plain, accounts } = snapshot();
     if (plain === null || this.#isClosed) return;
-    const nowMs = wallClockMs();
+    const nowMs = this.#parts.nowMs();
     if (this.#askedMs.size > 2 * accounts.length) this.#forgetGone(snapshot());
     const most = AT_ONCE + Math.ceil((accounts.length * 1_000) / EVERY_MS);
     for (const account of accounts) {
       if (account.kind !== 'chatgpt') continue;
       if (this.#running.size >= most) return;
-      const askedMs = this.#askedMs.get(account.id) ?? 0;
-      const blockedMs = blockedAtMs(account.slot);
-      if (nowMs - askedMs < EVERY_MS && !(blockedMs !== 0 && askedMs < blockedMs + AFTER_BLOCK_MS && nowMs >= blockedMs + AFTER_BLOCK_MS)) continue;
+      const agoMs = nowMs - (this.#askedMs.get(account.id) ?? -Infinity);
+      const sinceBlockMs = (blockedForMs(account.slot) ?? -1) - AFTER_BLOCK_MS;
+      if (agoMs < EVERY_MS && !(sinceBlockMs >= 0 && agoMs > sinceBlockMs)) continue;
       this.#askedMs.set(account.id, nowMs);
       const call = this.#dispatch(account);
       const poll = this.#take(call, account).finally(() => this.#running.delete(poll));

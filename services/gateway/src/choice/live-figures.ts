@@ -30,6 +30,8 @@ const SETTLED_AT_ONCE = 1_000;
 const SETTLE_ROUNDS = 8;
 /** In this time every account has had its turn, at one round a second, with a second to spare. */
 const SETTLED_WITHIN_MS = (SETTLE_ROUNDS + 1) * 1_000;
+/** A wall clock that is set right by less says nothing. */
+const SET_BACK_MS = 2_000;
 const EXHAUSTED = BANDS.indexOf('exhausted');
 
 /**
@@ -73,6 +75,8 @@ export class LiveFigures implements OrderedFigures {
   readonly #moving = new Set<number>();
   #choices = 0;
   #settled = 0;
+  /** How far the wall clock is ahead of the other one. */
+  #aheadMs: number;
   #total = 0;
   /** Told when an account that had as many requests as it may have has room again. */
   onFreed: ((slot: number) => void) | null = null;
@@ -92,6 +96,7 @@ export class LiveFigures implements OrderedFigures {
   /** @param pools  By what the accounts of each pool are put in order, in the order of the pools. */
   constructor(clock: FiguresClock, strategy: StrategyName = 'balance', pools: readonly OrderRules[] = [], uses: Heuristics = ALL_HEURISTICS) {
     this.#clock = clock;
+    this.#aheadMs = clock.wallClockMs() - clock.nowMs();
     this.uses = uses;
     this.switchedOff = switchedOff(uses);
     this.#orders = [{ strategy, reservePercent: 0 }, ...pools].map((rules) => new PoolOrder(this, rules, uses));
@@ -250,14 +255,14 @@ export class LiveFigures implements OrderedFigures {
 
   /** Takes over what was stored of a quota. */
   restore(slot: number, record: Parameters<QuotaWindows['restore']>[1]): void {
-    this.quota.restore(slot, record);
+    this.quota.restore(slot, record, this.#clock.wallClockMs());
     this.#moving.add(slot);
     this.#refresh(slot);
   }
 
   /** Takes over what another process on the database has learnt of a quota. */
   learn(slot: number, record: Parameters<QuotaWindows['learn']>[1]): void {
-    this.quota.learn(slot, record);
+    this.quota.learn(slot, record, this.#clock.wallClockMs());
     this.#moving.add(slot);
     this.#refresh(slot);
   }
@@ -267,14 +272,28 @@ export class LiveFigures implements OrderedFigures {
     const nowMs = this.#clock.nowMs();
     const wallMs = this.#clock.wallClockMs();
     this.#settled++;
+    const isSetBack = this.#noteSetBack(nowMs, wallMs);
     // Of very many quotas, those that are at ease take turns: all of them at once would hold up requests for some milliseconds.
-    const rounds = this.#moving.size > SETTLED_AT_ONCE ? SETTLE_ROUNDS : 1;
+    const rounds = this.#moving.size > SETTLED_AT_ONCE && !isSetBack ? SETTLE_ROUNDS : 1;
     for (const slot of this.#moving) {
       if (slot % rounds !== this.#settled % rounds && this.#isCalm(slot, wallMs)) continue;
       for (let n = 0; n < LANE_COUNT; n++) this.#health.decay(slot * LANE_COUNT + n, nowMs);
       this.#refresh(slot);
       if (!this.quota.isMetered(slot) && this.#isCalm(slot, wallMs)) this.#moving.delete(slot);
     }
+  }
+
+  /**
+   * Whether the wall clock has been set back, by what the other clock says. One that was set forward, or a machine that has slept, ends blocks
+   * early at most; the next refusal mends that.
+   */
+  #noteSetBack(nowMs: number, wallMs: number): boolean {
+    const aheadMs = wallMs - nowMs;
+    const byMs = this.#aheadMs - aheadMs;
+    const isSetBack = byMs > SET_BACK_MS;
+    if (isSetBack) this.quota.setBack(byMs, wallMs);
+    if (isSetBack || byMs < 0) this.#aheadMs = aheadMs;
+    return isSetBack;
   }
 
   band(slot: number, lane: number): Band {

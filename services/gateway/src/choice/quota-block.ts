@@ -8,6 +8,12 @@ export interface QuotaBlock {
 
 export const NO_BLOCK: QuotaBlock = { untilMs: 0, sinceMs: 0, liftedMs: 0 };
 
+/** The same block on a wall clock that was set back by so much, so that it does not last longer for that. */
+export function movedBack({ untilMs, sinceMs, liftedMs }: QuotaBlock, byMs: number): QuotaBlock {
+  const back = (ms: number): number => (ms === 0 ? 0 : Math.max(1, ms - byMs));
+  return { untilMs: back(untilMs), sinceMs: back(sinceMs), liftedMs: back(liftedMs) };
+}
+
 /**
  * What two processes know together, or one of what it knew and what it has heard: of the blocks that nobody has lifted the one that lasts
  * longest, whichever was learnt first. A refusal that names a shorter time says nothing against a longer one.

@@ -59,7 +59,7 @@ test('a reading is remembered after half an hour, and after a restart from the s
   quota.observe(0, reading(AT, 10));
   expect([quota.isRemembered(0, AT + 1_800_000), quota.isRemembered(0, AT + 1_800_001)]).toEqual([false, true]);
   const later = new QuotaWindows();
-  later.restore(0, quota.takeChanges().get(0)!);
+  later.restore(0, quota.takeChanges().get(0)!, AT);
   expect([later.isRemembered(0, AT), later.leastLeft(0, AT)]).toEqual([true, 90]);
 });
 
@@ -165,7 +165,7 @@ test('what is written is what moved by a point, what is a minute newer, and ever
 test('of what other processes have learnt the newer reading counts, and the longer block', () => {
   const [here, there] = [new QuotaWindows(), new QuotaWindows()];
   const tell = (): void => {
-    for (const [slot, record] of there.takeChanges()) here.learn(slot, record);
+    for (const [slot, record] of there.takeChanges()) here.learn(slot, record, AT);
   };
   there.observe(0, reading(AT, 92));
   tell();
@@ -176,8 +176,8 @@ test('of what other processes have learnt the newer reading counts, and the long
   tell();
   expect([here.leastLeft(0, AT + 2_000), here.blockedUntilMs(0, AT + 2_000)]).toEqual([90, AT + 601_500]);
   // One that has not heard of a block neither ends nor shortens it, and a second look of another process does.
-  here.learn(0, { held: null, seenAtMs: AT + 3_000, block: NO_BLOCK });
-  here.learn(0, { held: null, seenAtMs: AT + 3_000, block: { untilMs: AT + 23_000, sinceMs: AT + 3_000, liftedMs: 0 } });
+  here.learn(0, { held: null, seenAtMs: AT + 3_000, block: NO_BLOCK }, AT);
+  here.learn(0, { held: null, seenAtMs: AT + 3_000, block: { untilMs: AT + 23_000, sinceMs: AT + 3_000, liftedMs: 0 } }, AT);
   expect(here.blockedUntilMs(0, AT + 3_000)).toBe(AT + 601_500);
   there.observe(0, reading(AT + 4_000, 1));
   there.observe(0, reading(AT + 20_000, 1));
@@ -203,4 +203,18 @@ test('a refusal that comes after a first look at quota makes two more looks need
     return quota.blockedUntilMs(0, AT + 16_000) > 0;
   };
   expect([looks(false), looks(true)]).toEqual([true, false]);
+});
+
+test('what was learnt under a clock that has been set back since does not last longer for that', () => {
+  const [early, late] = [new QuotaWindows(), new QuotaWindows()];
+  const tomorrow = AT + 86_400_000;
+  early.observe(0, reading(tomorrow, 40));
+  early.block(0, 300_000, false, tomorrow);
+  for (const [slot, record] of early.takeChanges()) {
+    late.restore(slot, record, AT);
+    late.learn(slot, record, AT + 1_000);
+  }
+  expect([late.blockedUntilMs(0, AT + 300_999) > 0, late.blockedUntilMs(0, AT + 301_000)]).toEqual([true, 0]);
+  late.observe(0, reading(AT + 2_000, 70));
+  expect(late.leastLeft(0, AT + 2_000)).toBe(30);
 });

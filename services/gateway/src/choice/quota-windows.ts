@@ -2,7 +2,7 @@ import { routeBand } from './bands.ts';
 import type { Band } from './bands.ts';
 import type { LaneFamily } from './lanes.ts';
 import { pressureOf } from './pressure.ts';
-import { NO_BLOCK, mergeBlocks } from './quota-block.ts';
+import { NO_BLOCK, mergeBlocks, movedBack } from './quota-block.ts';
 import type { QuotaBlock } from './quota-block.ts';
 import { QuotaTrail } from './quota-trail.ts';
 import type { QuotaReading, WindowReading } from './read-quota.ts';
@@ -22,6 +22,9 @@ const UNTOLD_RESET_MS = 1_800_000;
 /** What is written behind: a move of a percent point, or what was heard a minute after the last. */
 const WRITTEN_POINTS = 1;
 const WRITTEN_MS = 60_000;
+
+/** What was learnt so much later than now was learnt by a clock that has been set back since. */
+const AHEAD_MS = 3_600_000;
 
 /** One window as it is kept. */
 export interface QuotaWindow {
@@ -54,7 +57,7 @@ interface Entry {
   hopeAtMs: number;
   /** What was last given out to be written. */
   written: HeldQuota | null;
-  readonly trails: { readonly short: QuotaTrail; readonly weekly: QuotaTrail };
+  trails: { readonly short: QuotaTrail; readonly weekly: QuotaTrail };
 }
 
 /**
@@ -107,13 +110,15 @@ export class QuotaWindows {
   }
 
   /** Takes over what an earlier life left. */
-  restore(slot: number, { held, block }: QuotaRecord): void {
+  restore(slot: number, record: QuotaRecord, nowMs: number): void {
+    const { held, block } = notAhead(record, nowMs);
     const kept = held === null ? null : { ...held, source: 'stored' as const };
     this.#entries[slot] = { held: kept, block, hopeAtMs: 0, written: kept, trails: trailsFrom(kept) };
   }
 
   /** Takes over what another process has learnt: of readings the newer counts, of blocks the longer that has not been lifted. */
-  learn(slot: number, { held, block }: QuotaRecord): void {
+  learn(slot: number, record: QuotaRecord, nowMs: number): void {
+    const { held, block } = notAhead(record, nowMs);
     const entry = this.#entry(slot);
     if (held !== null && held.atMs > (entry.held?.atMs ?? 0)) {
       entry.held = held;
@@ -123,6 +128,24 @@ export class QuotaWindows {
     const merged = mergeBlocks(entry.block, block);
     if (merged.sinceMs !== entry.block.sinceMs) entry.hopeAtMs = 0;
     entry.block = merged;
+  }
+
+  /**
+   * The wall clock was set back: what was learnt by it moves along, so that no block lasts longer for it and what is told from now on counts as
+   * newer. When a window is full again is the upstream's to say and stays, but is never further away than the window is long.
+   * @param nowMs  By the clock as it is now.
+   * @see faults C10
+   */
+  setBack(byMs: number, nowMs: number): void {
+    for (const [slot, entry] of this.#entries.entries()) {
+      if (entry === undefined) continue;
+      entry.block = movedBack(entry.block, byMs);
+      if (entry.hopeAtMs !== 0) entry.hopeAtMs -= byMs;
+      entry.held = entry.held === null ? null : heldBack(entry.held, byMs, nowMs);
+      entry.written = null;
+      entry.trails = trailsFrom(entry.held);
+      this.#changed.add(slot);
+    }
   }
 
   /** Whether it is known that the account has a quota at all. */
@@ -205,7 +228,7 @@ export class QuotaWindows {
       entry.written = entry.held;
       changes.set(slot, {
         held: entry.held,
-        seenAtMs: Math.max(entry.held?.atMs ?? 0, entry.block.sinceMs, entry.block.liftedMs),
+        seenAtMs: seenAtMs(entry),
         block: entry.block,
       });
     }
@@ -233,6 +256,22 @@ export class QuotaWindows {
       this.#changed.add(slot);
     }
   }
+}
+
+function seenAtMs({ held, block }: Pick<QuotaRecord, 'held' | 'block'>): number {
+  return Math.max(held?.atMs ?? 0, block.sinceMs, block.liftedMs);
+}
+
+function notAhead(record: QuotaRecord, nowMs: number): Pick<QuotaRecord, 'held' | 'block'> {
+  const aheadMs = seenAtMs(record) - nowMs;
+  if (aheadMs <= AHEAD_MS) return record;
+  return { held: record.held === null ? null : heldBack(record.held, aheadMs, nowMs), block: movedBack(record.block, aheadMs) };
+}
+
+function heldBack(held: HeldQuota, byMs: number, nowMs: number): HeldQuota {
+  const within = (window: QuotaWindow | null): QuotaWindow | null =>
+    window === null || window.windowS === null ? window : { ...window, resetAtMs: Math.min(window.resetAtMs, nowMs + window.windowS * 1_000) };
+  return { ...held, atMs: held.atMs - byMs, short: within(held.short), weekly: within(held.weekly) };
 }
 
 function trailsFrom(held: HeldQuota | null): Entry['trails'] {

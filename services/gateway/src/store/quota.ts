@@ -59,6 +59,9 @@ with written as (
 )
 select pg_notify('${QUOTA_CHANNEL}', $2::text || ',' || ids) from parts where $2::text is not null`;
 
+// Written by a clock that was far ahead, and merged with would outrank all that is learnt for as long.
+const FROM_THE_FUTURE = "delete from gateway.quota where account_id = any($1) and seen_at > now() + interval '1 hour'";
+
 /** The accounts that another process has written; none when the notice is our own. */
 export function toldQuotas(notice: string, instanceId: string): string[] {
   const [sender, ...accountIds] = notice.split(',');
@@ -78,5 +81,6 @@ export async function writeQuota(pool: Pool, records: ReadonlyMap<string, QuotaR
     since_ms: block.sinceMs || null,
     lifted_ms: block.liftedMs || null,
   }));
+  await pool.query({ name: 'forget-quota', text: FROM_THE_FUTURE, values: [[...records.keys()]] });
   await pool.query({ name: 'write-quota', text: STATEMENT, values: [JSON.stringify(rows), sender] });
 }

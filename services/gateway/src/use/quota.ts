@@ -64,7 +64,7 @@ export async function showStoredQuota({
   const quota = new QuotaWindows();
   return (await listAccounts(db)).map((account, slot) => {
     const record = stored.get(account.id);
-    if (record !== undefined) quota.restore(slot, record);
+    if (record !== undefined) quota.restore(slot, record, wallClockMs());
     return quotaView(account, quota, slot, wallClockMs());
   });
 }
