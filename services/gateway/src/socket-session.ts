@@ -18,6 +18,7 @@ import { TurnQueue } from './intake/turn-queue.ts';
 import type { WaitingTurn } from './intake/turn-queue.ts';
 import { FrameRelay } from './relay/relay-frames.ts';
 import type { Frame, TurnLine } from './relay/relay-frames.ts';
+import { SOCKET_BACKLOG } from './relay/socket-backlog.ts';
 import type { Match } from './routes.ts';
 import { asRefusal } from './serve.ts';
 import type { PipelineParts } from './serve.ts';
@@ -55,8 +56,6 @@ export interface SessionParts extends SocketLimits {
   readonly onEnd: (session: SocketSession, why: SocketEnd) => void;
 }
 
-/** So much may wait for the client before its upstream is not read any more. */
-const HIGH_WATER = 1_048_576;
 /** How long a client has to answer a close before it is cut off. */
 const CLOSE_MS = 2_000;
 /** Frames that say something of the turn in progress and can ask for nothing new. */
@@ -249,7 +248,7 @@ export class SocketSession implements TurnLine, FrameSink {
   pass({ data, isBinary }: Frame, sent?: () => void): void {
     const { ws, wire } = this.#upgraded;
     ws.send(data, { binary: isBinary }, sent);
-    if (wire.writableLength <= HIGH_WATER) return;
+    if (wire.writableLength <= SOCKET_BACKLOG) return;
     this.#upstream.pause();
     if (this.#turn !== null) this.#turn.stalledSinceMs ??= this.#parts.pipeline.nowMs();
     if (this.#isStalled) return;

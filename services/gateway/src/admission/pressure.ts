@@ -3,12 +3,12 @@ export const PRESSURE_SIGNS = ['refused', 'waiting', 'loop', 'journal'] as const
 export type PressureSign = (typeof PRESSURE_SIGNS)[number];
 
 /** Longest delay of the event loop, one in a hundred excepted, at which the process keeps up; and how many readings it takes to say so: one long step is none. */
-const LOOP_DELAY_MS = 100;
+export const LOOP_DELAY_MS = 100;
 const SLOW_READINGS = 2;
 /** Rows that the database has not taken; by then it is seconds behind. */
-const JOURNAL_ROWS = 10_000;
+export const JOURNAL_ROWS = 10_000;
 /** How long after a refusal new work is held back, so that those who come again find room. */
-const REFUSED_MS = 3_000;
+export const REFUSED_MS = 3_000;
 
 /** The figures that pressure is seen by, beside what admission itself does. */
 export interface LoadFigures {

@@ -14,8 +14,8 @@ export interface Judgement {
   readonly code: string | null;
 }
 
-/** `rate_limit_exceeded` is the limit of a minute, not of a day: without a hint it is over soon. */
-const RATE_LIMIT_S = 20;
+/** As much of an error body as is read to find out what it means. */
+export const JUDGED_BYTES = 65_536;
 
 const SERVED: Judgement = { policy: PASSED_ON, backoff: null, retryAfterS: null, code: null };
 
@@ -29,7 +29,7 @@ export function needsBody(status: number, isOwned: boolean): boolean {
 
 /**
  * Judges a whole answer by the table.
- * @param body         The first 64 KiB of it, when `needsBody` says so; else null.
+ * @param body         Its first `JUDGED_BYTES`, when `needsBody` says so; else null.
  * @param wallClockMs  Epoch milliseconds; some upstreams name the moment at which they serve again.
  */
 export function judgeAnswer(answer: Pick<UpstreamAnswer, 'status' | 'headers'>, body: Buffer | null, wallClockMs: number): Judgement {
@@ -63,7 +63,7 @@ function judged(status: number, error: Loose, headers: UpstreamAnswer['headers']
   // A credential or an account that is refused does not come back by waiting as long as somebody says.
   if (backoff === null || backoff === 'auth' || backoff === 'forbidden') return { policy, backoff, retryAfterS: null, code };
   const hint = waitHint({ resetsInS: error.resets_in_seconds, resetsAtS: error.resets_at, message: error.message }, headers, wallClockMs);
-  return { policy, backoff, retryAfterS: hint ?? (code === 'rate_limit_exceeded' ? RATE_LIMIT_S : null), code };
+  return { policy, backoff, retryAfterS: hint, code };
 }
 
 function parsed(text: string | undefined): unknown {

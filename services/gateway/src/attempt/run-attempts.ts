@@ -25,7 +25,7 @@ import { BUDGETS, mayStart } from './budgets.ts';
 import { collectBody } from './collect-body.ts';
 import type { Collected } from './collect-body.ts';
 import type { Holds } from './holds.ts';
-import { judgeAnswer, judgeEvent, judgeFailure, needsBody } from './judge.ts';
+import { JUDGED_BYTES, judgeAnswer, judgeEvent, judgeFailure, needsBody } from './judge.ts';
 import type { Judgement } from './judge.ts';
 import { LookAhead, isLookedAt } from './look-ahead.ts';
 import type { LookAheadEnd } from './look-ahead.ts';
@@ -42,8 +42,6 @@ import type { Refused } from './refused.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { upstreamHeaders } from './upstream-headers.ts';
 
-/** As much of an error body as is read to find out what it means. */
-const JUDGED_BYTES = 65_536;
 const NO_ATTEMPTS: AttemptRecord[] = []; // never pushed to
 const NOBODY: readonly Account[] = [];
 

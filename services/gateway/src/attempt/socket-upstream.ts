@@ -5,6 +5,7 @@ import { UpstreamFailure } from '@switchyard/contracts';
 import type { AnswerHeaders } from '@switchyard/contracts';
 import type { Account } from '../choice/account.ts';
 import { Heartbeat } from '../edge/heartbeat.ts';
+import { JUDGED_BYTES } from './judge.ts';
 import { upstreamHeaders } from './upstream-headers.ts';
 
 /** Where the frames of an upstream go. Nothing comes after `closed`. */
@@ -36,7 +37,6 @@ export interface SocketCall {
   abort(): void;
 }
 
-const JUDGED_BYTES = 65_536;
 const NOT_ON_UPGRADES = new Set(['accept', 'content-type', 'accept-encoding']);
 
 /**

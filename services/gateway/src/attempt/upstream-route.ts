@@ -1,6 +1,7 @@
 import { UpstreamFailure } from '@switchyard/contracts';
 import type { Account } from '../choice/account.ts';
 import type { FrameFacts } from '../intake/read-frame.ts';
+import { SOCKET_BACKLOG } from '../relay/socket-backlog.ts';
 import { HoldFrames } from './hold-frames.ts';
 import type { CommittedTurn, TurnRoute } from './socket-turn.ts';
 import type { FrameSink, RefusedUpgrade, SocketCall, SocketLimits, UpstreamSocket, openUpstreamSocket } from './socket-upstream.ts';
@@ -20,8 +21,6 @@ export interface UpstreamRouteParts extends SocketLimits {
   readonly onBacklog: (isBackedUp: boolean) => void;
 }
 
-/** So much may wait for an upstream before its client is not read any more. */
-const HIGH_WATER = 1_048_576;
 /** A kept socket that was silent for this long is not trusted with a conversation (product section 4). */
 const STALE_MS = 60_000;
 
@@ -218,7 +217,7 @@ export class UpstreamRoute implements TurnRoute {
 
   #sendUp({ socket }: Link, data: Buffer): void {
     socket.send(data);
-    if (socket.backlog <= HIGH_WATER || this.#isBackedUp) return;
+    if (socket.backlog <= SOCKET_BACKLOG || this.#isBackedUp) return;
     this.#isBackedUp = true;
     this.#parts.onBacklog(true);
     socket.onDrain(() => this.#drained());

@@ -10,7 +10,7 @@ import type { QuotaReading, WindowReading } from './read-quota.ts';
 /** For so long what an answer told counts more than what was asked for. */
 const FRESH_MS = 300_000;
 /** A reading that is older, or that an earlier life left, still orders but comes after live ones. */
-const TOLERATED_MS = 1_800_000;
+export const TOLERATED_MS = 1_800_000;
 /** Two observations that there is quota left end a block when they lie this far apart. */
 const SECOND_LOOK_MS = 15_000;
 /** A block for which nobody named an end. */
@@ -99,7 +99,7 @@ export class QuotaWindows {
    */
   block(slot: number, waitMs: number | null, isShort: boolean, nowMs: number): void {
     const entry = this.#entry(slot);
-    const untilMs = nowMs + (waitMs ?? resetOfEmpty(entry.held, nowMs) ?? (isShort ? SHORT_BLOCK_MS : BLOCK_MS));
+    const untilMs = nowMs + (waitMs ?? (isShort ? SHORT_BLOCK_MS : (resetOfEmpty(entry.held, nowMs) ?? BLOCK_MS)));
     // After all that has been lifted, also on a wall clock that was set back.
     const sinceMs = Math.max(nowMs, entry.block.liftedMs + 1);
     const block = mergeBlocks(entry.block, { untilMs, sinceMs, liftedMs: 0 });

@@ -29,7 +29,7 @@ const OPEN_AFTER_MS = 50;
 const DELAY_MS = 5;
 const MAX_BATCH = 2_000;
 /** About 100 MB of rows; beyond that the newest are dropped and counted. */
-const MAX_QUEUED = 100_000;
+export const MAX_QUEUED = 100_000;
 
 /** Everything that the hot path leaves behind, written in group commits: a row per request, and bindings. */
 export class Journal implements BindingStore {

@@ -1,8 +1,7 @@
+import { JOURNAL_ROWS } from '../../admission/pressure.ts';
+import { MAX_QUEUED } from '../../settle/journal.ts';
 import type { DoctorFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
-
-/** So many rows are some seconds behind. */
-const BACKLOG = 10_000;
 
 /** Whether what is to be written down gets written. */
 export function checkJournal({ live }: DoctorFacts): Finding[] {
@@ -17,13 +16,13 @@ export function checkJournal({ live }: DoctorFacts): Finding[] {
       evidence: [`${lost} since the start.`],
       next_action: 'See `journal_row_refused` and `database_away` in the log for which it was. What was lost does not come back.',
     });
-  if (waiting >= BACKLOG)
+  if (waiting >= JOURNAL_ROWS)
     findings.push({
       id: 'journal_backlog',
       severity: 'warning',
       cause: 'The database does not keep up with what is to be written.',
       evidence: [`${waiting} rows wait.`],
-      next_action: 'Look at the disk of the database. Above 100 000 rows the newest are dropped.',
+      next_action: `Look at the disk of the database. Above ${MAX_QUEUED} rows the newest are dropped.`,
     });
   return findings;
 }

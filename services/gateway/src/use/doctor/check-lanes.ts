@@ -1,3 +1,4 @@
+import { JOURNAL_ROWS, LOOP_DELAY_MS, REFUSED_MS } from '../../admission/pressure.ts';
 import type { DoctorFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
 
@@ -27,8 +28,8 @@ export function checkLanes({ live }: DoctorFacts): Finding[] {
 }
 
 const SIGNS = {
-  refused: 'Requests were refused for want of room in the last three seconds.',
+  refused: `Requests were refused for want of room in the last ${REFUSED_MS / 1_000} seconds.`,
   waiting: 'More than half of the places to wait are taken.',
-  loop: 'The event loop is late by more than 100 ms, one time in a hundred.',
-  journal: 'More than 10 000 rows wait for the database.',
+  loop: `The event loop is late by more than ${LOOP_DELAY_MS} ms, one time in a hundred.`,
+  journal: `More than ${JOURNAL_ROWS} rows wait for the database.`,
 } as const;

@@ -1,9 +1,8 @@
+import { TOLERATED_MS } from '../../choice/quota-windows.ts';
 import type { QuotaView } from '../quota.ts';
 import type { DoctorFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
 
-/** What is older still orders accounts, but comes after what was heard since. */
-const STALE_MS = 1_800_000;
 /** Kinds whose quota is asked for regularly, so that an old reading means that asking fails. */
 const ASKED: ReadonlySet<string> = new Set(['chatgpt']);
 
@@ -36,7 +35,7 @@ function untilOf({ blocked_until: blocked, short, weekly }: QuotaView): string {
 function stale({ quota, stored, live, atMs }: DoctorFacts): Finding[] {
   if (live === null) return [];
   const kinds = new Map(stored?.tables?.accounts.map(({ id, kind }) => [id, kind]));
-  const seen = quota.filter(({ seen_at: at }) => at !== null && atMs - Date.parse(at) > STALE_MS);
+  const seen = quota.filter(({ seen_at: at }) => at !== null && atMs - Date.parse(at) > TOLERATED_MS);
   if (seen.length === 0) return [];
   return [
     {
