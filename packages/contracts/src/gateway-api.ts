@@ -337,6 +337,10 @@ const ReplayEdits = z
     without: z.array(z.string()).optional(),
   })
   .openapi('ReplayEdits');
+const ReplayMany = ReplayEdits.extend({
+  /** How many requests, the newest first. */
+  limit: z.number().int().min(1).max(500).default(200),
+}).openapi('ReplayManyEdits');
 const WouldBe = z
   .strictObject({
     model: z.string().optional(),
@@ -463,6 +467,34 @@ export const GATEWAY_API = {
             heuristics: z.array(Earned),
           }),
         ),
+      ),
+      ...refusals,
+    },
+  }),
+  replayDecisions: createRoute({
+    method: 'post',
+    path: '/api/decisions/replay',
+    summary: 'Work the choices of the newest requests out again, and sum up what each heuristic earned',
+    request: { body: body(ReplayMany, { limit: 200 }) },
+    responses: {
+      200: json(
+        'The sums',
+        z.object({
+          requests: z.number().int(),
+          /** Attempts for which there was a choice. */
+          choices: z.number().int(),
+          /** Choices that would have gone to another account under the edits. */
+          changed: z.number().int(),
+          heuristics: z.array(
+            z.object({
+              heuristic: Heuristic,
+              /** Choices in which it was looked at. */
+              counted: z.number().int(),
+              /** Those of them that would have gone to another account without it. */
+              decided: z.number().int(),
+            }),
+          ),
+        }),
       ),
       ...refusals,
     },

@@ -57,6 +57,12 @@ test('a heuristic that is switched off chooses nobody, and each decision, its re
   expect(replayed.data[0]!.winner).toBe('b');
   expect(replayed.data[0]!.heuristics.filter(({ otherwise }) => otherwise !== 'b')).toEqual([{ heuristic: 'quota_band', on: true, otherwise: 'a' }]);
 
+  const sums = (await api(first, '/api/decisions/replay', {})) as { requests: number; heuristics: { heuristic: string }[] };
+  expect(sums).toMatchObject({ requests: 3, choices: 3, changed: 0 });
+  expect(sums.heuristics).toContainEqual({ heuristic: 'quota_band', counted: 3, decided: 1 });
+  expect(sums.heuristics).toContainEqual({ heuristic: 'latency', counted: 3, decided: 0 });
+  expect(await api(first, '/api/decisions/replay', { limit: 1, heuristics: { quota_band: false } })).toMatchObject({ requests: 1, choices: 1, changed: 1 });
+
   await untilRows(first.pool, 'select 1 from gateway.quota where reading is not null', (rows) => rows.length === 2);
   const without = opened.use(await first.reopen('[choice]\nquota_band = false\n'));
   expect(await api(without, '/api/explain', { model: 'm' })).toMatchObject({

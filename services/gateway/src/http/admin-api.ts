@@ -9,11 +9,12 @@ import type { Bindings } from '../bindings/bindings.ts';
 import type { KindLimits } from '../bindings/kinds.ts';
 import { LANE_COUNT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
-import { findDecision, findRequest, listDecisions, listRequests } from '../store/requests.ts';
+import { findDecision, findRequest, listDecisions, listRequests, recentDecisions } from '../store/requests.ts';
 import { addAccount, removeAccount, showAccounts, testAccount } from '../use/accounts.ts';
 import type { AccountView } from '../use/accounts.ts';
 import type { Control } from '../use/control.ts';
 import type { Report } from '../use/doctor/finding.ts';
+import { earnedOver } from '../use/earned-over.ts';
 import { explainChoice, replayDecision } from '../use/explain.ts';
 import { createKey, endKey, findKey, showKeys } from '../use/keys.ts';
 import { forecastPools } from '../use/forecast-pools.ts';
@@ -82,6 +83,10 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
   api.openapi(GATEWAY_API.replayDecision, async (c) => {
     const decision = await findDecision(pool, c.req.valid('param').id);
     return c.json({ data: decision === null ? [] : plain(replayDecision(decision, c.req.valid('json'))) }, 200);
+  });
+  api.openapi(GATEWAY_API.replayDecisions, async (c) => {
+    const { limit, ...edits } = c.req.valid('json');
+    return c.json(plain(earnedOver(await recentDecisions(pool, limit), edits)), 200);
   });
   api.openapi(GATEWAY_API.explainChoice, async (c) => {
     const { model = null, lane, key } = c.req.valid('json');

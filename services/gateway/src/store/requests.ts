@@ -81,6 +81,15 @@ export async function listDecisions(pool: Pool, { limit, after, account, outcome
   return { rows: page, hasMore: rows.length > limit };
 }
 
+/** The newest decisions as they were recorded. */
+export async function recentDecisions(pool: Pool, limit: number): Promise<DecisionRecord[]> {
+  const { rows } = await pool.query<{ decision: DecisionRecord }>(
+    'select decision from gateway.request where decision is not null order by started_at desc, id desc limit $1',
+    [limit],
+  );
+  return rows.map(({ decision }) => decision);
+}
+
 /** A page of the request log, newest first. One row more than asked for tells whether there are more. */
 export async function listRequests(pool: Pool, page: RequestPage): Promise<{ rows: LoggedRequest[]; hasMore: boolean }> {
   const until = page.after === null ? null : new Date(idTimeMs(page.after) + 1);
