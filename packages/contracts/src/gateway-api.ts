@@ -61,6 +61,8 @@ const Quota = z
     seen_at: z.string().nullable(),
     /** Until then it is asked for nothing new, because it refused. */
     blocked_until: z.string().nullable(),
+    /** Models that it refused for a limit of theirs alone, and until when it is not asked for them. */
+    limited_models: z.array(z.object({ model: z.string(), until: z.string() })),
   })
   .openapi('Quota');
 /** When a pool's own accounts have no quota left for new work, at the pace of the last hour. */

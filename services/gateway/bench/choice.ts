@@ -38,6 +38,7 @@ function accountsOf(live: LiveFigures, size: number): Account[] {
       source: 'api',
       baseUrl: 'http://127.0.0.1/v1',
       models: ['m'],
+      limited: null,
       modelMap: null,
       createdAtMs: 0,
       priority: 100,

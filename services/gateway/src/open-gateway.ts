@@ -105,7 +105,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const corsSettings = { permissive: config['server.cors'] === 'permissive', origins: config['server.cors_origins'] };
   const memory = new BodyMemory(config['limits.body_memory_bytes']);
   const settler = new Settler({ gate, live, memory, journal, metrics, log, nowMs });
-  const attempts = openAttempts({ ...ground, live, admission, recover: credentials.recover });
+  const attempts = openAttempts({ ...ground, live, registry, admission, recover: credentials.recover });
   const sockets = openSockets({ ...ground, registry, mayCall: originPolicy(corsSettings) });
   opened.defer(() => sockets.close());
   const pipeline: PipelineParts = {
@@ -132,7 +132,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   metrics.switchyard_database_up.follow(() => (database.isAvailable() ? 1 : 0));
 
   // What runs beside them.
-  const { reclaimed } = opened.use(openUpkeep({ ...ground, settler, pressure, journal, bound, live, quotas, credentials }));
+  const { reclaimed } = opened.use(openUpkeep({ ...ground, settler, pressure, journal, bound, live, quotas, credentials, registry }));
   const { retries } = attempts;
   const doctor = opened.use(openDoctor({ ...ground, control, registry, live, admission, bound, journal, retries, sockets, reclaimed }));
 

@@ -1,3 +1,4 @@
+import type { AccountRegistry } from './accounts/account-registry.ts';
 import type { Credentials } from './accounts/open-credentials.ts';
 import type { Pressure } from './admission/pressure.ts';
 import type { BindingsRoom } from './bindings/open-bindings.ts';
@@ -18,6 +19,7 @@ interface UpkeepParts extends Pick<Ground, 'config' | 'database' | 'loopDelayMs'
   readonly live: LiveFigures;
   readonly quotas: Quotas;
   readonly credentials: Credentials;
+  readonly registry: Pick<AccountRegistry, 'tick'>;
 }
 
 /** What is looked after each second in memory, and each hour in the database, whatever requests there are. */
@@ -34,7 +36,7 @@ const KEPT_INCIDENT_DAYS = 30;
 
 /** Begins both. The hourly part is done for the first time beside the first requests: with a million bindings it takes seconds. */
 export function openUpkeep(parts: UpkeepParts): Upkeep {
-  const { config, database, loopDelayMs, nowMs, wallClockMs, log, settler, pressure, journal, bound, live, quotas, credentials } = parts;
+  const { config, database, loopDelayMs, nowMs, wallClockMs, log, settler, pressure, journal, bound, live, quotas, credentials, registry } = parts;
   let reclaimed = 0;
   const stallLimitMs = config['limits.stalled_client_ms'];
   const sweep = setInterval(() => {
@@ -45,6 +47,7 @@ export function openUpkeep(parts: UpkeepParts): Upkeep {
     live.settle();
     quotas.flush();
     credentials.tick();
+    registry.tick();
   }, SECOND_MS);
   sweep.unref();
 

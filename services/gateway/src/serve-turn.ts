@@ -43,7 +43,7 @@ export async function serveTurn(
     const table = pipeline.snapshot();
     try {
       const pool = poolFor(table, exchange.key);
-      takeModel(exchange, facts.model!, table, pool);
+      takeModel(exchange, facts.model!, table, pool, pipeline);
       // What is bound to nobody but continues something continues what this socket holds.
       const before = (facts.claims?.previousResponse ?? null) === null ? null : route.openTo;
       const bound = await resolveOwner(exchange, table, pipeline.owners);

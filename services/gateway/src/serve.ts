@@ -8,7 +8,7 @@ import type { AttemptParts } from './attempt/run-attempts.ts';
 import { resolveOwner } from './bindings/resolve-owner.ts';
 import type { OwnerParts } from './bindings/resolve-owner.ts';
 import type { Account } from './choice/account.ts';
-import { modelFor, poolFor, serves } from './choice/pool.ts';
+import { limitedUntil, modelFor, poolFor, serves } from './choice/pool.ts';
 import type { AccountTable, Pool } from './choice/pool.ts';
 import { closeBeforeLongRest, sendRefusal } from './edge/answer.ts';
 import type { KeyRecord, KeyTable } from './edge/key-table.ts';
@@ -129,7 +129,7 @@ async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
       const all = poolFor(table, exchange.key);
       const isResponses = match.surface.watch === 'responses';
       const pool = isResponses ? all : (all.plain ?? all);
-      if (facts.model !== null) takeModel(exchange, facts.model, table, pool, all);
+      if (facts.model !== null) takeModel(exchange, facts.model, table, pool, parts, all);
       else refuseUnnamedModel(exchange);
       const found = resolveOwner(exchange, isResponses ? table : (table.plain ?? table), parts.owners);
       const owner = found instanceof Promise ? await found : found;
@@ -193,9 +193,16 @@ function refuseWhileStopping(match: Match, parts: PipelineParts): void {
 /**
  * Finds the model that a name stands for. A key that is held to models may use those names and what they stand for.
  * @param all  The pool with those accounts, too, that do not serve this surface.
- * @throws SwitchyardError `model_not_found`, or `no_account_available` when whoever serves it needs a new login
+ * @throws SwitchyardError `model_not_found`, `no_account_available` when whoever serves it needs a new login, `quota_exhausted` when it has none left for that model
  */
-export function takeModel(exchange: Taken, asked: string, table: AccountTable, pool: Pool, all = pool): void {
+export function takeModel(
+  exchange: Taken,
+  asked: string,
+  table: AccountTable,
+  pool: Pool,
+  { nowMs, wallClockMs }: Pick<PipelineParts, 'nowMs' | 'wallClockMs'>,
+  all = pool,
+): void {
   const { key } = exchange;
   const model = modelFor(table, asked);
   const mayUse = key.models === null || key.models.has(asked) || key.models.has(model);
@@ -206,6 +213,14 @@ export function takeModel(exchange: Taken, asked: string, table: AccountTable, p
   const isOff = ({ id, models }: Pick<Account, 'id' | 'models'>): boolean => models.includes(model) && (key.accounts === null || key.accounts.has(id));
   if (mayUse && [pool, ...(pool.fallback ?? [])].some(({ members }) => members.off.some(isOff)))
     throw new SwitchyardError('no_account_available', 'The account that serves this model needs a new login; `switchyard accounts list` says which it is.');
+  const limitedUntilMs = mayUse ? limitedUntil(pool, model) : null;
+  if (limitedUntilMs !== null) {
+    const retryAfterMs = Math.max(1, Math.ceil(limitedUntilMs - nowMs()));
+    throw new SwitchyardError('quota_exhausted', `Every account that serves \`${asked}\` has used up its quota for that model.`, {
+      retryAfterMs,
+      resetsAtS: Math.ceil((wallClockMs() + retryAfterMs) / 1_000),
+    });
+  }
   if (mayUse && serves(all, model))
     throw new SwitchyardError('model_not_found', `The model \`${asked}\` is served by ChatGPT logins, and so only on /v1/responses.`, { param: 'model' });
   throw new SwitchyardError('model_not_found', `The model \`${asked}\` does not exist or this key may not use it.`, { param: 'model' });

@@ -52,6 +52,7 @@ function registry(): { readonly registry: AccountRegistry; readonly log: ReturnT
       db: control.db,
       vault: control.vault,
       live: new LiveFigures({ nowMs: () => 0, wallClockMs: () => 0 }),
+      nowMs: () => 0,
       connectTimeoutMs: 1_000,
       faults: null,
       log,

@@ -95,6 +95,7 @@ const BACKOFFS: Readonly<Record<string, string>> = {
   server_error: 'errors of its server',
   overload: 'being overloaded',
   quota: 'having no quota left',
+  model_quota: 'having no quota left for this model',
   auth: 'refusing its credential',
   forbidden: 'refusing this account',
 };

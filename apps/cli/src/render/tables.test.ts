@@ -47,6 +47,7 @@ const quota: Quota = {
   source: 'header',
   seen_at: '2026-11-21T14:03:00.000Z',
   blocked_until: null,
+  limited_models: [],
 };
 
 const key: Key = {

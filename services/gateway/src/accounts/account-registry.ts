@@ -7,7 +7,7 @@ import { Connections } from '../attempt/connections.ts';
 import { HttpUpstream } from '../attempt/http-upstream.ts';
 import { renewLoginAtMs } from '@switchyard/contracts';
 import type { CodexLogin } from '@switchyard/contracts';
-import type { Account, AccountKind, AccountSource } from '../choice/account.ts';
+import type { Account, AccountKind, AccountSource, OffAccount } from '../choice/account.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { makeTable } from '../choice/pool.ts';
 import type { AccountTable, PoolRules } from '../choice/pool.ts';
@@ -18,6 +18,7 @@ import { accountHeaders, basePathOf } from './account-draft.ts';
 import { openSecrets } from './account-secrets.ts';
 import type { AccountSecrets } from './account-secrets.ts';
 import type { LoadedLogin } from './credential-keeper.ts';
+import { ModelLimits } from './model-limits.ts';
 
 export interface RegistryParts {
   readonly db: Kysely<DB>;
@@ -28,6 +29,8 @@ export interface RegistryParts {
   /** By alias. */
   readonly aliases?: Readonly<Record<string, string>>;
   readonly connectTimeoutMs: number;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
   readonly faults: FaultBudget | null;
   readonly log: Logger;
 }
@@ -39,6 +42,8 @@ export interface RegistryParts {
 export interface DeclaredAccount extends AccountSecrets {
   readonly baseUrl: string;
 }
+
+const REBUILT_MS = 1_000;
 
 /**
  * The accounts of the hot path. Rows are read anew on each change and made into a new snapshot; an account that has not changed keeps
@@ -53,6 +58,11 @@ export class AccountRegistry {
   #snapshot: AccountTable;
   #known: ReadonlySet<string> = new Set();
   #logins: readonly LoadedLogin[] = [];
+  readonly #limits = new ModelLimits();
+  #usable: readonly Account[] = [];
+  #off: readonly OffAccount[] = [];
+  #builtMs = -Infinity;
+  #isDue = false;
   #loading: Promise<void> = Promise.resolve();
   #missing = '';
 
@@ -92,6 +102,22 @@ export class AccountRegistry {
     return next;
   }
 
+  /**
+   * An account has refused a model for a limit of that model alone: it does not serve it for so long. With very many accounts a snapshot takes
+   * some milliseconds, so those that follow within a second wait for the next `tick`.
+   */
+  limitModel(accountId: string, model: string, forMs: number): void {
+    const { nowMs } = this.#parts;
+    this.#limits.limit(accountId, model, nowMs() + forMs);
+    if (nowMs() - this.#builtMs < REBUILT_MS) this.#isDue = true;
+    else this.#build();
+  }
+
+  /** Has accounts serve again what they had no quota for; to be called once a second. */
+  tick(): void {
+    if (this.#limits.end(this.#parts.nowMs()) || this.#isDue) this.#build();
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#connections.values()].map((connections) => connections.close()));
     this.#upstreams.clear();
@@ -105,22 +131,13 @@ export class AccountRegistry {
     const needsLogin = new Set(logins.filter(({ state }) => state === 'needs_login').map(({ accountId }) => accountId));
     this.#known = new Set(rows.map(({ id }) => id));
     this.#logins = logins;
-    const { live, pools, aliases } = this.#parts;
     const before = this.#snapshot.byId;
-    this.#snapshot = makeTable(
-      this.#snapshot.version + 1,
-      loaded.filter(({ id }) => !needsLogin.has(id)),
-      pools,
-      aliases,
-      loaded.filter(({ id }) => needsLogin.has(id)),
-    );
-    live.adopt(
-      this.#snapshot,
-      [...this.#snapshot.pools.values()].map(({ members }) => members),
-    );
+    this.#usable = loaded.filter(({ id }) => !needsLogin.has(id));
+    this.#off = loaded.filter(({ id }) => needsLogin.has(id));
+    this.#build();
     this.#noteMissing(new Set(rows.map(({ name }) => name)));
     const kept = new Set(loaded.map(({ id }) => id));
-    for (const account of this.#snapshot.accounts) if (!isSameCredential(before.get(account.id), account)) live.trustAnew(account.slot);
+    for (const account of this.#snapshot.accounts) if (!isSameCredential(before.get(account.id), account)) this.#parts.live.trustAnew(account.slot);
     for (const [id, { upstream }] of this.#upstreams) {
       if (kept.has(id)) continue;
       this.#upstreams.delete(id);
@@ -133,6 +150,22 @@ export class AccountRegistry {
       this.#connections.delete(origin);
       void connections.close();
     }
+  }
+
+  /** Makes a snapshot of what was read last. */
+  #build(): void {
+    const { live, pools, aliases, nowMs } = this.#parts;
+    this.#builtMs = nowMs();
+    this.#isDue = false;
+    const accounts = this.#usable.map((account) => {
+      const limited = this.#limits.of(account.id);
+      return limited === null ? account : { ...account, limited };
+    });
+    this.#snapshot = makeTable(this.#snapshot.version + 1, accounts, pools, aliases, this.#off);
+    live.adopt(
+      this.#snapshot,
+      [...this.#snapshot.pools.values()].map(({ members }) => members),
+    );
   }
 
   /** A pool may name accounts that are added later; until then they are missed once. */
@@ -169,6 +202,7 @@ export class AccountRegistry {
       source: row.source as AccountSource,
       baseUrl: own.baseUrl,
       models: row.model_map === null ? row.models : [...new Set([...row.models, ...Object.keys(row.model_map as object)])],
+      limited: null,
       modelMap: row.model_map === null ? null : new Map(Object.entries(row.model_map as Readonly<Record<string, string>>)),
       createdAtMs: row.created_at.getTime(),
       priority: row.priority,

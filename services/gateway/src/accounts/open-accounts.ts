@@ -6,13 +6,13 @@ import type { Ground } from '../ground.ts';
 import { LANES } from '../routes.ts';
 import { AccountRegistry } from './account-registry.ts';
 
-interface AccountsParts extends Pick<Ground, 'config' | 'database' | 'vault' | 'metrics' | 'faults' | 'log'> {
+interface AccountsParts extends Pick<Ground, 'config' | 'database' | 'vault' | 'metrics' | 'faults' | 'nowMs' | 'log'> {
   readonly live: LiveFigures;
   readonly pools: readonly PoolRules[];
 }
 
 /** The accounts of the hot path; none before the first `load`. */
-export function openAccounts({ config, database, vault, metrics, faults, log, live, pools }: AccountsParts): AccountRegistry {
+export function openAccounts({ config, database, vault, metrics, faults, nowMs, log, live, pools }: AccountsParts): AccountRegistry {
   const registry = new AccountRegistry({
     db: database.kysely,
     vault,
@@ -21,6 +21,7 @@ export function openAccounts({ config, database, vault, metrics, faults, log, li
     aliases: config.aliases,
     connectTimeoutMs: config['upstream.connect_timeout_ms'],
     faults,
+    nowMs,
     log,
   });
   metrics.switchyard_upstream_in_flight.follow(() => live.totalInFlight);

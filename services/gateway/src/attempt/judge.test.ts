@@ -75,3 +75,16 @@ test('a failure is judged by its reason alone', () => {
   expect(judgeFailure('connect')).toMatchObject({ policy: { name: 'unreachable' }, backoff: 'transport' });
   expect(judgeFailure('ended')).toMatchObject({ policy: { name: 'broken_off' }, backoff: 'transport' });
 });
+
+// Which limit was reached, what is left of the account's own, and whether the refusal is of the model alone.
+test.each([
+  ['codex_spark', { 'x-codex-primary-used-percent': '30', 'x-codex-secondary-used-percent': '10' }, 'model_quota'],
+  ['codex_spark', { 'x-codex-primary-used-percent': '30', 'x-codex-secondary-used-percent': '100' }, 'quota'],
+  ['codex_spark', {}, 'quota'],
+  ['codex', { 'x-codex-primary-used-percent': '30' }, 'quota'],
+  [null, { 'x-codex-primary-used-percent': '30' }, 'quota'],
+] as const)('a refusal that names the limit %s, with %j, puts aside by %s', (limit, told, backoff) => {
+  const headers = { ...told, ...(limit === null ? {} : { 'x-codex-active-limit': limit }) };
+  const body = Buffer.from(JSON.stringify({ error: { type: 'usage_limit_reached', message: 'limit', resets_in_seconds: 60 } }));
+  expect(judgeAnswer({ status: 429, headers }, body, 0)).toMatchObject({ policy: { name: 'quota' }, backoff, retryAfterS: 60 });
+});

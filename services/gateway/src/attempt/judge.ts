@@ -1,7 +1,9 @@
 import type { UpstreamAnswer, UpstreamFailureReason } from '@switchyard/contracts';
 import type { BackoffReason } from '../choice/back-offs.ts';
+import { quotaFromHeaders, tellsQuota } from '../choice/read-quota.ts';
 import { PASSED_ON, policyFor, statusOfEvent } from './policy.ts';
 import type { AttemptFacts } from './policy.ts';
+import { single } from './upstream-headers.ts';
 import { waitHint } from './wait-hint.ts';
 
 /** What an answer or a failure means for the request and for the account. */
@@ -16,6 +18,9 @@ export interface Judgement {
 
 /** As much of an error body as is read to find out what it means. */
 export const JUDGED_BYTES = 65_536;
+
+/** The name of the limit that all models of an account share. */
+const ACCOUNT_LIMIT = 'codex';
 
 const SERVED: Judgement = { policy: PASSED_ON, backoff: null, retryAfterS: null, code: null };
 
@@ -59,11 +64,22 @@ function judged(status: number, error: Loose, headers: UpstreamAnswer['headers']
   const facts: AttemptFacts = { status, failure: null, code: word(error.code), type: word(error.type) };
   const policy = policyFor(facts);
   const code = facts.code ?? facts.type;
-  const { backoff } = policy;
+  const backoff = policy.backoff === 'quota' && headers !== null && isOfOneModel(headers, wallClockMs) ? 'model_quota' : policy.backoff;
   // A credential or an account that is refused does not come back by waiting as long as somebody says.
   if (backoff === null || backoff === 'auth' || backoff === 'forbidden') return { policy, backoff, retryAfterS: null, code };
   const hint = waitHint({ resetsInS: error.resets_in_seconds, resetsAtS: error.resets_at, message: error.message }, headers, wallClockMs);
   return { policy, backoff, retryAfterS: hint, code };
+}
+
+/**
+ * Whether a refusal names another limit than that of the account, of which it shows that there is some left (codex-protocol section 6): then it
+ * is of the model that was asked for alone.
+ */
+function isOfOneModel(headers: UpstreamAnswer['headers'], wallClockMs: number): boolean {
+  const limit = single(headers, 'x-codex-active-limit');
+  if (limit === null || limit === ACCOUNT_LIMIT || !tellsQuota(headers)) return false;
+  const told = quotaFromHeaders(headers, wallClockMs);
+  return told !== null && (told.short?.usedPercent ?? 0) < 100 && (told.weekly?.usedPercent ?? 0) < 100;
 }
 
 function parsed(text: string | undefined): unknown {

@@ -1,3 +1,4 @@
+import type { AccountRegistry } from '../accounts/account-registry.ts';
 import type { Admission } from '../admission/open-admission.ts';
 import type { Account } from '../choice/account.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
@@ -9,6 +10,7 @@ import type { AttemptParts } from './run-attempts.ts';
 
 interface AttemptsParts extends Pick<Ground, 'config' | 'metrics' | 'timing' | 'nowMs' | 'wallClockMs' | 'log'> {
   readonly live: LiveFigures;
+  readonly registry: Pick<AccountRegistry, 'limitModel'>;
   readonly admission: Admission;
   readonly recover: (account: Account) => Promise<Account | null>;
 }
@@ -16,7 +18,7 @@ interface AttemptsParts extends Pick<Ground, 'config' | 'metrics' | 'timing' | '
 const STATUS_CLASSES = ['0', '1', '2', '3', '4', '5'] as const;
 
 /** What asking accounts needs. */
-export function openAttempts({ config, metrics, timing, nowMs, wallClockMs, log, live, admission, recover }: AttemptsParts): AttemptParts {
+export function openAttempts({ config, metrics, timing, nowMs, wallClockMs, log, live, registry, admission, recover }: AttemptsParts): AttemptParts {
   const { gate, pressure, places } = admission;
   const countAnswer = tallies(metrics.switchyard_upstream_attempts_total, (digit) => ({ class: `${digit}xx` }));
   const retries = new RetryBudget(() => gate.active, nowMs);
@@ -26,6 +28,7 @@ export function openAttempts({ config, metrics, timing, nowMs, wallClockMs, log,
     metrics,
     retries,
     recover,
+    limitModel: (accountId, model, forMs) => registry.limitModel(accountId, model, forMs),
     holds: new Holds(nowMs, timing.after),
     after: timing.after,
     pressure,

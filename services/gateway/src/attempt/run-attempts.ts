@@ -42,6 +42,8 @@ import type { Refused } from './refused.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { upstreamHeaders } from './upstream-headers.ts';
 
+/** How long an account is not asked for a model that it refused without saying until when. */
+const MODEL_LIMIT_MS = 300_000;
 const NO_ATTEMPTS: AttemptRecord[] = []; // never pushed to
 const NOBODY: readonly Account[] = [];
 
@@ -55,6 +57,8 @@ export interface AttemptParts {
   readonly retries: RetryBudget;
   /** Looks for a better credential after an account has refused its own: the account as it is then, null when it is as it was. Never rejects. */
   readonly recover: (account: Account) => Promise<Account | null>;
+  /** The account does not serve the model for so long. */
+  readonly limitModel: (accountId: string, model: string, forMs: number) => void;
   readonly places: Pick<AccountPlaces, 'wait'>;
   readonly pressure: Pick<Pressure, 'isOn'>;
   readonly holds: Holds;
@@ -216,7 +220,7 @@ export async function runAttempts(exchange: Exchange, pool: Pool, owner: Owner |
       }
     }
     const tookMs = nowMs() - begunMs;
-    note(record, result, account, lane, headMs === 0 ? tookMs : headMs, parts);
+    note(record, result, account, model, lane, headMs === 0 ? tookMs : headMs, parts);
     // Time in which nobody was reached is nobody's work done twice: it does not use up the budget.
     if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += tookMs;
     const { policy } = result.judgement;
@@ -315,7 +319,7 @@ function upstreamRequest(
  * Writes down what an attempt showed: in the decision, in the account's figures, in the metrics.
  * @param tookMs  From the attempt to the first that came of its answer.
  */
-export function note(record: AttemptRecord, result: Noted, account: Account, lane: number, tookMs: number, parts: AttemptParts): void {
+export function note(record: AttemptRecord, result: Noted, account: Account, model: string | null, lane: number, tookMs: number, parts: AttemptParts): void {
   const { metrics } = parts;
   const { judgement, answer, failure } = result;
   record.status = answer?.status;
@@ -327,7 +331,7 @@ export function note(record: AttemptRecord, result: Noted, account: Account, lan
   record.backoff = judgement.backoff ?? undefined;
   if (failure !== null) metrics.switchyard_upstream_failures_total.inc({ reason: failure.reason });
   else parts.answered(answer!.status);
-  setBackoff(account, lane, result, tookMs, parts);
+  setBackoff(account, model, lane, result, tookMs, parts);
 }
 
 /** Writes down that an account refused a credential that has been replaced: it says nothing of the account. */
@@ -340,7 +344,7 @@ export function noteRenewed(record: AttemptRecord, { answer, judgement }: Pick<N
 }
 
 /** Writes down that an answer broke off after it had begun: too late for another account, but not for the next request. */
-export function noteBroken(exchange: Pick<Taken, 'decision' | 'match'>, account: Account, failure: UpstreamFailure, parts: AttemptParts): void {
+export function noteBroken(exchange: Pick<Taken, 'decision' | 'match' | 'model'>, account: Account, failure: UpstreamFailure, parts: AttemptParts): void {
   if (failure.reason === 'aborted') return;
   const record = exchange.decision?.attempts.findLast(({ verdict }) => verdict === 'relayed');
   // One that broke off in its opening, and was passed on for want of a better, has been written down.
@@ -351,11 +355,12 @@ export function noteBroken(exchange: Pick<Taken, 'decision' | 'match'>, account:
   }
   parts.metrics.switchyard_upstream_failures_total.inc({ reason: failure.reason });
   const result = { answer: null, failure, judgement: judgeFailure(failure.reason) };
-  setBackoff(account, LANE_AT[exchange.match.surface.lane], result, 0, parts);
+  setBackoff(account, exchange.model, LANE_AT[exchange.match.surface.lane], result, 0, parts);
 }
 
 /** Takes what an attempt has shown into the figures of the account, and says so when that puts it aside. */
-function setBackoff(account: Account, lane: number, result: Noted, tookMs: number, { live, metrics, log, wallClockMs }: AttemptParts): void {
+function setBackoff(account: Account, model: string | null, lane: number, result: Noted, tookMs: number, parts: AttemptParts): void {
+  const { live, metrics, log, wallClockMs } = parts;
   const { judgement, answer, failure } = result;
   const { slot } = account;
   if (answer !== null && tellsQuota(answer.headers)) {
@@ -364,6 +369,7 @@ function setBackoff(account: Account, lane: number, result: Noted, tookMs: numbe
   }
   const reason = judgement.backoff;
   const wasAside = reason !== null && live.backInMs(slot, lane) > 0;
+  if (reason === 'model_quota' && model !== null) parts.limitModel(account.id, model, judgement.retryAfterS === null ? MODEL_LIMIT_MS : judgement.retryAfterS * 1_000);
   noteOutcome(live, slot, lane, answer === null ? null : answer.status, failure === null ? null : failure.reason, judgement, tookMs);
   if (reason === null) return;
   metrics.switchyard_backoffs_total.inc({ reason });

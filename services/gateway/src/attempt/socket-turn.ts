@@ -170,7 +170,7 @@ export async function runTurn(
     if (judgement === null) {
       record.status = said?.status;
       record.verdict = 'next_account';
-    } else note(record, { answer: said, failure: result.failure, judgement }, account, lane, (result.firstMs ?? endedMs) - begunMs, parts);
+    } else note(record, { answer: said, failure: result.failure, judgement }, account, model, lane, (result.firstMs ?? endedMs) - begunMs, parts);
     if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += endedMs - begunMs;
     const waitMs = isOwned && judgement !== null && !route.isStale ? ownerRetryMs(judgement.policy, attempts.length, owner!.wasDenied) : null;
     if (result.answer !== null && waitMs === null && judgement?.policy.free === 'relay') {

@@ -1,3 +1,4 @@
+import { servedModels } from './account.ts';
 import type { Account, Snapshot } from './account.ts';
 import { LANE_COUNT } from './lanes.ts';
 import type { PoolOrder } from './pool-order.ts';
@@ -43,7 +44,7 @@ export class AccountIndex {
     for (const [listed, account] of snapshot.accounts.entries()) {
       this.#listed[account.slot] = listed;
       this.#accountAt[account.slot] = account;
-      const alike = JSON.stringify([account.kind === 'sandbox', account.priority, ...account.models]);
+      const alike = JSON.stringify([account.kind === 'sandbox', account.priority, ...servedModels(account)]);
       const group = groups.get(alike);
       if (group === undefined) groups.set(alike, [account]);
       else group.push(account);
@@ -105,7 +106,7 @@ export class AccountIndex {
     });
     const cohort: Cohort = { slots: group.map(({ slot }) => slot), heaps: Array.from({ length: LANE_COUNT }, () => null), standings };
     for (const { slot } of group) this.#cohortOf[slot] = cohort;
-    for (const model of group[0]!.models) {
+    for (const model of servedModels(group[0]!)) {
       const serving = this.#byModel.get(model);
       if (serving === undefined) this.#byModel.set(model, [cohort]);
       else if (!serving.includes(cohort)) serving.push(cohort);

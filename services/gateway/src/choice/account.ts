@@ -15,6 +15,8 @@ export interface Account {
   readonly source: AccountSource;
   readonly baseUrl: string;
   readonly models: readonly string[];
+  /** Models that it has no quota for, and until when, monotonic milliseconds; null when there are none. */
+  readonly limited: ReadonlyMap<string, number> | null;
   /** The names under which its upstream knows models that have others here; null when it has them all under the same. */
   readonly modelMap: ReadonlyMap<string, string> | null;
   readonly createdAtMs: number;
@@ -48,6 +50,8 @@ export interface Snapshot {
   /** Those of `accounts`, by slot. */
   readonly bySlot: ReadonlyMap<number, Account>;
   readonly byModel: ReadonlyMap<string, readonly Account[]>;
+  /** Models that some accounts have no quota for, and until when at the soonest; null when there are none. */
+  readonly limited: ReadonlyMap<string, number> | null;
   /** For requests that name no model: all but the sandbox, which serves nothing it was not asked for by name. */
   readonly general: readonly Account[];
   /** The accounts for whatever is not Responses, which a ChatGPT login does not serve; null when they are the same. */
@@ -59,14 +63,20 @@ export interface Snapshot {
 }
 
 /** Whether an account serves a model; null: whatever names none, which the sandbox does not serve. */
-export function servesModel({ kind, models }: Account, model: string | null): boolean {
-  return model === null ? kind !== 'sandbox' : models.includes(model);
+export function servesModel({ kind, models, limited }: Account, model: string | null): boolean {
+  return model === null ? kind !== 'sandbox' : models.includes(model) && (limited === null || !limited.has(model));
+}
+
+/** The models that an account serves now. */
+export function servedModels({ models, limited }: Account): readonly string[] {
+  return limited === null ? models : models.filter((model) => !limited.has(model));
 }
 
 /** What is known of an account whose login has ended. Answers that it is giving go on. */
 export type OffAccount = Pick<Account, 'id' | 'name' | 'baseUrl' | 'models'>;
 
 const NO_ONE: readonly OffAccount[] = [];
+const NO_LIMITS: ReadonlyMap<string, number> = new Map();
 
 export function makeSnapshot(version: number, unordered: readonly Account[], off = NO_ONE, order = 0): Snapshot {
   const snapshot = tableOf(version, unordered, off, order);
@@ -79,8 +89,10 @@ export function makeSnapshot(version: number, unordered: readonly Account[], off
 function tableOf(version: number, unordered: readonly Account[], off: readonly OffAccount[], order: number): Snapshot {
   const accounts = [...unordered].sort((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1));
   const byModel = new Map<string, Account[]>();
+  const limited = new Map<string, number>();
   for (const account of accounts) {
-    for (const model of account.models) {
+    for (const [model, untilMs] of account.limited ?? NO_LIMITS) limited.set(model, Math.min(untilMs, limited.get(model) ?? Infinity));
+    for (const model of servedModels(account)) {
       const serving = byModel.get(model);
       if (serving === undefined) byModel.set(model, [account]);
       else serving.push(account);
@@ -92,6 +104,7 @@ function tableOf(version: number, unordered: readonly Account[], off: readonly O
     byId: new Map(accounts.map((account) => [account.id, account])),
     bySlot: new Map(accounts.map((account) => [account.slot, account])),
     byModel,
+    limited: limited.size === 0 ? null : limited,
     general: accounts.filter((account) => account.kind !== 'sandbox'),
     plain: null,
     off,

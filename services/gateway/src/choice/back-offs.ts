@@ -1,11 +1,13 @@
 import { grown } from './grown.ts';
 
 /** Why an account is being left alone for a while. A closed list: it labels metrics and decisions. */
-export const BACKOFF_REASONS = ['transport', 'server_error', 'overload', 'quota', 'auth', 'forbidden'] as const;
+export const BACKOFF_REASONS = ['transport', 'server_error', 'overload', 'quota', 'model_quota', 'auth', 'forbidden'] as const;
 export type BackoffReason = (typeof BACKOFF_REASONS)[number];
+/** Those for which an account is left alone whatever it is asked for, and for a time that grows. A quota has blocks instead. */
+export type DeferringReason = Exclude<BackoffReason, 'quota' | 'model_quota'>;
 
-/** First wait and longest wait, milliseconds; doubled with each failure in a row (product section 3). A quota has blocks instead. */
-const BACKOFF_MS: Readonly<Record<Exclude<BackoffReason, 'quota'>, { readonly first: number; readonly most: number }>> = {
+/** First wait and longest wait, milliseconds; doubled with each failure in a row (product section 3). */
+const BACKOFF_MS: Readonly<Record<DeferringReason, { readonly first: number; readonly most: number }>> = {
   transport: { first: 15_000, most: 120_000 },
   server_error: { first: 20_000, most: 20_000 },
   overload: { first: 3_000, most: 3_000 },
@@ -25,7 +27,7 @@ export class BackOffs {
   }
 
   /** @param untilMs  Monotonic time that the upstream itself named, if any; it wins over the table. */
-  failed(at: number, reason: Exclude<BackoffReason, 'quota'>, nowMs: number, untilMs: number | null): void {
+  failed(at: number, reason: DeferringReason, nowMs: number, untilMs: number | null): void {
     const { first, most } = BACKOFF_MS[reason];
     const row = this.#failures[at]!;
     this.#failures[at] = Math.min(30, row + 1);

@@ -293,6 +293,7 @@ function soloSnapshot(one: Account): Snapshot {
     byId: new Map([[one.id, one]]),
     bySlot: new Map([[one.slot, one]]),
     byModel: new Map(['m', 'n'].map((model) => [model, both])),
+    limited: null,
     general: both,
     plain: null,
     off: [],

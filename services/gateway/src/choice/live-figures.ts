@@ -1,6 +1,6 @@
 import type { Snapshot } from './account.ts';
 import { BackOffs } from './back-offs.ts';
-import type { BackoffReason } from './back-offs.ts';
+import type { BackoffReason, DeferringReason } from './back-offs.ts';
 import { BANDS } from './bands.ts';
 import type { Band } from './bands.ts';
 import { Circuits } from './circuits.ts';
@@ -218,7 +218,7 @@ export class LiveFigures implements OrderedFigures {
    * @param backoff  What to leave it alone for; null for nothing.
    * @param waitMs   As the upstream said; null when it did not.
    */
-  failed(slot: number, lane: number, event: HealthEvent, backoff: Exclude<BackoffReason, 'quota'> | null, waitMs: number | null): void {
+  failed(slot: number, lane: number, event: HealthEvent, backoff: DeferringReason | null, waitMs: number | null): void {
     const nowMs = this.#clock.nowMs();
     const at = slot * LANE_COUNT + lane;
     this.#health.hit(at, event, nowMs);

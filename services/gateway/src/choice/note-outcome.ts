@@ -36,6 +36,8 @@ export function noteOutcome(
     live.block(slot, waitMs, code === SHORT_LIMIT);
     return;
   }
+  // Of its other models it says nothing.
+  if (backoff === 'model_quota') return;
   const event = eventOf(failure, status, backoff);
   if (event !== null) live.failed(slot, lane, event, backoff, waitMs);
   else live.succeeded(slot, lane, status !== null && status < 300 ? firstByteMs : null);

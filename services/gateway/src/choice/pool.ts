@@ -98,6 +98,13 @@ export function serves(pool: Pool, model: string): boolean {
   return pool.members.byModel.has(model) || (pool.fallback !== null && pool.fallback.some(({ members }) => members.byModel.has(model)));
 }
 
+/** When a pool, or one that stands in for it, serves a model again that it has no quota for, monotonic milliseconds; null when that is not why. */
+export function limitedUntil({ members, fallback }: Pool, model: string): number | null {
+  const until = [members, ...(fallback ?? []).map((each) => each.members)].map(({ limited }) => limited?.get(model) ?? Infinity);
+  const soonest = Math.min(...until);
+  return soonest === Infinity ? null : soonest;
+}
+
 /** The pool that a request is to be sent to now: its own, or the first of those that stand in for it when only there somebody can serve. */
 export function poolToAsk(pool: Pool, live: LiveFigures, query: Query): Pool {
   if (pool.fallback === null || chooseAccount(pool.members, live, query).account !== null) return pool;

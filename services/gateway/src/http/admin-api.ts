@@ -18,7 +18,7 @@ import { earnedOver } from '../use/earned-over.ts';
 import { explainChoice, replayDecision } from '../use/explain.ts';
 import { createKey, endKey, findKey, showKeys } from '../use/keys.ts';
 import { forecastPools } from '../use/forecast-pools.ts';
-import { quotaView } from '../use/quota.ts';
+import { limitedModels, quotaView } from '../use/quota.ts';
 import { forgetSessionBindings, showSessionBindings } from '../use/session-bindings.ts';
 import type { SoughtId } from '../use/session-bindings.ts';
 
@@ -63,7 +63,8 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
     const { registry, live, wallClockMs } = parts;
     const table = registry.snapshot;
     const nowMs = wallClockMs();
-    const data = table.accounts.map((account) => plain(quotaView(account, live.quota, account.slot, nowMs)));
+    const aheadMs = nowMs - parts.nowMs();
+    const data = table.accounts.map((account) => plain(quotaView(account, live.quota, account.slot, nowMs, limitedModels(account, aheadMs))));
     return c.json({ data, pools: forecastPools(table, live, nowMs) }, 200);
   });
   api.openapi(GATEWAY_API.listKeys, async (c) => c.json({ data: (await showKeys(control)).map(plain) }, 200));
@@ -122,7 +123,7 @@ function plain<T>(value: T): Plain<T> {
   return value as Plain<T>;
 }
 
-function withState(account: AccountView, { registry, live, wallClockMs }: AdminApiParts) {
+function withState(account: AccountView, { registry, live, nowMs, wallClockMs }: AdminApiParts) {
   const loaded = registry.snapshot.byId.get(account.id);
   if (loaded === undefined) {
     const state = account.login_state === 'needs_login' ? ('needs_login' as const) : ('left_out' as const);
@@ -141,6 +142,6 @@ function withState(account: AccountView, { registry, live, wallClockMs }: AdminA
     backoff_ms: Math.max(0, live.backInMs(slot, worst)),
     in_flight: live.inFlight(slot),
     health: live.health(slot, worst),
-    quota: plain(quotaView(account, live.quota, slot, wallClockMs())),
+    quota: plain(quotaView(account, live.quota, slot, wallClockMs(), limitedModels(loaded, wallClockMs() - nowMs()))),
   };
 }

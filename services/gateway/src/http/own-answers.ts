@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchyardError } from '@switchyard/contracts';
-import type { Account } from '../choice/account.ts';
+import type { Account, Snapshot } from '../choice/account.ts';
 import { modelFor, poolFor } from '../choice/pool.ts';
 import type { AccountTable } from '../choice/pool.ts';
 import { sendJson } from '../edge/answer.ts';
@@ -92,15 +92,20 @@ export interface ModelObject {
 function modelsFor(table: AccountTable, key: KeyRecord | null): ModelObject[] {
   const pool = poolFor(table, key ?? ANYONE);
   const members = [pool, ...(pool.fallback ?? [])].map((each) => each.members);
-  const names = new Set([...members.flatMap(({ byModel }) => [...byModel.keys()]), ...(table.aliases?.keys() ?? [])]);
+  const names = new Set([...members.flatMap(({ byModel, limited }) => [...byModel.keys(), ...(limited?.keys() ?? [])]), ...(table.aliases?.keys() ?? [])]);
   const models: ModelObject[] = [];
   for (const id of names) {
     const model = modelFor(table, id);
     if (key?.models && !key.models.has(id) && !key.models.has(model)) continue;
-    const account = members.flatMap(({ byModel }) => byModel.get(model) ?? []).find((candidate) => mayUse(key, candidate));
+    const account = members.flatMap((each) => whoHas(each, model)).find((candidate) => mayUse(key, candidate));
     if (account !== undefined) models.push({ id, object: 'model', created: Math.floor(account.createdAtMs / 1_000), owned_by: account.kind });
   }
   return models.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** The accounts that have a model, also when none of them has quota for it now. */
+function whoHas({ byModel, limited, accounts }: Snapshot, model: string): readonly Account[] {
+  return byModel.get(model) ?? (limited?.has(model) ? accounts.filter(({ models }) => models.includes(model)) : []);
 }
 
 const ANYONE = { pool: null };

@@ -40,7 +40,7 @@ export function readinessOf({ snapshot, live, isStopping, isSocketOn, hasDatabas
   }
   const isReady = Object.values(lanes).every((state) => state === 'ready');
   return {
-    status: isStopping ? 'draining' : snapshot.byModel.size === 0 ? 'no_accounts' : isReady ? 'ready' : 'not_ready',
+    status: isStopping ? 'draining' : snapshot.byModel.size === 0 && snapshot.limited === null ? 'no_accounts' : isReady ? 'ready' : 'not_ready',
     lanes,
     degraded: [...(hasDatabase ? [] : (['database'] as const)), ...(hasDatabase && !isBehind ? [] : (['bindings'] as const))],
   };

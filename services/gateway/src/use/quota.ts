@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Pool } from 'pg';
+import type { Account } from '../choice/account.ts';
 import { windowBand } from '../choice/bands.ts';
 import type { Band } from '../choice/bands.ts';
 import { LANE_AT, familyOf } from '../choice/lanes.ts';
@@ -31,10 +32,18 @@ export interface QuotaView {
   readonly seen_at: string | null;
   /** Until then it is not asked for anything new, because it refused. */
   readonly blocked_until: string | null;
+  /** Models that it refused for a limit of theirs alone, and until when it is not asked for them. */
+  readonly limited_models: readonly { readonly model: string; readonly until: string }[];
 }
 
 /** The quota of one account as it is now. @param wallClockMs  Epoch milliseconds. */
-export function quotaView({ id, name }: { readonly id: string; readonly name: string }, quota: QuotaWindows, slot: number, wallClockMs: number): QuotaView {
+export function quotaView(
+  { id, name }: { readonly id: string; readonly name: string },
+  quota: QuotaWindows,
+  slot: number,
+  wallClockMs: number,
+  limited: QuotaView['limited_models'] = [],
+): QuotaView {
   const held = quota.held(slot);
   const blockedUntilMs = quota.blockedUntilMs(slot, wallClockMs);
   return {
@@ -47,7 +56,13 @@ export function quotaView({ id, name }: { readonly id: string; readonly name: st
     source: held?.source ?? null,
     seen_at: held === null ? null : new Date(held.atMs).toISOString(),
     blocked_until: blockedUntilMs === 0 ? null : new Date(blockedUntilMs).toISOString(),
+    limited_models: limited,
   };
+}
+
+/** The models that an account has no quota for, with times as people read them. @param aheadMs  How far the wall clock is ahead of the monotonic one. */
+export function limitedModels({ limited }: Pick<Account, 'limited'>, aheadMs: number): QuotaView['limited_models'] {
+  return Array.from(limited ?? [], ([model, untilMs]) => ({ model, until: new Date(untilMs + aheadMs).toISOString() }));
 }
 
 /** The quota of every account as it was last written, for a server that does not run. */

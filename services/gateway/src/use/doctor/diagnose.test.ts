@@ -24,6 +24,7 @@ const QUOTA: QuotaView = {
   source: 'header',
   seen_at: iso(60_000),
   blocked_until: null,
+  limited_models: [],
 };
 const LIVE: LiveFacts = {
   accounts: [STANDING],
