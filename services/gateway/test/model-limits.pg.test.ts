@@ -28,7 +28,7 @@ function refuses(which: number, limit: string): void {
       {
         answer: {
           status: 429,
-          headers: { 'x-codex-active-limit': limit, 'x-codex-primary-used-percent': '30', 'x-codex-primary-window-minutes': '300' },
+          headers: { 'x-codex-active-limit': limit, 'x-codex-primary-used-percent': '30', 'x-codex-primary-reset-at': '1' },
           body: { error: { type: 'usage_limit_reached', message: 'limit', resets_in_seconds: 600 } },
         },
       },
