@@ -48,7 +48,7 @@ export interface ReplayedAttempt {
  * @see product section 3, "Every choice is explained"
  */
 export function replayDecision(decision: DecisionRecord, { strategy, heuristics, priorities = {}, without = [] }: ReplayEdits): ReplayedAttempt[] {
-  const uses = { ...countedIn(decision), ...edited(heuristics) };
+  const uses = { ...countedIn(decision), ...heuristics };
   return decision.attempts.flatMap((attempt, n) => {
     const { chosen_by: by, account, figures, instead } = attempt;
     const head = { attempt: n + 1, recorded_winner: account };
@@ -56,8 +56,9 @@ export function replayDecision(decision: DecisionRecord, { strategy, heuristics,
       const heuristic = by === 'kept' ? ('warm_conversation' as const) : ('prompt_cache' as const);
       const on = uses[heuristic];
       const other = instead ?? account;
-      const goesBack = on && !without.includes(account);
-      return { ...head, winner: goesBack ? account : other, complete: false, candidates: [], heuristics: [{ heuristic, on, otherwise: on ? other : account }] };
+      const back = without.includes(account) ? other : account;
+      const [winner, otherwise] = on ? [back, other] : [other, back];
+      return { ...head, winner, complete: false, candidates: [], heuristics: [{ heuristic, on, otherwise }] };
     }
     if (by !== 'choice' || figures === undefined) return [];
     const seen = figures
@@ -73,11 +74,6 @@ export function replayDecision(decision: DecisionRecord, { strategy, heuristics,
       heuristics: whatEarned(seen, byStrategy, uses),
     };
   });
-}
-
-/** Edits without those that say nothing. */
-function edited(heuristics: Partial<Heuristics> = {}): Partial<Heuristics> {
-  return Object.fromEntries(Object.entries(heuristics).filter(([, on]) => on !== undefined));
 }
 
 export interface Explanation {
