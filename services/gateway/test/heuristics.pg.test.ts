@@ -33,7 +33,8 @@ async function api({ gateway }: Pick<OtherGateway, 'gateway'>, path: string, bod
   return (await gateway.adminApi.request(path, init)).json();
 }
 
-const decided = async (gateway: OtherGateway, { id }: Asked): Promise<unknown> => ((await api(gateway, `/api/decisions/${id}`)) as { decision: unknown }).decision;
+const decided = async (gateway: OtherGateway, { id }: Asked): Promise<unknown> =>
+  ((await api(gateway, `/api/decisions/${id}`)) as { decision: unknown }).decision;
 
 /** Makes an upstream tell its quota with every answer. */
 function tells(which: number, usedPercent: number, resetInS: number): void {

@@ -40,7 +40,9 @@ async function limited(): Promise<Record<string, string[]>> {
   const { data } = (await (await gateway.gateway.adminApi.request('/api/quota')).json()) as {
     data: { account: string; blocked_until: string | null; limited_models: { model: string }[] }[];
   };
-  return Object.fromEntries(data.map((each) => [each.account, [...each.limited_models.map(({ model }) => model), ...(each.blocked_until === null ? [] : ['*'])]]));
+  return Object.fromEntries(
+    data.map((each) => [each.account, [...each.limited_models.map(({ model }) => model), ...(each.blocked_until === null ? [] : ['*'])]]),
+  );
 }
 
 test('an account that refuses one model for a limit of that model serves its others, and is asked for that one again when the time is up', async () => {

@@ -62,7 +62,7 @@ const HEURISTICS: Readonly<Record<string, string>> = {
   health: 'their failures',
   bad_pairing: 'what went badly on this lane',
   latency: 'their first byte',
-  circuit: 'circuits',
+  circuit: 'leaving the unhealthy alone',
   prompt_cache: 'the cache',
   warm_conversation: 'where the conversation is',
   last_chosen: 'whose turn it is',

@@ -369,7 +369,8 @@ function setBackoff(account: Account, model: string | null, lane: number, result
   }
   const reason = judgement.backoff;
   const wasAside = reason !== null && live.backInMs(slot, lane) > 0;
-  if (reason === 'model_quota' && model !== null) parts.limitModel(account.id, model, judgement.retryAfterS === null ? MODEL_LIMIT_MS : judgement.retryAfterS * 1_000);
+  if (reason === 'model_quota' && model !== null)
+    parts.limitModel(account.id, model, judgement.retryAfterS === null ? MODEL_LIMIT_MS : judgement.retryAfterS * 1_000);
   noteOutcome(live, slot, lane, answer === null ? null : answer.status, failure === null ? null : failure.reason, judgement, tookMs);
   if (reason === null) return;
   metrics.switchyard_backoffs_total.inc({ reason });

@@ -46,7 +46,9 @@ function took(live: LiveFigures, { slot }: Account): void {
 }
 
 // What makes `b` go first, though `a` would without this one thing.
-const SCENES: Readonly<Record<Exclude<Heuristic, 'prompt_cache' | 'warm_conversation'>, { readonly b?: Partial<Account>; readonly play: (scene: Scene) => void }>> = {
+const SCENES: Readonly<
+  Record<Exclude<Heuristic, 'prompt_cache' | 'warm_conversation'>, { readonly b?: Partial<Account>; readonly play: (scene: Scene) => void }>
+> = {
   quota_band: {
     play(scene) {
       tell(scene, scene.a, 96, 0, 1);

@@ -4,9 +4,9 @@ import { NO_BLOCK, mergeBlocks } from './quota-block.ts';
 
 /** Few moments, so that blocks begin, end and are lifted at the same ones. */
 const moment = fc.nat(6);
-const block = fc.record({ sinceMs: fc.integer({ min: 1, max: 6 }), lastsMs: fc.integer({ min: 1, max: 6 }), liftedMs: moment }).map(({ sinceMs, lastsMs, liftedMs }) =>
-  mergeBlocks({ untilMs: sinceMs + lastsMs, sinceMs, liftedMs: 0 }, { ...NO_BLOCK, liftedMs }),
-);
+const block = fc
+  .record({ sinceMs: fc.integer({ min: 1, max: 6 }), lastsMs: fc.integer({ min: 1, max: 6 }), liftedMs: moment })
+  .map(({ sinceMs, lastsMs, liftedMs }) => mergeBlocks({ untilMs: sinceMs + lastsMs, sinceMs, liftedMs: 0 }, { ...NO_BLOCK, liftedMs }));
 
 test('of two blocks the longer counts, whichever was learnt first and whoever asks, until it is lifted', () => {
   const long = { untilMs: 18_000, sinceMs: 1_000, liftedMs: 0 };

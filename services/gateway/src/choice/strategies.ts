@@ -107,8 +107,7 @@ export function strategyUsing(name: StrategyName, uses: Heuristics = ALL_HEURIST
 }
 
 function healthUsing(uses: Heuristics): (figures: PlaceFigures) => number {
-  return ({ health, latency, pairing }) =>
-    (uses.health ? health - latency - pairing : 0) + (uses.latency ? latency : 0) + (uses.bad_pairing ? pairing : 0);
+  return ({ health, latency, pairing }) => (uses.health ? health - latency - pairing : 0) + (uses.latency ? latency : 0) + (uses.bad_pairing ? pairing : 0);
 }
 
 function masked(figures: PlaceFigures, uses: Heuristics): PlaceFigures {

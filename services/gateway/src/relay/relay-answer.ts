@@ -16,7 +16,7 @@ export interface RelayParts extends RecorderParts {
   readonly showAccount: boolean;
   readonly onBound: (result: BindResult) => void;
   /** An answer broke off after it had begun. */
-  readonly onBroken: (exchange: Pick<Exchange, 'decision' | 'match'>, account: Account, failure: UpstreamFailure) => void;
+  readonly onBroken: (exchange: Pick<Exchange, 'decision' | 'match' | 'model'>, account: Account, failure: UpstreamFailure) => void;
   /** A stream told of its account's quota. */
   readonly onQuota: (account: Account, json: string) => void;
 }

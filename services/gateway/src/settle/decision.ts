@@ -87,8 +87,7 @@ function wholeAttempt({ instead, ...attempt }: AttemptRecord, decision: Decision
     ...attempt,
     pool: attempt.pool ?? decision.pool ?? DEFAULT_POOL,
     strategy,
-    decided_by:
-      by === 'choice' ? whatDecided(figures, strategy, countedIn(decision)) : by === 'kept' || by === 'cache' ? whatKept(by, instead ?? null) : [],
+    decided_by: by === 'choice' ? whatDecided(figures, strategy, countedIn(decision)) : by === 'kept' || by === 'cache' ? whatKept(by, instead ?? null) : [],
     sent_model: attempt.sent_model ?? null,
     skipped: attempt.skipped ?? {},
     least_bad: attempt.least_bad ?? false,

@@ -16,6 +16,6 @@ export async function announceChange(db: Kysely<DB>): Promise<void> {
 
 /** How many changes of accounts and keys there have been; read it before them, or a change in between is taken for known. */
 export async function readGeneration(pool: Pool): Promise<string> {
-  const { rows } = await pool.query<{ n: string }>({ name: 'read-generation', text: 'select n from gateway.generation' });
+  const { rows } = await pool.query<{ n: string }>({ name: 'read-generation', text: 'select n::text as n from gateway.generation' });
   return rows[0]!.n;
 }

@@ -40,6 +40,10 @@ export interface DB {
     bound_at: Date;
     touched_at: Date;
   };
+  'gateway.generation': {
+    only_one: Generated<boolean>;
+    n: ColumnType<bigint, bigint | number | undefined, bigint | number>;
+  };
   'gateway.incident': {
     id: GeneratedAlways<bigint>;
     kind: string;
@@ -65,6 +69,7 @@ export interface DB {
     seen_at: Date;
     blocked_until: Date | null;
     blocked_at: Date | null;
+    lifted_at: Date | null;
   };
   'gateway.request': {
     id: string;
