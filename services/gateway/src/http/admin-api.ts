@@ -42,7 +42,7 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
     defaultHook(result) {
       if (result.success) return;
       const issue = result.error.issues[0]!;
-      const param = issue.path.join('.') || (issue.code === 'unrecognized_keys' ? issue.keys[0]! : 'body');
+      const param = [...issue.path, ...(issue.code === 'unrecognized_keys' ? [issue.keys[0]!] : [])].join('.') || 'body';
       throw new SwitchyardError(
         'invalid_value',
         issue.code === 'unrecognized_keys' ? `There is no field \`${param}\` here.` : `The field \`${param}\` is not right: ${issue.message}.`,
