@@ -5,7 +5,7 @@ import type { Account } from './account.ts';
 import { figuresOfAll, rank, winnerOf } from './candidate-figures.ts';
 import { chooseAccount } from './choose-account.ts';
 import type { Query } from './choose-account.ts';
-import { WALL_MS, account, adopted, figuresAt } from './fixtures/accounts.ts';
+import { account, adopted, figuresAt } from './fixtures/accounts.ts';
 import { ALL_HEURISTICS, HEURISTICS, heuristicsWhere, switchedOff } from './heuristics.ts';
 import type { Heuristic, Heuristics } from './heuristics.ts';
 import { chosenInstead, returnsBy } from './keep-owner.ts';
