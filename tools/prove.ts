@@ -21,7 +21,7 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   // As many as 20 000 file descriptors a process allow.
   'slow-clients': long('apps/server/acceptance/slow-clients.child.test.ts', { SWITCHYARD_TEST_SILENT_CLIENTS: '10000', SWITCHYARD_TEST_SLOW_CLIENTS: '4000' }),
   kills: long('apps/server/acceptance/kill-loop.child.test.ts', { SWITCHYARD_TEST_KILLS: '200' }),
-  // Goes on where it was left; an hour at most, then the rest is for another time.
+  // Goes on where it was left; three hours at most, then the rest is for another time.
   model: { command: ['services/gateway/prove/run-prove.ts'] },
   mutants: { command: ['services/gateway/prove/run-mutants.ts'], isExtra: true },
 };

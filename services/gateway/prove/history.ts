@@ -63,6 +63,11 @@ export interface RequestTrace {
   mayBeRevoked: boolean;
 }
 
+/** What is refused at the edge is no request of anybody's: it has no row. */
+export function isRefusedAtEdge({ end, account, status }: Pick<RequestTrace, 'end' | 'account' | 'status'>): boolean {
+  return end === 'whole' && account === null && status === 401;
+}
+
 /** Ids that one answer tells. */
 export interface Issued {
   responseId: string | null;

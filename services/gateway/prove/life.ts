@@ -44,7 +44,9 @@ export interface Life {
 const GAUGES =
   /^switchyard_(?:requests_(?:in_flight|waiting)\{lane="[a-z]+"\}|requests_active|upstream_in_flight|retries_in_progress|request_body_bytes|sockets) (\S+)$/gm;
 /** Waits of the gateway pass this many times as fast. */
-const HASTE = 50;
+const HASTE = 200;
+/** How often a gateway looks at what changes with time alone. */
+export const UPKEEP_MS = 25;
 /** So few that a burst fills them. */
 const MAX_ACTIVE = 40;
 let count = 0;
@@ -70,11 +72,12 @@ export async function openLife({ connection, config, vault, log, nowMs, wallCloc
     faults: null,
     timing: {
       after(ms, run) {
-        const timer = setTimeout(run, ms / HASTE);
+        const timer = setTimeout(run, Math.max(2, ms / HASTE));
         return () => clearTimeout(timer);
       },
       bindingWaitMs: 20_000,
-      lookAroundMs: 250,
+      lookAroundMs: 500,
+      upkeepMs: UPKEEP_MS,
     },
   });
   const server = createServer({ shouldUpgradeCallback: gateway.mayUpgrade }, (request, response) => gateway.handle(request, response));
@@ -117,9 +120,9 @@ export async function openLife({ connection, config, vault, log, nowMs, wallCloc
     },
     async crash() {
       life.isOver = true;
-      // A process that is gone asks nothing more and hears nothing more.
-      const never = (): Promise<never> => new Promise(() => {});
-      Object.assign(database.pool, { query: never, connect: never });
+      // A process that is gone asks nothing more and hears nothing more; were its questions never answered, what is left of it would never end.
+      const gone = (): Promise<never> => Promise.reject(new Error('this gateway is gone'));
+      Object.assign(database.pool, { query: gone, connect: gone });
       const stopped = stopListening();
       await terminate(name);
       await stopped;

@@ -56,8 +56,9 @@ export class Model {
    * @param life  The opening of the gateway that it is sent to.
    * @param isFine  Whether nothing is wrong with an account.
    * @param isAway  The database is: a gateway knows only what it has bound itself.
+   * @param mayHaveMoved  An answer that its client has not seen the end of may have bound its session anew.
    */
-  expect(claims: Claims, keyId: string, asked: Asked, life: number, isFine: (account: number) => boolean, isAway: boolean): Expected {
+  expect(claims: Claims, keyId: string, asked: Asked, life: number, isFine: (account: number) => boolean, isAway: boolean, mayHaveMoved: boolean): Expected {
     const response = claims.previousResponse === null ? undefined : this.#known.get(placeOf('response', keyId, null, claims.previousResponse));
     // An id that is being told right now may be known to its gateway already.
     if (response !== undefined && response.keyId !== keyId)
@@ -69,6 +70,7 @@ export class Model {
       if (onlyIf === 'encrypted' && claims.encrypted === null) continue;
       for (const id of idsOf(claims, kind)) {
         const known = this.#known.get(placeOf(kind, keyId, kind === 'call' ? claims.session : null, id));
+        if (mayHaveMoved && (kind === 'session' || kind === 'lineage_session')) return { ...ANYWHERE, mayBeUnavailable: true };
         if (known === undefined) continue;
         mayBeUnavailable ||= known.isDisputed;
         if (!known.isCertain || (isAway && known.life !== life)) return { ...ANYWHERE, mayBeUnavailable: true };

@@ -20,13 +20,48 @@ const EVENTS = [
   'strength:free',
 ] as const;
 
+/** Turns that requests take inside the gateway, each of which has to have been taken: how they end, what follows an attempt, how bindings stand. */
+const TRANSITIONS = [
+  'outcome:completed',
+  'outcome:upstream_error',
+  'outcome:upstream_cut',
+  'outcome:client_left',
+  'outcome:refused',
+  'outcome:shut_down',
+  'chosen:choice',
+  'chosen:owner',
+  'chosen:owner_again',
+  'chosen:kept',
+  'chosen:only_one_left',
+  'attempt:passed_on:relayed',
+  'attempt:credential_refused:next_account',
+  'attempt:quota:next_account',
+  'attempt:overloaded:next_account',
+  'attempt:overloaded:same_account',
+  'attempt:server_error:next_account',
+  'attempt:server_error:same_account',
+  'attempt:unreachable:next_account',
+  'attempt:unreachable:same_account',
+  'attempt:broken_off:next_account',
+  'attempt:broken_off:same_account',
+  'attempt:response_not_found:same_account',
+  'attempt:response_not_found:relayed',
+  'binding:response:warm',
+  'binding:response:verified',
+  'binding:response:suspect',
+  'binding:response:dead',
+  'binding:response:nobody',
+  'binding:session:warm',
+  'moved',
+  'stopped_by:retry_budget',
+] as const;
+
 /** In a million steps each wanted event happens at least so often; in fewer, in proportion, but at least once. */
 const LEAST_IN_A_MILLION = 1_000;
 
 /** What happened too rarely in so many steps. */
 export function missingEvents(coverage: Coverage, steps: number): { readonly event: string; readonly times: number; readonly least: number }[] {
   const least = Math.max(1, Math.floor((LEAST_IN_A_MILLION * steps) / 1_000_000));
-  return [...EVENTS, ...COMMANDS.map(({ name }) => `command:${name}`)]
-    .map((event) => ({ event, times: coverage.of(event), least }))
-    .filter(({ times }) => times < least);
+  const named = [...EVENTS, ...COMMANDS.map(({ name }) => `command:${name}`)].map((event) => ({ event, times: coverage.of(event), least }));
+  return [...named, ...TRANSITIONS.map((event) => ({ event, times: coverage.of(event), least: 1 }))].filter(({ times }) => times < least);
 }

@@ -22,10 +22,11 @@ export interface CaseResult {
 export const CASE_STEPS = 200;
 const JUDGED_EVERY = 50;
 
-/** Runs the case that a seed decides, until its end or until something is wrong. */
-export function runCase(world: World, seed: number, steps: number): Promise<CaseResult> {
+/** Runs the case that a seed decides, until its end, until something is wrong or until it is told to stop; then what was done is judged all the same. */
+export function runCase(world: World, seed: number, steps: number, isStopping: () => boolean = () => false): Promise<CaseResult> {
   const random = new Random(seed);
   return play(world, steps, () => {
+    if (isStopping()) return undefined;
     const command = random.weighed(COMMANDS);
     return { command: command.name, seed: random.seed() };
   });
@@ -40,23 +41,27 @@ export function replay(world: World, steps: readonly Step[]): Promise<CaseResult
 const byName = new Map<string, Command>(COMMANDS.map((command) => [command.name, command]));
 
 async function play(world: World, most: number, next: () => Step | undefined): Promise<CaseResult> {
-  await world.beginCase();
+  await world.timed('(a case begins)', () => world.beginCase());
   const steps: Step[] = [];
   let sinceJudged = 0;
-  const look = async (): Promise<CaseResult> => {
-    sinceJudged = 0;
-    await world.quiesce();
-    const history = await world.history();
-    return { steps, violations: judge(history), history };
-  };
+  const look = (): Promise<CaseResult> =>
+    world.timed('(judging)', async () => {
+      sinceJudged = 0;
+      await world.quiesce();
+      const history = await world.history();
+      return { steps, violations: judge(history), history };
+    });
   while (steps.length < most) {
     const step = next();
     if (step === undefined) break;
-    const done = await byName.get(step.command)!.run(world, new Random(step.seed));
+    const done = await world.timed(step.command, async () => {
+      if (!(await byName.get(step.command)!.run(world, new Random(step.seed)))) return false;
+      await world.rest();
+      return true;
+    });
     if (!done) continue;
     steps.push(step);
     world.coverage.count(`command:${step.command}`);
-    await world.rest();
     if (++sinceJudged < JUDGED_EVERY && !world.isStuck) continue;
     const result = await look();
     if (result.violations.length === 0) continue;

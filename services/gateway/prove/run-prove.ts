@@ -1,84 +1,51 @@
-import { execFileSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { temporaryHome } from '@switchyard/testkit';
 import { Coverage } from './coverage.ts';
-import type { History, Violation } from './history.ts';
 import { openDatabases } from './databases.ts';
+import type { History } from './history.ts';
+import { openWorld } from './open-world.ts';
+import { missingEvents } from './required-events.ts';
+import { openResults } from './results.ts';
 import { CASE_STEPS, replay, runCase } from './run-case.ts';
 import type { CaseResult } from './run-case.ts';
 import { shrink } from './shrink.ts';
-import { missingEvents } from './required-events.ts';
-import { World } from './world.ts';
+import { runSlice } from './slice.ts';
+import type { Slice } from './slice.ts';
+import { startWalkers } from './walkers.ts';
 
 // The model for as long as it takes: `--steps` in slices, each written down when it is whole, so that a run goes on where the last one
 // ended. `--seed N` runs one case and, when something is wrong in it, finds the fewest steps that show it.
 
-const SLICE_STEPS = 20_000;
+const SLICE_STEPS = 2_000;
+/** More than the cases of a slice, so that no two slices walk the same. */
+const SEEDS_APART = 1_000;
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const results = join(root, 'prove/results');
 
 const { values } = parseArgs({
   options: {
     steps: { type: 'string', default: '1000000' },
-    minutes: { type: 'string', default: '55' },
+    minutes: { type: 'string', default: '180' },
+    processes: { type: 'string', default: String(availableParallelism()) },
     worlds: { type: 'string', default: '4' },
     seed: { type: 'string' },
     show: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
+    'keep-going': { type: 'boolean', default: false },
     'case-steps': { type: 'string', default: String(CASE_STEPS) },
     first: { type: 'string', default: '0' },
   },
 });
 
-interface Slice {
-  readonly slice: number;
-  readonly seed: number;
-  readonly steps: number;
-  readonly ms: number;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly violations: readonly (Violation & { readonly seed: number })[];
-}
-
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const git = (...args: string[]): string => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
 
 await using stack = new AsyncDisposableStack();
 const databases = stack.use(await openDatabases());
 let stopping = false;
-process.once('SIGINT', () => (stopping = true)).once('SIGTERM', () => (stopping = true));
-
-async function openWorld(coverage: Coverage): Promise<World & AsyncDisposable> {
-  const home = stack.use(await temporaryHome());
-  const world = stack.use(new World({ connection: await databases.make(), home: home.path, coverage }));
-  await world.open();
-  return world;
-}
-
-/** Cases one after the other until so many steps are done or something is wrong; several worlds at once, so that none waits for its database. */
-async function runSlice(worlds: readonly World[], slice: number, most: number): Promise<Slice> {
-  const coverage = worlds[0]!.coverage;
-  coverage.clear();
-  const beganMs = performance.now();
-  const violations: Slice['violations'][number][] = [];
-  const firstSeed = Number(values.first) + slice * 100_000;
-  let seed = firstSeed;
-  let steps = 0;
-  const work = async (world: World): Promise<void> => {
-    while (steps < most && violations.length === 0 && !stopping) {
-      const own = seed++;
-      const result: CaseResult = await runCase(world, own, CASE_STEPS);
-      steps += result.steps.length;
-      violations.push(...result.violations.map((violation) => ({ ...violation, seed: own })));
-    }
-    await world.sweep();
-  };
-  await Promise.all(worlds.map(work));
-  return { slice, seed: firstSeed, steps, ms: Math.round(performance.now() - beganMs), counts: coverage.all(), violations };
-}
+let stop = (): void => void (stopping = true);
+process.on('SIGINT', () => stop()).on('SIGTERM', () => stop());
 
 function report({ violations }: Pick<Slice, 'violations'>): void {
   for (const { oracle, what, seed } of violations.slice(0, 10)) say(`violation of ${oracle} (--seed ${seed}): ${what}`);
@@ -95,8 +62,8 @@ function show(steps: CaseResult['steps'], { requests, attempts, rows }: History)
 }
 
 async function runOne(seed: number): Promise<void> {
-  const world = await openWorld(new Coverage());
-  const { steps, violations, history } = await runCase(world, seed, Number(values['case-steps']));
+  const world = await openWorld(databases, stack);
+  const { steps, violations, history } = await runCase(world, seed, Number(values['case-steps']), () => stopping);
   if (values.show) {
     show(steps, history);
     for (const { level, event, message, fields } of world.log)
@@ -112,54 +79,81 @@ async function runOne(seed: number): Promise<void> {
   report({ violations: (await replay(world, fewest)).violations.map((violation) => ({ ...violation, seed })) });
 }
 
-/** Slices of this commit that are done. */
-function done(file: string): Slice[] {
-  if (!existsSync(file)) return [];
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Slice);
+/** What the time of all worlds went by in, what took most first. */
+function tellSpent(spent: Coverage, counts: Coverage): void {
+  const all = Object.entries(spent.all()).sort(([, a], [, b]) => b - a);
+  const sum = all.reduce((total, [, ms]) => total + ms, 0);
+  for (const [what, ms] of all) {
+    const times = counts.of(`command:${what}`);
+    say(`${what.padEnd(20)} ${String(ms).padStart(10)} ms ${((ms / sum) * 100).toFixed(1).padStart(5)} %${times === 0 ? '' : ` ${(ms / times).toFixed(1).padStart(8)} ms each`}`);
+  }
 }
 
 async function runAll(): Promise<void> {
-  const commit = git('rev-parse', '--short=12', 'HEAD') + (git('status', '--porcelain', '--', 'services/gateway', 'packages') === '' ? '' : '-changed');
-  mkdirSync(results, { recursive: true });
-  const file = join(results, `${commit}.jsonl`);
-  const slices = done(file);
+  const results = openResults(root);
   const wanted = Number(values.steps);
   const untilMs = performance.now() + Number(values.minutes) * 60_000;
-  const coverage = new Coverage();
-  const worlds = await Promise.all(Array.from({ length: Number(values.worlds) }, () => openWorld(coverage)));
-  const total = (): number => slices.reduce((sum, { steps }) => sum + steps, 0);
-  while (total() < wanted && performance.now() < untilMs && !stopping && slices.every(({ violations }) => violations.length === 0)) {
-    const slice = await runSlice(worlds, slices.length, Math.min(SLICE_STEPS, wanted - total()));
-    if (stopping && slice.violations.length === 0) break;
-    slices.push(slice);
-    appendFileSync(file, `${JSON.stringify(slice)}\n`);
-    say(
-      `slice ${slice.slice}: ${slice.steps} steps in ${Math.round(slice.ms / 1_000)} s (${Math.round((slice.steps / slice.ms) * 1_000)}/s), ${total()} of ${wanted}`,
-    );
-    report(slice);
+  const total = (): number => results.slices.reduce((sum, { steps }) => sum + steps, 0);
+  const isWrong = (): boolean => !values['keep-going'] && results.slices.some(({ violations }) => violations.length > 0);
+  const beganMs = performance.now();
+  const before = total();
+  let last = Math.max(-1, ...results.slices.map(({ slice }) => slice));
+  /** Steps that are being walked, by slice. */
+  const given = new Map<number, number>();
+  if (!stopping && !isWrong()) {
+    const walkers = startWalkers({
+      processes: Number(values.processes),
+      worlds: Number(values.worlds),
+      databaseUrl: databases.url,
+      next() {
+        const left = wanted - total() - given.values().reduce((sum, steps) => sum + steps, 0);
+        if (left <= 0 || performance.now() > untilMs) return null;
+        const job = { slice: ++last, seed: Number(values.first) + last * SEEDS_APART, steps: Math.min(SLICE_STEPS, left) };
+        given.set(job.slice, job.steps);
+        return job;
+      },
+      onSlice(slice) {
+        given.delete(slice.slice);
+        results.add(slice);
+        const rate = ((total() - before) / (performance.now() - beganMs)) * 1_000;
+        say(`slice ${slice.slice}: ${slice.steps} steps in ${Math.round(slice.ms / 1_000)} s; ${total()} of ${wanted}, ${Math.round(rate)}/s in all`);
+        report(slice);
+        if (isWrong()) walkers.stop();
+      },
+    });
+    stop = walkers.stop;
+    await walkers.over;
   }
-  const all = new Coverage();
-  for (const { counts } of slices) all.add(counts);
-  const violations = slices.flatMap((slice) => slice.violations);
-  for (const [event, times] of Object.entries(all.all())) say(`${event.padEnd(32)} ${times}`);
-  say(`${total()} of ${wanted} steps, ${violations.length} violations; ${file}`);
-  const missing = total() < wanted ? [] : missingEvents(all, wanted);
+  const counts = new Coverage();
+  const spent = new Coverage();
+  for (const slice of results.slices) counts.add(slice.counts);
+  for (const slice of results.slices) spent.add(slice.spent);
+  for (const [event, times] of Object.entries(counts.all())) say(`${event.padEnd(40)} ${times}`);
+  tellSpent(spent, counts);
+  const violations = results.slices.flatMap((slice) => slice.violations);
+  const missing = total() < wanted ? [] : missingEvents(counts, wanted);
   for (const { event, times, least } of missing) say(`too rare: ${event} happened ${times} times; ${least} are wanted`);
   report({ violations });
+  say(`${total()} of ${wanted} steps, ${violations.length} violations; ${results.slices.length === 0 ? 'nothing' : relative(root, results.summarise(wanted))}`);
   if (violations.length > 0 || missing.length > 0) process.exitCode = 1;
 }
 
 /** For a mutant: no file, and over with the first violation. */
 async function runQuick(): Promise<void> {
-  const coverage = new Coverage();
-  const worlds = await Promise.all(Array.from({ length: Number(values.worlds) }, () => openWorld(coverage)));
-  const slice = await runSlice(worlds, 0, Number(values.steps));
-  report(slice);
-  say(`${slice.steps} steps in ${slice.ms} ms, ${slice.violations.length} violations`);
-  if (slice.violations.length > 0) process.exitCode = 1;
+  const worlds = await Promise.all(Array.from({ length: Number(values.worlds) }, () => openWorld(databases, stack)));
+  const steps = Math.ceil(Number(values.steps) / worlds.length);
+  const beganMs = performance.now();
+  const slices = await Promise.all(
+    worlds.map(async (world, slice) => {
+      const done = await runSlice(world, { slice, seed: Number(values.first) + slice * SEEDS_APART, steps }, () => stopping);
+      if (done.violations.length > 0) stopping = true;
+      return done;
+    }),
+  );
+  const violations = slices.flatMap((slice) => slice.violations);
+  report({ violations });
+  say(`${slices.reduce((sum, slice) => sum + slice.steps, 0)} steps in ${Math.round(performance.now() - beganMs)} ms, ${violations.length} violations`);
+  if (violations.length > 0) process.exitCode = 1;
 }
 
 if (values.seed !== undefined) await runOne(Number(values.seed));

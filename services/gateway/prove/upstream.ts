@@ -34,6 +34,8 @@ export interface Watcher {
   /** The place of something that has just happened. */
   place(): number;
   changed(): void;
+  /** An attempt is over, one way or the other. */
+  ended(attempt: AttemptTrace): void;
   /** An account says that it is out of quota, or what may be taken for that. */
   exhausted(account: number): void;
 }
@@ -208,6 +210,7 @@ export class Upstream {
       ended: () => {
         all.delete(playing);
         if (all.size === 0) this.#playing.delete(no);
+        this.#watcher.ended(trace);
       },
     });
     this.#playing.set(no, all.add(playing));

@@ -1,4 +1,5 @@
 import { Agent } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { loadConfig } from '@switchyard/config';
 import type { Config } from '@switchyard/config';
@@ -11,14 +12,17 @@ import { digestOf } from '../src/bindings/digest.ts';
 import { fingerprintOf } from '../src/bindings/json-members.ts';
 import { addAccount, createKey, endKey, removeAccount } from '../src/index.ts';
 import { Client } from './client.ts';
-import type { Coverage } from './coverage.ts';
+import { Coverage } from './coverage.ts';
+import { isRefusedAtEdge } from './history.ts';
 import type { Asked, AttemptTrace, Claims, Expected, History, RequestTrace, Row } from './history.ts';
-import { openLife } from './life.ts';
+import { UPKEEP_MS, openLife } from './life.ts';
 import type { Life } from './life.ts';
 import { Model } from './model.ts';
 import type { Turn } from './model.ts';
 import { ALL_PARTS } from './plan.ts';
 import type { Plan } from './plan.ts';
+import { countTransitions } from './transitions.ts';
+import type { ToldRequest } from './transitions.ts';
 import { QUOTA_S, Upstream } from './upstream.ts';
 import type { Watcher } from './upstream.ts';
 
@@ -31,8 +35,6 @@ const REST_MS = 30_000;
 /** From so many requests in progress on there may be no room for all, and for so long afterwards. */
 const CROWD = 15;
 const CROWDED_MS = 5_000;
-/** What time has changed is seen after so long at the latest. */
-const SEEN_MS = 3_000;
 /** After so long nothing is held against an account any more, whatever it did: a health at its worst decays for sixteen minutes. */
 export const TROUBLE_MS = 1_200_000;
 
@@ -55,6 +57,14 @@ export interface Wanted {
   readonly target?: readonly [method: string, path: string];
 }
 
+/** A request with all that belongs to it. */
+interface Seen {
+  readonly trace: RequestTrace;
+  readonly wanted: Wanted;
+  readonly attempts: AttemptTrace[];
+  client: Client | null;
+}
+
 export interface WorldOptions {
   /** A migrated database of its own. */
   readonly connection: DatabaseTarget;
@@ -68,10 +78,13 @@ export class World implements Watcher, AsyncDisposable {
   readonly upstreams: readonly Upstream[];
   readonly coverage: Coverage;
   readonly log: readonly LogRecord[];
+  /** Milliseconds by what they went by in. */
+  readonly spent = new Coverage();
   readonly #options: WorldOptions;
   readonly #config: Config;
   readonly #vault: Vault;
   readonly #logger: ReturnType<typeof recordingLogger>;
+  readonly #records: LogRecord[];
   readonly #pool: pg.Pool;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 });
   readonly #waiting = new Set<() => void>();
@@ -87,9 +100,10 @@ export class World implements Watcher, AsyncDisposable {
   // Of the case.
   model = new Model();
   keys: Key[] = [];
-  #plans = new Map<number, Plan>();
-  #clients = new Map<number, Client>();
-  #wanted = new Map<number, Wanted>();
+  #seen = new Map<number, Seen>();
+  /** Those of which something goes on, for their client or at an upstream, so that nobody has to look at all of them at each change. */
+  readonly #open = new Set<Seen>();
+  readonly #running = new Set<RequestTrace>();
   #requests: RequestTrace[] = [];
   #attempts: AttemptTrace[] = [];
   #retrying: { active: number; retries: number }[] = [];
@@ -97,9 +111,8 @@ export class World implements Watcher, AsyncDisposable {
   #bound: History['bound'][number][] = [];
   #troubledUntil: number[] = Array.from({ length: ACCOUNTS }, () => 0);
   #quotaUntil: number[] = Array.from({ length: ACCOUNTS }, () => 0);
-  /** When each last had some trouble, and when it was last out of quota, in time that cannot be skipped. */
-  readonly #troubleSeenMs: number[] = Array.from({ length: ACCOUNTS }, () => -Infinity);
-  readonly #quotaSeenMs: number[] = Array.from({ length: ACCOUNTS }, () => -Infinity);
+  /** Where each gateway last saw an account fail without having been served by it since, by `doubtOf`: it may let one request at a time probe it. */
+  readonly #doubts = new Map<string, number>();
   #fromMs = 0;
   #crowdedUntilMs = 0;
   /** Requests in progress at each gateway at most since the last rest: a retry that arrives was allowed some moments before. */
@@ -111,7 +124,8 @@ export class World implements Watcher, AsyncDisposable {
     this.#options = options;
     this.coverage = options.coverage;
     this.#logger = recordingLogger();
-    this.log = this.#logger.records;
+    this.#records = this.#logger.records as LogRecord[];
+    this.log = this.#records;
     this.#config = loadConfig({ env: { SWITCHYARD_HOME: options.home, SWITCHYARD_BOOTSTRAP_KEY: 'sk-test-bootstrap-not-a-secret' } }).config;
     this.#vault = openVault({ home: options.home, loopback: true, log: this.#logger });
     const { connection } = options;
@@ -130,7 +144,7 @@ export class World implements Watcher, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.#clients.values()) client.leave();
+    for (const { client } of this.#seen.values()) client?.leave();
     for (const life of this.#lives) await life.close();
     for (const upstream of this.upstreams) await upstream.die();
     this.#agent.destroy();
@@ -138,6 +152,14 @@ export class World implements Watcher, AsyncDisposable {
   }
 
   // Time and order.
+
+  /** Does something, and adds up how long that takes. */
+  async timed<T>(what: string, run: () => Promise<T>): Promise<T> {
+    const beganMs = performance.now();
+    const result = await run();
+    this.spent.count(what, performance.now() - beganMs);
+    return result;
+  }
 
   place(): number {
     return ++this.#places;
@@ -147,23 +169,17 @@ export class World implements Watcher, AsyncDisposable {
 
   wallClockMs = (): number => Date.now() + this.#skippedMs + this.#wallMs;
 
-  /** Lets time go by at once, on both clocks. */
-  skip(ms: number): void {
-    this.#noteTime();
+  /** Lets time go by at once, on both clocks. Every gateway has worked out what that changes when this resolves. */
+  async skip(ms: number): Promise<void> {
     this.#skippedMs += ms;
+    await sleep(2 * UPKEEP_MS);
   }
 
-  /** Sets the wall clock alone, to so much ahead of the other one. */
-  setWall(ms: number): void {
-    this.#noteTime();
+  /** Sets the wall clock alone, to so much ahead of the other one; the same holds. */
+  async setWall(ms: number): Promise<void> {
     this.#wallMs = ms;
     this.#fromMs = Math.min(this.#fromMs, this.wallClockMs() - 1_000);
-  }
-
-  /** Gateways see once a second that time has gone by. */
-  #noteTime(): void {
-    for (const [i, untilMs] of this.#quotaUntil.entries()) if (untilMs > this.wallClockMs()) this.#quotaSeenMs[i] = performance.now();
-    for (const [i, untilMs] of this.#troubledUntil.entries()) if (untilMs > this.nowMs()) this.#troubleSeenMs[i] = performance.now();
+    await sleep(2 * UPKEEP_MS);
   }
 
   changed(): void {
@@ -220,13 +236,15 @@ export class World implements Watcher, AsyncDisposable {
     this.isAway = isAway;
     for (let tries = 0; tries === 0 || this.#lives.some((life) => life.isCutOff() !== isAway); tries++) {
       // Again and again: a connection that was being opened may come to be behind the look at those that are open, and whoever has none sees nothing.
-      if (isAway && tries % 100 === 0)
+      if (isAway && tries % 500 === 0)
         for (const life of this.#lives) {
           await this.#terminate(life.name);
           await life.askDatabase();
         }
-      if (tries > REST_MS / 10) throw new Error(`a gateway did not see that the database is ${isAway ? 'away' : 'back'}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      if (tries > REST_MS / 2) throw new Error(`a gateway did not see that the database is ${isAway ? 'away' : 'back'}`);
+      // One that is asked sees at once that it is back; else it would ask by itself, ever more seldom.
+      if (!isAway) for (const life of this.#lives) await life.askDatabase();
+      await sleep(2);
     }
   }
 
@@ -234,8 +252,8 @@ export class World implements Watcher, AsyncDisposable {
   async #spread(isKnown: (life: Life) => Promise<boolean>): Promise<void> {
     for (const life of this.#lives) {
       for (let tries = 0; !(await isKnown(life)); tries++) {
-        if (tries > REST_MS / 10) throw new Error('a gateway did not hear of a change');
-        await new Promise((resolve) => setTimeout(resolve, 10));
+        if (tries > REST_MS / 2) throw new Error('a gateway did not hear of a change');
+        await sleep(2);
       }
     }
   }
@@ -300,14 +318,16 @@ export class World implements Watcher, AsyncDisposable {
     this.#troubledUntil[account] = this.nowMs() + TROUBLE_MS;
   }
 
-  isFine = (account: number): boolean => {
+  /** Whether nothing keeps a gateway from giving a request to an account that it prefers. */
+  isFine(account: number, life: number): boolean {
     const { isAlive, mode } = this.upstreams[account]!;
-    return isAlive && mode === 'ok' && this.#troubledUntil[account]! < this.nowMs() && this.#troubleSeenMs[account]! < performance.now() - SEEN_MS;
-  };
+    if (!isAlive || mode !== 'ok' || this.#troubledUntil[account]! >= this.nowMs() || this.mayBeExhausted(account)) return false;
+    return !this.#doubts.has(doubtOf(life, account)) || [...this.#open].every((seen) => !mayProbe(seen, account));
+  }
 
   /** Whether an account may be taken to be out of quota. */
   mayBeExhausted(account: number): boolean {
-    return this.#quotaUntil[account]! > this.wallClockMs() || this.#quotaSeenMs[account]! > performance.now() - SEEN_MS;
+    return this.#quotaUntil[account]! > this.wallClockMs();
   }
 
   // The database.
@@ -319,49 +339,45 @@ export class World implements Watcher, AsyncDisposable {
   // Requests.
 
   get running(): readonly RequestTrace[] {
-    return this.#requests.filter(({ end }) => end === null);
+    return [...this.#running];
   }
 
   client(no: number): Client {
-    return this.#clients.get(no)!;
+    return this.#seen.get(no)!.client!;
   }
 
   planOf(no: number): Plan | undefined {
-    return this.#plans.get(no);
+    return this.#seen.get(no)?.wanted.plan;
   }
 
   attemptsOf(no: number): readonly AttemptTrace[] {
-    return this.#attempts.filter((attempt) => attempt.no === no);
+    return this.#seen.get(no)?.attempts ?? [];
   }
 
   /** Sends a request; nothing is waited for. */
   send(wanted: Wanted): RequestTrace {
-    const { life, key, asked, isStream, claims, isStored, plan, target } = wanted;
-    const expected = this.model.expect(claims, key.id, asked, life.no, this.isFine, this.isAway);
-    const trace = this.#open(wanted, expected);
+    const { life, key, asked, isStream, claims, isStored, target } = wanted;
+    const expected = this.model.expect(claims, key.id, asked, life.no, (account) => this.isFine(account, life.no), this.isAway, this.#mayHaveMoved(wanted));
+    const seen = this.#take(wanted, expected);
+    const { trace } = seen;
     this.#noteLawful(trace, wanted);
-    this.#wanted.set(trace.no, wanted);
     const path = { responses: '/v1/responses', chat: '/v1/chat/completions', compact: '/v1/responses/compact', path: '', turn: '' }[asked];
-    this.#plans.set(trace.no, plan);
-    this.#clients.set(
-      trace.no,
-      new Client(
-        {
-          url: life.url,
-          method: target?.[0] ?? 'POST',
-          path: target?.[1] ?? path,
-          key: key.secret,
-          headers: {
-            ...(claims.turnState === null ? {} : { 'x-codex-turn-state': claims.turnState }),
-            ...(claims.session === null ? {} : { 'thread-id': claims.session }),
-          },
-          body: asked === 'path' ? null : bodyOf(asked, claims, isStream, isStored),
+    seen.client = new Client(
+      {
+        url: life.url,
+        method: target?.[0] ?? 'POST',
+        path: target?.[1] ?? path,
+        key: key.secret,
+        headers: {
+          ...(claims.turnState === null ? {} : { 'x-codex-turn-state': claims.turnState }),
+          ...(claims.session === null ? {} : { 'thread-id': claims.session }),
         },
-        trace,
-        this.#agent,
-        this,
-        () => this.#ended(trace, wanted),
-      ),
+        body: asked === 'path' ? null : bodyOf(asked, claims, isStream, isStored),
+      },
+      trace,
+      this.#agent,
+      this,
+      () => this.#ended(seen),
     );
     this.coverage.count(
       `strength:${trace.expected.owner !== null ? 'owned' : trace.expected.first !== null ? 'preferred' : trace.expected.isForeign ? 'foreign' : 'free'}`,
@@ -369,40 +385,65 @@ export class World implements Watcher, AsyncDisposable {
     return trace;
   }
 
+  /** Whether an answer that its client has not seen the end of may have bound the session of a request anew. */
+  #mayHaveMoved({ key, claims }: Wanted): boolean {
+    if (claims.session === null) return false;
+    for (const { trace, attempts } of this.#open)
+      if (trace.keyId === key.id && trace.claims.session === claims.session && attempts.at(-1)?.isWhole === true) return true;
+    return false;
+  }
+
   /** Lets more of the answer to a request out. */
   release(no: number, parts: number): void {
-    const plan = this.#plans.get(no)!;
-    plan.allowed += parts;
+    this.planOf(no)!.allowed += parts;
     for (const upstream of this.upstreams) upstream.advance(no);
   }
 
   arrived(attempt: Omit<AttemptTrace, 'arrivedAt'>): AttemptTrace {
     const trace: AttemptTrace = { ...attempt, arrivedAt: this.place() };
+    const seen = this.#seen.get(trace.no)!;
     this.#attempts.push(trace);
-    if (this.attemptsOf(trace.no).length > 1) this.#noteRetries(trace.no);
+    seen.attempts.push(trace);
+    this.#open.add(seen);
+    if (seen.attempts.length > 1) this.#noteRetries(seen.trace.life);
     this.changed();
     return trace;
   }
 
+  ended(attempt: AttemptTrace): void {
+    const { no, account, status, committedAt, end } = attempt;
+    const trace = this.#seen.get(no)?.trace;
+    const wentWell = status !== null && status < 300 && committedAt !== null && end !== 'cut' && end !== 'reset';
+    if (!wentWell) this.trouble(account);
+    if (trace === undefined) return;
+    const doubt = doubtOf(trace.life, account);
+    // Of what happens between two rests a gateway may hear in another order.
+    if (!wentWell) this.#doubts.set(doubt, Infinity);
+    else if ((trace.asked === 'responses' || trace.asked === 'chat') && committedAt > (this.#doubts.get(doubt) ?? Infinity)) this.#doubts.delete(doubt);
+  }
+
   exhausted(account: number): void {
+    // A second more than it says, so that whoever was told some moments later is done with it, too.
     this.#quotaUntil[account] = Math.max(this.#quotaUntil[account]!, this.wallClockMs() + QUOTA_S * 1_000 + 1_000);
   }
 
-  /** A request is being tried again: how many are, of how many. */
-  #noteRetries(tried: number): void {
-    const life = this.#requests.find(({ no }) => no === tried)?.life;
+  /** A request is being tried again at a gateway: how many are, of how many. */
+  #noteRetries(life: number): void {
     // Each gateway has a budget of its own.
-    const running = this.running.filter((trace) => trace.life === life);
-    // A retry that waits before its head is in progress for certain.
-    const retries = running.filter(({ no }) => {
-      const all = this.attemptsOf(no);
-      const last = all.at(-1);
-      return all.length > 1 && last!.status === null && last!.end === null;
-    });
-    this.#retrying.push({ active: Math.max(running.length, this.#mostRunning.get(life ?? 0) ?? 0), retries: retries.length });
+    let active = 0;
+    let retries = 0;
+    for (const { trace, attempts } of this.#open) {
+      if (trace.life !== life || trace.end !== null) continue;
+      active++;
+      const last = attempts.at(-1);
+      // A retry that waits before its head is in progress for certain.
+      if (attempts.length > 1 && last!.status === null && last!.end === null) retries++;
+    }
+    this.#retrying.push({ active: Math.max(active, this.#mostRunning.get(life) ?? 0), retries });
   }
 
-  #open({ life, key, asked, isStream, claims }: Wanted, expected: Expected): RequestTrace {
+  #take(wanted: Wanted, expected: Expected): Seen {
+    const { life, key, asked, isStream, claims } = wanted;
     const trace: RequestTrace = {
       no: ++this.#no,
       life: life.no,
@@ -428,16 +469,21 @@ export class World implements Watcher, AsyncDisposable {
       mayFindNobody: false,
       mayBeRevoked: false,
     };
+    const seen: Seen = { trace, wanted, attempts: [], client: null };
+    this.#seen.set(trace.no, seen);
     this.#requests.push(trace);
-    this.#mostRunning.set(life.no, Math.max(this.#mostRunning.get(life.no) ?? 0, this.running.filter((each) => each.life === life.no).length));
-    return trace;
+    this.#open.add(seen);
+    this.#running.add(trace);
+    const running = this.running.filter((each) => each.life === life.no).length;
+    this.#mostRunning.set(life.no, Math.max(this.#mostRunning.get(life.no) ?? 0, running));
+    return seen;
   }
 
   /** Notes what would make a refusal lawful, as it is now. */
   #noteLawful(trace: RequestTrace, { key }: Wanted): void {
     const { owner } = trace.expected;
     trace.mayBeRevoked ||= key.isRevoked;
-    if (this.running.length >= CROWD) this.#crowdedUntilMs = this.nowMs() + CROWDED_MS;
+    if (this.#running.size >= CROWD) this.#crowdedUntilMs = this.nowMs() + CROWDED_MS;
     trace.mayBeShed ||= this.#crowdedUntilMs > this.nowMs();
     const exhausted = this.upstreams.filter(({ number }) => this.mayBeExhausted(number)).length;
     trace.mayBeExhausted ||= owner === null ? exhausted > 0 : this.mayBeExhausted(owner);
@@ -445,14 +491,10 @@ export class World implements Watcher, AsyncDisposable {
   }
 
   /** A request is over for its client: what it teaches of ids. */
-  #ended(trace: RequestTrace, wanted: Wanted): void {
+  #ended({ trace, wanted, attempts }: Seen): void {
     const { claims, key, isStored, life } = wanted;
+    this.#running.delete(trace);
     this.#noteLawful(trace, wanted);
-    const attempts = this.attemptsOf(trace.no);
-    for (const attempt of attempts) {
-      const wentWell = attempt.status !== null && attempt.status < 300 && attempt.committedAt !== null && attempt.end !== 'cut' && attempt.end !== 'reset';
-      if (!wentWell) this.trouble(attempt.account);
-    }
     const last = attempts.at(-1);
     if (last === undefined) return;
     const isCertain = trace.end === 'whole' && trace.status === 200 && last.isWhole && !trace.wasShut && !this.isAway && !life.isCutOff() && !key.isRevoked;
@@ -469,7 +511,7 @@ export class World implements Watcher, AsyncDisposable {
       };
       if (isStored || trace.asked !== 'responses') this.model.told(turn, trace.life, certain);
       else this.model.told({ ...turn, issued: { ...attempt.issued, responseId: null } }, trace.life, certain);
-      const others = this.#requests.some((other) => other !== trace && other.end === null && other.claims.session === claims.session);
+      const others = [...this.#running].some((other) => other.claims.session === claims.session);
       this.model.toldInSession(turn, trace.life, certain, others || this.upstreams.some(({ number }) => this.mayBeExhausted(number)));
     }
     if (claims.previousResponse !== null && trace.account !== null && (trace.status === 400 || trace.status === 404) && trace.asked === 'responses')
@@ -487,11 +529,11 @@ export class World implements Watcher, AsyncDisposable {
   async rest(): Promise<void> {
     // What has been closed tells of it in a later turn of the event loop.
     await new Promise(setImmediate);
-    const restless = (): RequestTrace | undefined => this.#requests.find((trace) => !this.#isAtRest(trace));
     await this.until(
-      () => restless() === undefined,
-      () => `no rest: ${this.#describe(restless()!)}`,
+      () => this.#restless() === undefined,
+      () => `no rest: ${this.#describe(this.#restless()!)}`,
     );
+    for (const [doubt, at] of this.#doubts) if (at === Infinity) this.#doubts.set(doubt, this.place());
     this.#mostRunning.clear();
     for (const { life } of this.running) this.#mostRunning.set(life, (this.#mostRunning.get(life) ?? 0) + 1);
   }
@@ -513,20 +555,20 @@ export class World implements Watcher, AsyncDisposable {
     this.#waiting.delete(look);
   }
 
-  #isAtRest(trace: RequestTrace): boolean {
-    const attempts = this.attemptsOf(trace.no);
-    // Nothing goes on at an upstream for a client that is no longer there.
-    if (trace.end !== null) return attempts.every(({ end }) => end !== null);
-    const last = attempts.at(-1);
-    if (last === undefined) return false;
-    // A client that does not read may have all of it waiting.
-    if (trace.isPaused && (last.isWaiting || last.isWhole || trace.status !== null)) return true;
-    return last.isWaiting && (last.committedAt === null || trace.receivedBytes >= last.sentBytes);
+  /** One of those that have not come to rest. Whoever is done with is let go of. */
+  #restless(): Seen | undefined {
+    for (const seen of this.#open) {
+      const { trace, attempts } = seen;
+      // Nothing goes on at an upstream for a client that is no longer there.
+      if (trace.end !== null && attempts.every(({ end }) => end !== null)) this.#open.delete(seen);
+      else if (trace.end !== null || !isAtRest(trace, attempts.at(-1))) return seen;
+    }
+    return undefined;
   }
 
-  #describe(trace: RequestTrace): string {
+  #describe({ trace, attempts: all }: Seen): string {
     const { no, asked, isStream, status, receivedBytes, isPaused, expected } = trace;
-    const attempts = this.attemptsOf(no).map(({ accountName, status: told, sentBytes, end, isWaiting, isWhole, committedAt }) => ({
+    const attempts = all.map(({ accountName, status: told, sentBytes, end, isWaiting, isWhole, committedAt }) => ({
       accountName,
       told,
       sentBytes,
@@ -547,12 +589,13 @@ export class World implements Watcher, AsyncDisposable {
       upstream.mode = 'ok';
       await upstream.start();
     }
-    this.setWall(0);
+    this.#wallMs = 0;
     // Twice, since the wall clock may be set back far enough for a block of the case before to hold again.
-    this.skip(2 * TROUBLE_MS);
+    await this.skip(2 * TROUBLE_MS);
     this.#troubledUntil.fill(0);
     this.#quotaUntil.fill(0);
     if (this.keys.length > 0) await this.query('update gateway.key set revoked_at = now() where id = any($1)', [this.keys.map(({ id }) => id)]);
+    this.#records.length = 0;
     this.keys = [];
     await this.addKey();
     await this.addKey();
@@ -568,18 +611,19 @@ export class World implements Watcher, AsyncDisposable {
     await this.query('delete from gateway.binding');
     await this.query('delete from gateway.key where revoked_at is not null');
     await this.query('delete from gateway.quota');
+    this.#doubts.clear();
     this.#lives = [await this.openLife()];
   }
 
   /** Lets everything run to its end. */
   async quiesce(): Promise<void> {
     for (const trace of this.running) {
-      this.#clients.get(trace.no)!.resume();
+      this.client(trace.no).resume();
       this.release(trace.no, ALL_PARTS);
     }
     await this.until(
-      () => this.running.length === 0 && this.upstreams.every(({ open }) => open === 0),
-      () => `never quiet: ${this.running.map((trace) => this.#describe(trace)).join(' ')} ${this.upstreams.map(({ open }) => open).join()}`,
+      () => this.#running.size === 0 && this.upstreams.every(({ open }) => open === 0),
+      () => `never quiet: ${[...this.#open].map((seen) => this.#describe(seen)).join(' ')} ${this.upstreams.map(({ open }) => open).join()}`,
     );
   }
 
@@ -609,16 +653,21 @@ export class World implements Watcher, AsyncDisposable {
       return held === undefined ? null : held[0];
     };
     // What an answer's end gives back is given back in a later turn of the event loop.
-    for (let tries = 0; tries < 200 && (await sum()) !== null; tries++) await new Promise((resolve) => setTimeout(resolve, 1));
+    for (let tries = 0; tries < 100 && this.#lives.some(({ gateway }) => gateway.running() > 0); tries++) await sleep(1);
+    for (let tries = 0; tries < 200 && (await sum()) !== null; tries++) await sleep(1);
     let rows: Row[] | null = null;
     if (!this.isAway) {
       await this.noteBound();
-      const wanted = this.#requests.filter(({ mayBeUnlogged }) => !mayBeUnlogged);
+      const wanted = this.#requests.filter((trace) => !trace.mayBeUnlogged && !isRefusedAtEdge(trace));
       for (let tries = 0; tries < 400; tries++) {
-        rows = await this.#rows();
+        // They are written some milliseconds behind.
+        await sleep(6);
+        const told = await this.#told();
+        rows = told.map(rowOf);
         const ended = new Set(rows.filter(({ isEnded }) => isEnded).map(({ no }) => no));
-        if (wanted.every(({ no }) => ended.has(no))) break;
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        if (tries < 399 && !wanted.every(({ no }) => ended.has(no))) continue;
+        countTransitions(this.coverage, told);
+        break;
       }
     }
     const history: History = {
@@ -640,32 +689,50 @@ export class World implements Watcher, AsyncDisposable {
     this.#retrying = [];
     this.#stuck = [];
     this.#bound = [];
-    this.#plans = new Map();
-    this.#clients = new Map();
-    this.#wanted = new Map();
+    this.#seen = new Map();
+    this.#open.clear();
+    this.#running.clear();
     this.#fromMs = this.wallClockMs() - 1_000;
   }
 
-  async #rows(): Promise<Row[]> {
-    const rows = await this.query<{ label: string; outcome: string; ended: boolean; decision: Decision | null }>(
+  /** What the request log says of the requests since the last look. */
+  async #told(): Promise<ToldRequest[]> {
+    const first = this.#requests[0]?.no ?? 0;
+    const rows = await this.query<ToldRequest>(
       `select client_request_id as label, outcome, ended_at is not null as ended, decision from gateway.request
        where started_at >= to_timestamp($1::float8 / 1000) and client_request_id like 'proof-%'`,
       [this.#fromMs],
     );
-    const first = this.#requests[0]?.no ?? 0;
-    return rows
-      .map(({ label, outcome, ended, decision }) => ({
-        no: Number(label.slice('proof-'.length)),
-        outcome,
-        isEnded: ended,
-        attempts: (decision?.attempts ?? []).map(({ account, status }) => ({ account, isReached: status !== undefined && status !== null })),
-      }))
-      .filter(({ no }) => no >= first);
+    return rows.filter(({ label }) => numberIn(label) >= first);
   }
 }
 
-interface Decision {
-  readonly attempts: readonly { readonly account: string; readonly status?: number | null }[];
+function numberIn(label: string): number {
+  return Number(label.slice('proof-'.length));
+}
+
+function rowOf({ label, outcome, ended, decision }: ToldRequest): Row {
+  const attempts = (decision?.attempts ?? []).map(({ account, status }) => ({ account, isReached: status !== undefined && status !== null }));
+  return { no: numberIn(label), outcome, isEnded: ended, attempts };
+}
+
+/** A gateway and an account of its. */
+function doubtOf(life: number, account: number): string {
+  return `${life} ${account}`;
+}
+
+/** Whether a request may be what tells a gateway that has its doubts of an account how that is now: until then it sends no other there. */
+function mayProbe({ trace, attempts }: Seen, account: number): boolean {
+  const last = attempts.at(-1);
+  if (last === undefined) return trace.end === null;
+  return last.account === account && last.committedAt === null;
+}
+
+function isAtRest(trace: RequestTrace, last: AttemptTrace | undefined): boolean {
+  if (last === undefined) return false;
+  // A client that does not read may have all of it waiting.
+  if (trace.isPaused && (last.isWaiting || last.isWhole || trace.status !== null)) return true;
+  return last.isWaiting && (last.committedAt === null || trace.receivedBytes >= last.sentBytes);
 }
 
 function bodyOf(asked: Asked, claims: Claims, isStream: boolean, isStored: boolean): object {

@@ -42,6 +42,8 @@ export interface Timing {
   readonly bindingWaitMs: number;
   /** How often it is seen whether other processes are to be told of bindings; until then they look up what they are asked for. */
   readonly lookAroundMs: number;
+  /** How often what changes with time alone is worked out anew. */
+  readonly upkeepMs: number;
 }
 
 /** The data plane and its control plane, without a listener: the server hands requests in. */

@@ -19,6 +19,7 @@ const TIMING: Timing = {
   },
   bindingWaitMs: 50,
   lookAroundMs: 5_000,
+  upkeepMs: 1_000,
 };
 
 export function groundOf(parts: GatewayParts): Ground {

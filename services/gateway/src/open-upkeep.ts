@@ -11,7 +11,7 @@ import { pruneBindings } from './store/bindings.ts';
 import { tidyIncidents } from './store/incidents.ts';
 import { dropOldPartitions, makePartitions } from './store/partitions.ts';
 
-interface UpkeepParts extends Pick<Ground, 'config' | 'database' | 'loopDelayMs' | 'nowMs' | 'wallClockMs' | 'log'> {
+interface UpkeepParts extends Pick<Ground, 'config' | 'database' | 'timing' | 'loopDelayMs' | 'nowMs' | 'wallClockMs' | 'log'> {
   readonly settler: Settler;
   readonly pressure: Pressure;
   readonly journal: Journal;
@@ -28,7 +28,6 @@ export interface Upkeep extends AsyncDisposable {
   readonly reclaimed: () => number;
 }
 
-const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 /** Bindings that one tick forgets at most; it takes less than a millisecond. */
 const SWEPT_PER_TICK = 4_096;
@@ -36,7 +35,7 @@ const KEPT_INCIDENT_DAYS = 30;
 
 /** Begins both. The hourly part is done for the first time beside the first requests: with a million bindings it takes seconds. */
 export function openUpkeep(parts: UpkeepParts): Upkeep {
-  const { config, database, loopDelayMs, nowMs, wallClockMs, log, settler, pressure, journal, bound, live, quotas, credentials, registry } = parts;
+  const { config, database, timing, loopDelayMs, nowMs, wallClockMs, log, settler, pressure, journal, bound, live, quotas, credentials, registry } = parts;
   let reclaimed = 0;
   const stallLimitMs = config['limits.stalled_client_ms'];
   const sweep = setInterval(() => {
@@ -48,7 +47,7 @@ export function openUpkeep(parts: UpkeepParts): Upkeep {
     quotas.flush();
     credentials.tick();
     registry.tick();
-  }, SECOND_MS);
+  }, timing.upkeepMs);
   sweep.unref();
 
   const closing = new AbortController();

@@ -7,7 +7,7 @@ const MANY = 30;
 /** Many requests at once while most accounts fail, so that most of them have to be sent elsewhere. */
 export const burst: Command = {
   name: 'burst',
-  weight: 1,
+  weight: 2,
   async run(world, random) {
     if (world.running.length > 0) return false;
     for (const upstream of world.upstreams.slice(0, 2)) {

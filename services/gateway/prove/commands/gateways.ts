@@ -50,7 +50,7 @@ export const crashAtEnd: Command = {
 /** A second gateway is opened on the same database. */
 export const join: Command = {
   name: 'join',
-  weight: 1,
+  weight: 2,
   async run(world) {
     if (world.lives.length > 1 || world.isAway) return false;
     await world.addLife();
@@ -61,7 +61,7 @@ export const join: Command = {
 /** One of two gateways ends, in order or at once, and stays away. */
 export const part: Command = {
   name: 'part',
-  weight: 1,
+  weight: 2,
   async run(world, random) {
     if (world.lives.length < 2 || world.isAway) return false;
     await world.endLife(random.pick(world.lives)!, random.chance(50) ? 'close' : 'crash');

@@ -6,8 +6,8 @@ import { TROUBLE_MS } from '../world.ts';
 export const passTime: Command = {
   name: 'pass_time',
   weight: 12,
-  run(world, random) {
-    world.skip(random.pick([1_100, 61_000, QUOTA_S * 1_000 + 2_000, TROUBLE_MS + 1_000])!);
+  async run(world, random) {
+    await world.skip(random.pick([1_100, 61_000, QUOTA_S * 1_000 + 2_000, TROUBLE_MS + 1_000])!);
     return true;
   },
 };
@@ -16,8 +16,8 @@ export const passTime: Command = {
 export const setClock: Command = {
   name: 'set_clock',
   weight: 4,
-  run(world, random) {
-    world.setWall(random.pick([-600_000, 0, 600_000])!);
+  async run(world, random) {
+    await world.setWall(random.pick([-600_000, 0, 600_000])!);
     return true;
   },
 };

@@ -1,3 +1,4 @@
+import { isRefusedAtEdge } from '../history.ts';
 import type { History, Violation } from '../history.ts';
 
 /** Each request has one row with an end, and its decision tells the attempts that upstreams have seen. */
@@ -5,13 +6,14 @@ export function oneRow({ requests, attempts, rows }: History): Violation[] {
   if (rows === null) return [];
   const found: Violation[] = [];
   const wrong = (no: number, what: string): void => void found.push({ oracle: 'one_row', what: `request ${no} ${what}` });
-  for (const { no, mayBeUnlogged, end, account, status } of requests) {
+  for (const request of requests) {
+    const { no, mayBeUnlogged } = request;
     const own = rows.filter((row) => row.no === no);
     if (own.length > 1) wrong(no, `has ${own.length} rows`);
     const [row] = own;
-    // What is refused at the edge is no request of anybody's, and a gateway that died could not write.
+    // A gateway that died could not write.
     if (row === undefined) {
-      if (!mayBeUnlogged && !(end === 'whole' && account === null && status === 401)) wrong(no, 'has no row');
+      if (!mayBeUnlogged && !isRefusedAtEdge(request)) wrong(no, 'has no row');
       continue;
     }
     if (mayBeUnlogged) continue;
