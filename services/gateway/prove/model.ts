@@ -14,6 +14,20 @@ export interface Turn {
   readonly isCompaction: boolean;
 }
 
+/** What counts beside the ids of a request. */
+export interface Circumstances {
+  readonly keyId: string;
+  readonly asked: Asked;
+  /** The opening of the gateway that it is sent to. */
+  readonly life: number;
+  /** Whether nothing is wrong with an account. */
+  readonly isFine: (account: number) => boolean;
+  /** The database is: a gateway knows only what it has bound itself. */
+  readonly isAway: boolean;
+  /** An answer that its client has not seen the end of may have bound its session anew. */
+  readonly mayHaveMoved: boolean;
+}
+
 type Kind = 'lineage_turn' | 'lineage_session' | 'turn_state' | 'response' | 'call' | 'encrypted' | 'session';
 
 /** What is known of one id. */
@@ -51,14 +65,8 @@ export class Model {
   /** Every whole answer that can be continued. */
   readonly turns: Turn[] = [];
 
-  /**
-   * Where a request with these claims must go.
-   * @param life  The opening of the gateway that it is sent to.
-   * @param isFine  Whether nothing is wrong with an account.
-   * @param isAway  The database is: a gateway knows only what it has bound itself.
-   * @param mayHaveMoved  An answer that its client has not seen the end of may have bound its session anew.
-   */
-  expect(claims: Claims, keyId: string, asked: Asked, life: number, isFine: (account: number) => boolean, isAway: boolean, mayHaveMoved: boolean): Expected {
+  /** Where a request with these claims must go. */
+  expect(claims: Claims, { keyId, asked, life, isFine, isAway, mayHaveMoved }: Circumstances): Expected {
     const response = claims.previousResponse === null ? undefined : this.#known.get(placeOf('response', keyId, null, claims.previousResponse));
     // An id that is being told right now may be known to its gateway already.
     if (response !== undefined && response.keyId !== keyId)

@@ -63,5 +63,6 @@ const LEAST_IN_A_MILLION = 1_000;
 export function missingEvents(coverage: Coverage, steps: number): { readonly event: string; readonly times: number; readonly least: number }[] {
   const least = Math.max(1, Math.floor((LEAST_IN_A_MILLION * steps) / 1_000_000));
   const named = [...EVENTS, ...COMMANDS.map(({ name }) => `command:${name}`)].map((event) => ({ event, times: coverage.of(event), least }));
-  return [...named, ...TRANSITIONS.map((event) => ({ event, times: coverage.of(event), least: 1 }))].filter(({ times }) => times < least);
+  const taken = TRANSITIONS.map((event) => ({ event, times: coverage.of(event), least: 1 }));
+  return [...named, ...taken].filter((each) => each.times < each.least);
 }

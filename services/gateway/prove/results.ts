@@ -76,7 +76,10 @@ export function openResults(root: string): Results {
         last_seed: Math.max(...slices.map(({ seed, cases }) => seed + cases - 1)),
         violations: slices.flatMap(({ violations }) => violations),
         walked_from: new Date(Math.min(...slices.map(({ at, ms }) => Date.parse(at) - ms))).toISOString(),
-        walked_until: slices.map(({ at }) => at).toSorted().at(-1),
+        walked_until: slices
+          .map(({ at }) => at)
+          .toSorted()
+          .at(-1),
         machine: { cpu: cpus()[0]?.model, cores: availableParallelism(), node: process.version },
         counts: counts.all(),
       };

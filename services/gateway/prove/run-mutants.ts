@@ -38,7 +38,10 @@ interface Tried {
 const { proved, commit, folder } = provedIn(root);
 const file = join(folder, `${proved}.mutants.jsonl`);
 const tried = writtenIn<Tried>(file);
-const patchOf = (name: string): string => createHash('sha256').update(readFileSync(join(patches, name))).digest('hex');
+const patchOf = (name: string): string =>
+  createHash('sha256')
+    .update(readFileSync(join(patches, name)))
+    .digest('hex');
 const wasFound = (name: string): boolean => tried.some((each) => each.name === name && each.found && each.patch === patchOf(name));
 let stopping = false;
 

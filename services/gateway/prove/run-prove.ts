@@ -85,7 +85,9 @@ function tellSpent(spent: Coverage, counts: Coverage): void {
   const sum = all.reduce((total, [, ms]) => total + ms, 0);
   for (const [what, ms] of all) {
     const times = counts.of(`command:${what}`);
-    say(`${what.padEnd(20)} ${String(ms).padStart(10)} ms ${((ms / sum) * 100).toFixed(1).padStart(5)} %${times === 0 ? '' : ` ${(ms / times).toFixed(1).padStart(8)} ms each`}`);
+    say(
+      `${what.padEnd(20)} ${String(ms).padStart(10)} ms ${((ms / sum) * 100).toFixed(1).padStart(5)} %${times === 0 ? '' : ` ${(ms / times).toFixed(1).padStart(8)} ms each`}`,
+    );
   }
 }
 

@@ -30,7 +30,8 @@ export function countTransitions(coverage: Coverage, requests: readonly ToldRequ
       coverage.count(`chosen:${chosen_by}`);
       coverage.count(`attempt:${policy}:${verdict}`);
     }
-    if (affinity !== undefined) coverage.count(`binding:${affinity.kind}:${affinity.account_id === null && affinity.state !== 'dead' ? 'nobody' : affinity.state}`);
+    if (affinity !== undefined)
+      coverage.count(`binding:${affinity.kind}:${affinity.account_id === null && affinity.state !== 'dead' ? 'nobody' : affinity.state}`);
     if (affinity?.moved === true) coverage.count('moved');
     if (stopped_by !== undefined) coverage.count(`stopped_by:${stopped_by}`);
   }

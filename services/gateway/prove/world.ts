@@ -11,6 +11,7 @@ import type { LogRecord } from '@switchyard/testkit';
 import { digestOf } from '../src/bindings/digest.ts';
 import { fingerprintOf } from '../src/bindings/json-members.ts';
 import { addAccount, createKey, endKey, removeAccount } from '../src/index.ts';
+import { bodyOf } from './body-of.ts';
 import { Client } from './client.ts';
 import { Coverage } from './coverage.ts';
 import { isRefusedAtEdge } from './history.ts';
@@ -21,9 +22,10 @@ import { Model } from './model.ts';
 import type { Turn } from './model.ts';
 import { ALL_PARTS } from './plan.ts';
 import type { Plan } from './plan.ts';
+import { Standings, TROUBLE_MS } from './standings.ts';
 import { countTransitions } from './transitions.ts';
 import type { ToldRequest } from './transitions.ts';
-import { QUOTA_S, Upstream } from './upstream.ts';
+import { Upstream } from './upstream.ts';
 import type { Watcher } from './upstream.ts';
 
 /** Accounts of a world. */
@@ -35,8 +37,6 @@ const REST_MS = 30_000;
 /** From so many requests in progress on there may be no room for all, and for so long afterwards. */
 const CROWD = 15;
 const CROWDED_MS = 5_000;
-/** After so long nothing is held against an account any more, whatever it did: a health at its worst decays for sixteen minutes. */
-export const TROUBLE_MS = 1_200_000;
 
 export interface Key {
   readonly id: string;
@@ -89,6 +89,7 @@ export class World implements Watcher, AsyncDisposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 });
   readonly #waiting = new Set<() => void>();
   readonly #accountIds: string[] = [];
+  readonly #standings: Standings;
   #lives: Life[] = [];
   #places = 0;
   #no = 0;
@@ -109,10 +110,6 @@ export class World implements Watcher, AsyncDisposable {
   #retrying: { active: number; retries: number }[] = [];
   #stuck: string[] = [];
   #bound: History['bound'][number][] = [];
-  #troubledUntil: number[] = Array.from({ length: ACCOUNTS }, () => 0);
-  #quotaUntil: number[] = Array.from({ length: ACCOUNTS }, () => 0);
-  /** Where each gateway last saw an account fail without having been served by it since, by `doubtOf`: it may let one request at a time probe it. */
-  readonly #doubts = new Map<string, number>();
   #fromMs = 0;
   #crowdedUntilMs = 0;
   /** Requests in progress at each gateway at most since the last rest: a retry that arrives was allowed some moments before. */
@@ -131,6 +128,7 @@ export class World implements Watcher, AsyncDisposable {
     const { connection } = options;
     this.#pool = new pg.Pool({ ...('url' in connection ? { connectionString: connection.url } : connection), max: 1, idleTimeoutMillis: 0 });
     this.#pool.on('error', () => {});
+    this.#standings = new Standings(ACCOUNTS, { nowMs: this.nowMs, wallClockMs: this.wallClockMs, place: () => this.place() });
     this.upstreams = Array.from({ length: ACCOUNTS }, (_, i) => new Upstream(i, 'abcd'[i]!, this));
   }
 
@@ -315,19 +313,19 @@ export class World implements Watcher, AsyncDisposable {
 
   /** Something was wrong with an account just now. */
   trouble(account: number): void {
-    this.#troubledUntil[account] = this.nowMs() + TROUBLE_MS;
+    this.#standings.trouble(account);
   }
 
   /** Whether nothing keeps a gateway from giving a request to an account that it prefers. */
   isFine(account: number, life: number): boolean {
     const { isAlive, mode } = this.upstreams[account]!;
-    if (!isAlive || mode !== 'ok' || this.#troubledUntil[account]! >= this.nowMs() || this.mayBeExhausted(account)) return false;
-    return !this.#doubts.has(doubtOf(life, account)) || [...this.#open].every((seen) => !mayProbe(seen, account));
+    if (!isAlive || mode !== 'ok' || !this.#standings.isClear(account)) return false;
+    return !this.#standings.isDoubted(life, account) || [...this.#open].every((seen) => !mayProbe(seen, account));
   }
 
   /** Whether an account may be taken to be out of quota. */
   mayBeExhausted(account: number): boolean {
-    return this.#quotaUntil[account]! > this.wallClockMs();
+    return this.#standings.mayBeExhausted(account);
   }
 
   // The database.
@@ -357,7 +355,14 @@ export class World implements Watcher, AsyncDisposable {
   /** Sends a request; nothing is waited for. */
   send(wanted: Wanted): RequestTrace {
     const { life, key, asked, isStream, claims, isStored, target } = wanted;
-    const expected = this.model.expect(claims, key.id, asked, life.no, (account) => this.isFine(account, life.no), this.isAway, this.#mayHaveMoved(wanted));
+    const expected = this.model.expect(claims, {
+      keyId: key.id,
+      asked,
+      life: life.no,
+      isFine: (account) => this.isFine(account, life.no),
+      isAway: this.isAway,
+      mayHaveMoved: this.#mayHaveMoved(wanted),
+    });
     const seen = this.#take(wanted, expected);
     const { trace } = seen;
     this.#noteLawful(trace, wanted);
@@ -411,20 +416,11 @@ export class World implements Watcher, AsyncDisposable {
   }
 
   ended(attempt: AttemptTrace): void {
-    const { no, account, status, committedAt, end } = attempt;
-    const trace = this.#seen.get(no)?.trace;
-    const wentWell = status !== null && status < 300 && committedAt !== null && end !== 'cut' && end !== 'reset';
-    if (!wentWell) this.trouble(account);
-    if (trace === undefined) return;
-    const doubt = doubtOf(trace.life, account);
-    // Of what happens between two rests a gateway may hear in another order.
-    if (!wentWell) this.#doubts.set(doubt, Infinity);
-    else if ((trace.asked === 'responses' || trace.asked === 'chat') && committedAt > (this.#doubts.get(doubt) ?? Infinity)) this.#doubts.delete(doubt);
+    this.#standings.note(attempt, this.#seen.get(attempt.no)?.trace);
   }
 
   exhausted(account: number): void {
-    // A second more than it says, so that whoever was told some moments later is done with it, too.
-    this.#quotaUntil[account] = Math.max(this.#quotaUntil[account]!, this.wallClockMs() + QUOTA_S * 1_000 + 1_000);
+    this.#standings.exhausted(account);
   }
 
   /** A request is being tried again at a gateway: how many are, of how many. */
@@ -533,7 +529,7 @@ export class World implements Watcher, AsyncDisposable {
       () => this.#restless() === undefined,
       () => `no rest: ${this.#describe(this.#restless()!)}`,
     );
-    for (const [doubt, at] of this.#doubts) if (at === Infinity) this.#doubts.set(doubt, this.place());
+    this.#standings.rested();
     this.#mostRunning.clear();
     for (const { life } of this.running) this.#mostRunning.set(life, (this.#mostRunning.get(life) ?? 0) + 1);
   }
@@ -592,8 +588,7 @@ export class World implements Watcher, AsyncDisposable {
     this.#wallMs = 0;
     // Twice, since the wall clock may be set back far enough for a block of the case before to hold again.
     await this.skip(2 * TROUBLE_MS);
-    this.#troubledUntil.fill(0);
-    this.#quotaUntil.fill(0);
+    this.#standings.forgive();
     if (this.keys.length > 0) await this.query('update gateway.key set revoked_at = now() where id = any($1)', [this.keys.map(({ id }) => id)]);
     this.#records.length = 0;
     this.keys = [];
@@ -611,7 +606,7 @@ export class World implements Watcher, AsyncDisposable {
     await this.query('delete from gateway.binding');
     await this.query('delete from gateway.key where revoked_at is not null');
     await this.query('delete from gateway.quota');
-    this.#doubts.clear();
+    this.#standings.forget();
     this.#lives = [await this.openLife()];
   }
 
@@ -716,11 +711,6 @@ function rowOf({ label, outcome, ended, decision }: ToldRequest): Row {
   return { no: numberIn(label), outcome, isEnded: ended, attempts };
 }
 
-/** A gateway and an account of its. */
-function doubtOf(life: number, account: number): string {
-  return `${life} ${account}`;
-}
-
 /** Whether a request may be what tells a gateway that has its doubts of an account how that is now: until then it sends no other there. */
 function mayProbe({ trace, attempts }: Seen, account: number): boolean {
   const last = attempts.at(-1);
@@ -733,19 +723,4 @@ function isAtRest(trace: RequestTrace, last: AttemptTrace | undefined): boolean 
   // A client that does not read may have all of it waiting.
   if (trace.isPaused && (last.isWaiting || last.isWhole || trace.status !== null)) return true;
   return last.isWaiting && (last.committedAt === null || trace.receivedBytes >= last.sentBytes);
-}
-
-function bodyOf(asked: Asked, claims: Claims, isStream: boolean, isStored: boolean): object {
-  if (asked === 'chat') return { model: 'm', stream: isStream, messages: [{ role: 'user', content: 'hello' }] };
-  const input = [
-    { type: 'message', role: 'user', content: 'hello' },
-    ...(claims.encrypted === null ? [] : [{ type: claims.isFollowUp ? 'compaction' : 'reasoning', encrypted_content: claims.encrypted }]),
-    ...claims.calls.map((call) => ({ type: 'function_call_output', call_id: call, output: 'done' })),
-  ];
-  return {
-    model: 'm',
-    input,
-    ...(asked === 'responses' ? { stream: isStream, ...(isStored ? {} : { store: false }) } : {}),
-    ...(claims.previousResponse === null ? {} : { previous_response_id: claims.previousResponse }),
-  };
 }

@@ -101,6 +101,24 @@ test('a session prefers its account, and stays bound to it when one request has 
   expect(await bound()).toEqual(before);
 });
 
+test('a session that every account has refused belongs to none of them, but to the one that serves it next', async () => {
+  for (const upstream of gateway.upstreams) upstream.script({ rules: [{ answer: { preset: 'failed_server_is_overloaded', say: {} }, times: 'always' }] });
+  const refused = await fetch(`${gateway.url}/v1/responses`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', 'thread-id': 'thread-1' },
+    body: JSON.stringify({ model: 'm', input: 'hello', stream: true }),
+  });
+  expect(await refused.text()).toContain('event: response.failed');
+  const last = gateway.upstreams['abc'.indexOf(refused.headers.get('x-switchyard-account')!)]!;
+  for (const upstream of gateway.upstreams) if (upstream !== last) upstream.script({ rules: [] });
+  const served = await turn({ store: false }, { 'thread-id': 'thread-1' });
+  expect(served.status).toBe(200);
+  const { rows } = await gateway.pool.query<{ name: string }>(
+    'select a.name from gateway.binding b join gateway.account a on a.id = b.account_id where b.kind = 3',
+  );
+  expect(rows).toEqual([{ name: served.account }]);
+});
+
 test('a session whose account is out of quota moves for good', async () => {
   const first = await turn({ store: false }, { 'thread-id': 'thread-1' });
   gateway.upstreams['abc'.indexOf(first.account!)]!.script({ rules: [{ answer: { preset: 'usage_limit_reached' }, times: 'always' }] });

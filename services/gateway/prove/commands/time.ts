@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
+import { TROUBLE_MS } from '../standings.ts';
 import { QUOTA_S } from '../upstream.ts';
-import { TROUBLE_MS } from '../world.ts';
 
 /** Time goes by: a second, a minute, until quota is full again, or until all is forgiven. */
 export const passTime: Command = {

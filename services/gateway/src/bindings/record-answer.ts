@@ -64,6 +64,11 @@ export class AnswerRecorder {
 
   /** The answer is whole. @returns settles when what it binds would outlive a crash, within the bound; null when there is nothing to wait for */
   finish(told: AnswerFacts): Promise<BindResult> | null {
+    // It has nothing of what it refused to answer, though nobody told the client more than it did.
+    if (this.#isRefusal) {
+      this.drop();
+      return null;
+    }
     this.#isOver = true;
     const { bindings } = this.#parts;
     const { affinity, match } = this.#exchange;
@@ -71,6 +76,11 @@ export class AnswerRecorder {
     const { makes } = match.surface;
     if (makes !== undefined) return told.responseId === null ? null : bindings.bind([this.#binding(makes, told.responseId)]);
     return bindings.bind(this.#bound(told)) ?? this.#early;
+  }
+
+  /** The answer is that of an account which did not want the request, and goes to the client for want of a better. */
+  get #isRefusal(): boolean {
+    return this.#exchange.decision?.attempts.findLast(({ verdict }) => verdict === 'relayed')?.policy !== undefined;
   }
 
   /** The answer came to nothing. */
