@@ -208,6 +208,23 @@ test('an id that two accounts claim is refused, and nobody is asked', async () =
   expect(received()).toBe(before);
 });
 
+test('nor is anybody asked for a call, a compaction or a session to be compacted that two accounts claim', async () => {
+  const thread = { 'thread-id': 'thread-1' };
+  const called = await turn({ input: [user('call shell')], tools: SHELL, store: false }, thread);
+  const compacted = await turn({ input: [user('x')] }, thread, { path: '/v1/responses/compact' });
+  const disputed = await gateway.pool.query("update gateway.binding set account_id = '' where kind in (3, 4, 6) returning kind");
+  expect(disputed.rows.map(({ kind }: { kind: number }) => kind).toSorted()).toEqual([3, 4, 6]);
+  await using again = await gateway.reopen();
+  const before = received();
+  const refused = { status: 503, error: 'owner_unavailable' };
+  expect(await turn({ input: answered(called), tools: SHELL, store: false }, thread, again)).toMatchObject(refused);
+  expect(await turn({ input: [compacted.output.at(-1)!, user('go on')], store: false }, thread, again)).toMatchObject(refused);
+  expect(await turn({ input: [user('x')] }, thread, { url: again.url, path: '/v1/responses/compact' })).toMatchObject(refused);
+  expect(received()).toBe(before);
+  // What any account can go on with still goes on.
+  expect(await turn({ store: false }, thread, again)).toMatchObject({ status: 200 });
+});
+
 test('ids that lead to different accounts are counted, and the stricter one decides', async () => {
   const made = await turn({});
   const called = await turn({ input: [user('call shell')], tools: SHELL, store: false });

@@ -154,23 +154,40 @@ test('a response of another key is refused even behind a turn state of one’s o
   expect(resolveAffinity({ ...NO_CLAIMS, turnState: 'turn', previousResponse: 'resp' }, 'responses', 'key_1', bindings)).toEqual({ foreign: 'response' });
 });
 
-test('a conflict over a response has nobody for an owner, and one over a session is no preference', () => {
+test('a conflict has nobody for an owner wherever one is needed, and is no preference', () => {
   const bindings = open();
-  const at = (kind: BindingKind, id: string): BindingRow => ({
-    digest: digestOf(kind, 'key_1', null, id).toString('base64'),
-    kind: BINDING_KINDS[kind].code,
-    owner: NOBODY,
-    namespace: 'key_1',
-    epoch: 0,
-    boundAtS: 1_000,
-    touchedAtS: 1_000,
-    state: 0,
-    stateAtS: 1_000,
-    misses: 0,
-  });
-  bindings.take([at('response', 'resp'), at('session', 'thread')]);
-  expect(resolveAffinity({ ...NO_CLAIMS, previousResponse: 'resp' }, 'responses', 'key_1', bindings)).toMatchObject({ strength: 'hard', accountId: null });
-  expect(resolveAffinity({ ...NO_CLAIMS, session: 'thread' }, 'compact', 'key_1', bindings)).toBeNull();
+  const dispute = (kind: BindingKind, id: string, session: string | null = null): void =>
+    bindings.take([
+      {
+        digest: digestOf(kind, 'key_1', session, id).toString('base64'),
+        kind: BINDING_KINDS[kind].code,
+        owner: NOBODY,
+        namespace: 'key_1',
+        epoch: 0,
+        boundAtS: 1_000,
+        touchedAtS: 1_000,
+        state: 0,
+        stateAtS: 1_000,
+        misses: 0,
+      },
+    ]);
+  const found = (claims: Partial<Claims>, lane: Lane = 'responses') => resolveAffinity({ ...NO_CLAIMS, ...claims }, lane, 'key_1', bindings);
+  dispute('session', 'thread');
+  expect(found({ session: 'thread' })).toBeNull();
+  expect(found({ session: 'thread' }, 'compact')).toMatchObject({ kind: 'session', strength: 'hard', accountId: null });
+  expect(found({ session: 'thread', isCompact: true })).toMatchObject({ kind: 'session', strength: 'hard', accountId: null });
+  expect(found({ session: 'thread', encrypted: 'sealed' })).toMatchObject({ kind: 'session', strength: 'firm', accountId: null });
+  // Whoever is known to own it more exactly is its owner still, and nothing leads to another.
+  bind(bindings, 'encrypted', 'sealed');
+  expect(found({ session: 'thread', encrypted: 'sealed' })).toMatchObject({ kind: 'encrypted', accountId: 'acct_encrypted', disagrees: false });
+  dispute('lineage_session', 'thread');
+  expect(found({ session: 'thread', isFollowUp: true })).toMatchObject({ kind: 'lineage_session', strength: 'hard', accountId: null });
+  dispute('call', 'call_1', 'other');
+  expect(found({ session: 'other', calls: ['call_1'] })).toMatchObject({ kind: 'call', strength: 'hard', accountId: null });
+  dispute('response', 'resp');
+  expect(found({ previousResponse: 'resp' })).toMatchObject({ kind: 'response', strength: 'hard', accountId: null });
+  dispute('cache', 'cache');
+  expect(found({ cacheKey: 'cache' })).toBeNull();
 });
 
 test('the same call id in two sessions is two calls', () => {

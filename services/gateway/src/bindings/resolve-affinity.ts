@@ -4,7 +4,6 @@ import type { Bindings } from './bindings.ts';
 import type { ClaimedId, Claims } from './claims.ts';
 import { digestOf } from './digest.ts';
 import type { Digest } from './digest.ts';
-import { BINDING_KINDS } from './kinds.ts';
 import type { BindingKind } from './kinds.ts';
 import { LIFE } from './life.ts';
 import type { LifeState } from './life.ts';
@@ -81,9 +80,10 @@ export function resolveAffinity(claims: Claims, lane: Lane, namespace: string, b
       // Also behind a claim that has decided already: the account that it leads to may be the owner.
       if (found.namespace !== namespace) return { foreign: row.kind };
       const accountId = found.owner === NOBODY ? null : found.owner;
-      if (accountId === null && BINDING_KINDS[row.kind].moves) continue;
+      // A preference for nobody is none; what only its owner may answer has none to be asked.
+      if (accountId === null && row.strength === 'soft') continue;
       if (decided === null) decided = { kind: row.kind, strength: strengthOf(row, claims), accountId, state: found.state, digest };
-      else if (accountId !== decided.accountId) disagrees = true;
+      else if (accountId !== null && accountId !== decided.accountId) disagrees = true;
     }
   }
   const affinity = decided ?? givenUp;
