@@ -111,6 +111,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const pipeline: PipelineParts = {
     keys,
     snapshot: () => registry.snapshot,
+    readsItems: () => registry.known.size > 1,
     catchUp: openCatchUp({ ...ground, reload }),
     gate,
     bodyLimits: { maxBytes: config['limits.body_bytes'], memory },

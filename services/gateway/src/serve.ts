@@ -32,6 +32,8 @@ import type { Settler } from './settle/settler.ts';
 export interface PipelineParts {
   readonly keys: KeyTable;
   readonly snapshot: () => AccountTable;
+  /** Whether to look into what a request carries for whose it is: with one account, usable or not, it could be nobody else's. */
+  readonly readsItems: () => boolean;
   /** Reads the accounts anew when others have changed them unheard. */
   readonly catchUp: CatchUp;
   readonly gate: Gate;
@@ -122,7 +124,7 @@ async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
       if (facts === null) {
         const full = parts.gate.enter(exchange);
         if (full !== null) return refuse(exchange, full, parts.log);
-        facts = await readFacts(request, response, match.surface, head, parts.bodyLimits, parts.snapshot().accounts.length > 1);
+        facts = await readFacts(request, response, match.surface, head, parts.bodyLimits, parts.readsItems());
         if (facts === null || !parts.settler.takeFacts(exchange, facts)) return;
       }
       table = parts.snapshot();

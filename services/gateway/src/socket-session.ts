@@ -97,7 +97,7 @@ export class SocketSession implements TurnLine, FrameSink {
       memory: pipeline.bodyLimits.memory,
       surface: match.surface,
       head,
-      readsItems: () => pipeline.snapshot().accounts.length > 1,
+      readsItems: pipeline.readsItems,
       refusalOf: (error) => asRefusal(error, '', pipeline.log),
       onTurn: () => {
         if (this.#turn === null) this.#begin();

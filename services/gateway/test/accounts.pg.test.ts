@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { migrate } from '@switchyard/database';
-import { recordingLogger, temporaryHome, testDatabase } from '@switchyard/testkit';
+import { connectSocket, recordingLogger, temporaryHome, testDatabase } from '@switchyard/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { GATEWAY_MIGRATIONS, addAccount, removeAccount, showAccounts, testAccount } from '../src/index.ts';
 import type { AccountDraft, Control } from '../src/index.ts';
@@ -187,6 +187,30 @@ test('an account that is left out still owns its conversations, until it is remo
   await control.applied();
   // Nobody's now, so the account that is left is asked; it is the same upstream.
   for (const from of [gateway.url, again.url]) expect(await ask(from)).toMatchObject({ id: made.id });
+});
+
+test('what an account that is left out has asked for waits for it, also where another is the only one left', async () => {
+  const own = await addAccount(control, draft('own'));
+  const user = { type: 'message', role: 'user', content: 'call shell' };
+  const tools = [{ type: 'function', name: 'shell', parameters: { type: 'object', properties: {} } }];
+  const asked = await gateway.ask('/v1/responses', { model: 'model-of-own', input: [user], tools, store: false });
+  const { output } = (await asked.json()) as { output: { type: string; call_id: string }[] };
+  const { call_id } = output.find(({ type }) => type === 'function_call')!;
+  await gateway.pool.query("update gateway.account set sealed_headers = '\\x00' where id = $1", [own.id]);
+  await control.applied();
+  await using again = await gateway.reopen();
+  const upstream = gateway.upstreams[0]!;
+  const before = upstream.counters().received;
+  const answer = { model: 'm', store: false, tools, input: [user, ...output, { type: 'function_call_output', call_id, output: 'done' }] };
+  for (const { url } of [gateway, again]) {
+    const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' };
+    const refused = await fetch(`${url}/v1/responses`, { method: 'POST', headers, body: JSON.stringify(answer) });
+    expect([refused.status, await refused.json()]).toMatchObject([503, { error: { code: 'owner_unavailable' } }]);
+    await using client = await connectSocket(url, { authorization: headers.authorization });
+    client.create(answer);
+    expect(await client.next('error')).toMatchObject({ error: { code: 'owner_unavailable' } });
+  }
+  expect(upstream.counters().received).toBe(before);
 });
 
 test('an account that another running server declares cannot be removed here, and can once that one has ended', async () => {

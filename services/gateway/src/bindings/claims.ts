@@ -9,7 +9,7 @@ export interface Claims {
   readonly calls: readonly string[] | null;
   /** A conversation object of the upstream's. */
   readonly conversation: string | null;
-  /** Uploaded files that the input names. */
+  /** Uploaded files that it names, wherever. */
   readonly files: readonly string[] | null;
   /** Fingerprint of the last encrypted item of the input. */
   readonly encrypted: string | null;

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Lane } from '../routes.ts';
 import { Bindings } from './bindings.ts';
-import type { BindingRow } from './bindings.ts';
 import { NO_CLAIMS } from './claims.ts';
 import type { Claims } from './claims.ts';
 import { digestOf } from './digest.ts';

@@ -34,7 +34,7 @@ const PARAMS: Partial<Readonly<Record<BindingKind, string>>> = {
   response: 'previous_response_id',
   call: 'input',
   conversation: 'conversation',
-  file: 'input',
+  file: 'file_id',
   encrypted: 'input',
 };
 

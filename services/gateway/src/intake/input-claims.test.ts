@@ -25,9 +25,7 @@ function expected(input: readonly Item[]): ReturnType<typeof inputClaims> {
   const from = last.findLastIndex(({ type, call_id: call }) => !String(type).endsWith('_call_output') || typeof call !== 'string') + 1;
   const calls = last.slice(from).map(({ call_id: call }) => call as string);
   const encrypted = input.findLast((item) => typeof item['encrypted_content'] === 'string' && item['encrypted_content'] !== '')?.['encrypted_content'];
-  const files = input.flatMap((item) => (typeof item['file_id'] === 'string' ? [item['file_id']] : []));
   return {
-    files: files.length === 0 ? null : files.slice(0, 8),
     isFollowUp: encrypted !== undefined && input.some(({ type }) => type === 'compaction'),
     isCompact: input.at(-1)?.['type'] === 'compaction_trigger',
     calls: calls.length === 0 ? null : calls,
@@ -60,7 +58,7 @@ const item: fc.Arbitrary<Item> = fc.oneof(
 );
 const input = fc.array(item, { maxLength: 24 });
 
-test('calls, files, compactions and encrypted items are found as a parser finds them, in any chunking, whatever texts look like', () => {
+test('calls, compactions and encrypted items are found as a parser finds them, in any chunking, whatever texts look like', () => {
   fc.assert(
     fc.property(
       input,

@@ -6,16 +6,14 @@ import { fingerprintOf, hasMember, idsOf } from '../bindings/json-members.ts';
 export const LAST_ITEMS = 16;
 /** As much of each end of an element: type and id stand near one of them, what a tool said in between may be megabytes. */
 const NEAR = 512;
-/** A file is looked up by its id for this many of an input. */
-const MAX_FILES = 8;
 const CALL_OUTPUT = /(?<!\\)"type"\s*:\s*"[a-z_]{0,64}_call_output"/;
 
 /** Of what a request continues, that which its input says. */
-export type InputClaims = Pick<Claims, 'calls' | 'files' | 'encrypted' | 'isFollowUp' | 'isCompact'>;
+export type InputClaims = Pick<Claims, 'calls' | 'encrypted' | 'isFollowUp' | 'isCompact'>;
 
 /**
  * What the elements of `input` continue: the calls that the last of them answer, the last encrypted item, since a client sends earlier
- * ones again in their order, files, and a compaction that stands for what was said before. What is misread here can only cost the caller: its ids mean something within its own namespace alone.
+ * ones again in their order, and a compaction that stands for what was said before. What is misread here can only cost the caller: its ids mean something within its own namespace alone.
  * @param input   The bytes of the array.
  * @param starts  Where its last elements begin in it, in their order.
  */
@@ -28,12 +26,10 @@ export function inputClaims(input: Buffer, starts: readonly number[]): InputClai
     calls.push(call);
     end = start;
   }
-  const files = idsOf(input, '"file_id"', MAX_FILES);
   const encrypted = fingerprintOf(input);
   const last = starts.at(-1);
   return {
     calls: calls.length === 0 ? null : calls.reverse(),
-    files: files.length === 0 ? null : files,
     encrypted,
     // A compaction is sealed, so where nothing is, none has to be looked for: half a microsecond for each thousand bytes.
     isFollowUp: encrypted !== null && holdsCompaction(input),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SwitchyardError } from '@switchyard/contracts';
+import { FILE_FIELDS } from './file-fields.ts';
 import { JsonScanner } from './json-scanner.ts';
 
 const WANTED = new Set(['model', 'stream', 'n']);
@@ -55,6 +56,62 @@ test('every object that JSON.stringify writes is accepted in any chunking, and t
     ),
     { numRuns: 3_000 },
   );
+});
+
+/** What a parser finds: the strings of such members, and all in their arrays. */
+function filesIn(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(filesIn);
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, held]) => {
+    if (!FILE_FIELDS.has(key) || (typeof held === 'object' && !Array.isArray(held))) return filesIn(held);
+    return stringsIn(held).filter((id) => id !== '');
+  });
+}
+
+function stringsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsIn) : [];
+}
+
+/** Every character of the strings of a JSON text spelt as an escape. */
+const escaped = (text: string): string =>
+  text.replace(/"(?:[^"\\]|\\.)*"/g, (quoted) => {
+    const units = Array.from({ length: (JSON.parse(quoted) as string).length }, (_, i) => (JSON.parse(quoted) as string).charCodeAt(i));
+    return `"${units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')}"`;
+  });
+
+test('files are found as a parser finds them, wherever they are named, however they are spelt, in any chunking', () => {
+  const name = fc.oneof(fc.constantFrom(...FILE_FIELDS, 'file', 'content', 'file_ix', 'input_file_ix'), fc.string({ maxLength: 9 }));
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      fc.constantFrom('file-1', 'file-2', '', '"file_id":"file-fake"', 7, null, true),
+      fc.string({ maxLength: 12 }),
+      fc.array(tie('value'), { maxLength: 4 }),
+      fc.dictionary(name, tie('value'), { maxKeys: 4 }),
+    ),
+  }));
+  fc.assert(
+    fc.property(
+      fc.dictionary(name, value, { maxKeys: 4 }).filter((body) => !Object.keys(body).includes('__proto__')),
+      fc.boolean(),
+      fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 8 }),
+      (body, isEscaped, cuts) => {
+        const plain = JSON.stringify(body);
+        const text = Buffer.from(isEscaped ? escaped(plain) : plain);
+        const scanner = scan(
+          text,
+          cuts.map((part) => Math.floor(part * text.length)),
+        );
+        expect(new Set(scanner.files)).toEqual(new Set(filesIn(JSON.parse(plain))));
+      },
+    ),
+    { numRuns: 3_000 },
+  );
+});
+
+test('a file that is named twice in one object is found both times', () => {
+  expect(scan(Buffer.from('{"a":{"file_id":"file-1","file_id":"file-2"}}')).files).toEqual(['file-1', 'file-2']);
 });
 
 test('a text is accepted exactly when JSON.parse accepts it as an object', () => {

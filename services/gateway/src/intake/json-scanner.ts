@@ -1,4 +1,5 @@
 import { SwitchyardError } from '@switchyard/contracts';
+import { FILE_FIELDS, MAX_FILES, MAX_FILE_ID, mayNameFiles } from './file-fields.ts';
 import { endOfPlainRun } from './plain-run.ts';
 
 /** Deepest nesting and largest number of keys that a body may have (product section 13). */
@@ -39,8 +40,8 @@ const N_EXPONENT = 7;
 const LITERALS = { 0x74: 'true', 0x66: 'false', 0x6e: 'null' } as const;
 
 /**
- * Checks a JSON text as its bytes arrive and remembers where a few top-level fields are. It builds no tree, so that depth, key
- * count and size cannot hurt, and the bytes themselves go upstream untouched. One pass.
+ * Checks a JSON text as its bytes arrive and remembers where a few top-level fields are, and which files it names anywhere. It builds no tree,
+ * so that depth, key count and size cannot hurt, and the bytes themselves go upstream untouched. One pass.
  *
  * It refuses what JSON refuses (RFC 8259) and three things that parsers disagree about: a routed field given twice, a number
  * that no double can hold, and half a surrogate pair.
@@ -69,6 +70,8 @@ export class JsonScanner {
   #fieldStart = 0;
   #fieldKind: FieldSpan['kind'] = 'null';
   readonly #suspectNumbers: number[] = [];
+  #filesFrom = 0; // the level whose member is being read of which every string is the id of a file; 0 outside of such
+  #files: Set<string> | null = null;
   // Where the elements of a watched top-level array begin; a ring of the last ones.
   readonly #listed: string | null;
   readonly #ring: number[] | null;
@@ -89,6 +92,11 @@ export class JsonScanner {
     this.#listed = list === null ? null : list.field;
     this.#ring = list === null ? null : [];
     this.#ringSize = list === null ? 0 : list.last;
+  }
+
+  /** The ids of the uploaded files that are named so far, each once; null when there are none, and no more than one above the limit. */
+  get files(): readonly string[] | null {
+    return this.#files === null ? null : [...this.#files];
   }
 
   /** Absolute offsets at which the last elements of the watched array begin, in their order. */
@@ -260,6 +268,8 @@ export class JsonScanner {
         return STRING;
       case 0x7b:
         this.#fieldKindAtTop('object');
+        // A schema may have a property of that name: what it says of that is no id.
+        if (this.#depth === this.#filesFrom) this.#filesFrom = 0;
         return this.#open(0);
       case 0x5b:
         this.#fieldKindAtTop('array');
@@ -307,22 +317,47 @@ export class JsonScanner {
       this.fields.set(this.#field, { start: this.#fieldStart, end, kind: this.#fieldKind });
       this.#field = null;
     }
+    if (this.#depth === this.#filesFrom) this.#filesFrom = 0;
     return this.#depth === 0 ? DONE : COMMA;
   }
 
   #endString(at: number): number {
     if (this.#highSurrogate) this.#refuse(at, 'half a surrogate pair');
-    if (!this.#stringIsKey) return this.#endValue(at + 1);
+    if (!this.#stringIsKey) {
+      if (this.#filesFrom !== 0) this.#takeFile(at + 1);
+      return this.#endValue(at + 1);
+    }
+    if (this.#filesFrom === 0 && this.#isFileField(at + 1)) this.#filesFrom = this.#depth;
     if (this.#depth === 1) {
-      const raw = this.#slice(this.#tokenStart, at + 1);
-      // A key may be spelt with escapes ("mod\u0065l"); the upstream reads it as the plain one, so we must too.
-      const name = this.#hasEscape ? (JSON.parse(raw.toString()) as string) : raw.toString('utf8', 1, raw.length - 1);
+      // A key may be spelt with escapes ("mod\u0065l").
+      const name = this.#decoded(this.#tokenStart, at + 1);
       this.#field = this.#wanted.has(name) ? name : null;
       if (this.#field !== null && this.fields.has(name)) {
         throw new SwitchyardError('duplicate_parameter', `The body has the field "${name}" twice; which one counts would be a guess.`, { param: name });
       }
     }
     return COLON;
+  }
+
+  /** @param end  Of a key, behind its quote. */
+  #isFileField(end: number): boolean {
+    const start = this.#tokenStart;
+    return mayNameFiles(end - start - 2, this.#last![start + 1 - this.#offset], this.#hasEscape) && FILE_FIELDS.has(this.#decoded(start, end));
+  }
+
+  /** @param end  Of a string, behind its quote. */
+  #takeFile(end: number): void {
+    // An escape is six bytes at most for one character.
+    if (end - this.#tokenStart > MAX_FILE_ID * 6 + 2 || (this.#files !== null && this.#files.size > MAX_FILES)) return;
+    const id = this.#decoded(this.#tokenStart, end);
+    if (id === '' || id.length > MAX_FILE_ID) return;
+    (this.#files ??= new Set()).add(id);
+  }
+
+  /** The string from `start` to `end` (absolute), quotes included, as it is meant: two spellings of one are the same to an upstream, so they must be to us. */
+  #decoded(start: number, end: number): string {
+    const raw = this.#slice(start, end);
+    return this.#hasEscape ? (JSON.parse(raw.toString()) as string) : raw.toString('utf8', 1, raw.length - 1);
   }
 
   #endHex(at: number): void {

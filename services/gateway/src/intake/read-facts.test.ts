@@ -57,6 +57,17 @@ test('what a request of a conversation continues is read from head and body; a h
   expect((await facts('{"model":"m","input":"x"}', 'responses.create')).read).toMatchObject({ value: { claims: null } });
 });
 
+test.each(['responses.create', 'chat.completions', 'other'] as const)(
+  '%s says which files it names, whether its input is looked into or not',
+  async (surface) => {
+    const naming = (ids: readonly string[]) =>
+      JSON.stringify({ model: 'm', messages: [{ role: 'user', content: ids.map((id) => ({ type: 'file', file: { file_id: id } })) }] });
+    const ids = Array.from({ length: 1_024 }, (_, i) => `file-${i}`);
+    expect((await facts(naming([...ids, ...ids]), surface)).read).toMatchObject({ value: { claims: { ...NO_CLAIMS, files: ids } } });
+    expect((await facts(naming([...ids, 'one-more']), surface)).read).toMatchObject({ code: 'json_too_complex' });
+  },
+);
+
 test('files, a conversation object and compactions are read where a request goes on from them', async () => {
   const file = {
     type: 'message',

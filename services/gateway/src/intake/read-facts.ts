@@ -7,6 +7,7 @@ import { compressed } from '../edge/read-head.ts';
 import type { RequestHead } from '../edge/read-head.ts';
 import type { Surface } from '../routes.ts';
 import { decodeBody } from './decode-body.ts';
+import { MAX_FILES } from './file-fields.ts';
 import { LAST_ITEMS, inputClaims } from './input-claims.ts';
 import type { InputClaims } from './input-claims.ts';
 import { JsonScanner } from './json-scanner.ts';
@@ -43,7 +44,7 @@ const MAX_METADATA = 16_384;
 
 /**
  * Reads and checks the body of a request as its surface asks.
- * @param readsItems  Whether to look into `input` for what it continues: only worth it when there is more than one account to choose from.
+ * @param readsItems  Whether to look into `input` for what it continues: only worth it when there is more than one account that it could belong to.
  * @returns null when the client left first
  * @throws SwitchyardError for every refusal of the intake
  */
@@ -136,12 +137,15 @@ function nameOf(scanner: JsonScanner, field: string): string | null {
 
 function claimsOf(body: Buffer, scanner: JsonScanner, surface: Surface, head: RequestHead, readsItems: boolean): Claims | null {
   const previousResponse = nameOf(scanner, 'previous_response_id');
-  if (surface.watch !== 'responses') return previousResponse === null ? null : { ...NO_CLAIMS, previousResponse };
+  const { files } = scanner;
+  if (files !== null && files.length > MAX_FILES)
+    throw new SwitchyardError('json_too_complex', `The body names more than ${MAX_FILES} files.`, { param: 'file_id' });
+  if (surface.watch !== 'responses') return previousResponse === null && files === null ? null : { ...NO_CLAIMS, previousResponse, files };
   const { turnState } = head;
   const session = head.session ?? threadOf(body, scanner);
   const cacheKey = keyOf(scanner);
   const conversation = conversationOf(body, scanner);
-  const { calls, files, encrypted, isFollowUp, isCompact } = readsItems ? itemsOf(body, scanner) : NO_CLAIMS;
+  const { calls, encrypted, isFollowUp, isCompact } = readsItems ? itemsOf(body, scanner) : NO_CLAIMS;
   const isFresh = turnState === null && previousResponse === null && session === null && cacheKey === null && conversation === null;
   if (isFresh && calls === null && files === null && encrypted === null) return null;
   return { turnState, previousResponse, session, calls, conversation, files, encrypted, cacheKey, isFollowUp, isCompact };
@@ -165,7 +169,9 @@ function keyOf(scanner: JsonScanner): string | null {
 /** The conversation object that a response is to be part of: its id, or an object with that. */
 function conversationOf(body: Buffer, scanner: JsonScanner): string | null {
   const span = scanner.fields.get('conversation');
-  if (span === undefined || (span.kind !== 'string' && span.kind !== 'object') || span.end - span.start > MAX_METADATA) return null;
+  if (span === undefined || (span.kind !== 'string' && span.kind !== 'object')) return null;
+  if (span.end - span.start > MAX_METADATA)
+    throw new SwitchyardError('invalid_value', `The field \`conversation\` must not be larger than ${MAX_METADATA} bytes.`, { param: 'conversation' });
   const value = JSON.parse(body.toString('utf8', span.start, span.end)) as string | { id?: unknown };
   const id = typeof value === 'string' ? value : value.id;
   return typeof id === 'string' && id !== '' && id.length <= MAX_NAME ? id : null;
