@@ -6,7 +6,7 @@ import { SlotHeap } from './slot-heap.ts';
 import { CLOSED, STANDINGS } from './standing.ts';
 
 /** Up to this many candidates a walk over the list is cheaper than keeping heaps in order. */
-const SCANNED = 32;
+export const SCANNED = 32;
 
 /** Accounts with the same models and priority: in whatever set of candidates one of them is, all are. */
 interface Cohort {

@@ -1,5 +1,6 @@
 import type { KeyRecord } from '../edge/key-table.ts';
 import type { Account, Snapshot } from './account.ts';
+import { SCANNED } from './account-index.ts';
 import type { LiveFigures } from './live-figures.ts';
 import type { PoolOrder } from './pool-order.ts';
 import { CLOSED, DEFERRED, SKIP_REASONS, STANDINGS } from './standing.ts';
@@ -33,12 +34,28 @@ export function candidatesOf(snapshot: Snapshot, model: string | null): readonly
   return model === null ? snapshot.general : (snapshot.byModel.get(model) ?? NO_ACCOUNTS);
 }
 
+const allowed = new WeakMap<ReadonlySet<string>, WeakMap<Snapshot, Map<string | null, readonly Account[]>>>();
+
+/** Of the candidates those that a key may use, in the order of the list; of a short list all. Worked out once for each key, snapshot and model. */
+function lookedAt(snapshot: Snapshot, { model, key }: Query): readonly Account[] {
+  const candidates = candidatesOf(snapshot, model);
+  const { accounts } = key;
+  if (accounts === null || candidates.length <= SCANNED) return candidates;
+  let bySnapshot = allowed.get(accounts);
+  if (bySnapshot === undefined) allowed.set(accounts, (bySnapshot = new WeakMap()));
+  let byModel = bySnapshot.get(snapshot);
+  if (byModel === undefined) bySnapshot.set(snapshot, (byModel = new Map()));
+  let found = byModel.get(model);
+  if (found === undefined) byModel.set(model, (found = candidates.filter(({ id }) => accounts.has(id))));
+  return found;
+}
+
 /**
  * Picks the account for the next attempt: by how it stands, then by the strategy, then by the order of the list. Those that are left
  * alone for a while come after all others, ordered by when they are back: a failure defers, it never refuses. Those without quota, or
  * with as many requests as they may have, are not chosen.
  * Pure: the same snapshot, figures and query give the same choice. It looks at all of a short list, and in a long one at the best of each
- * group of like accounts.
+ * group of like accounts, or at those that the key may use.
  * @see product section 3
  */
 export function chooseAccount(snapshot: Snapshot, live: LiveFigures, query: Query): Choice {
@@ -47,7 +64,7 @@ export function chooseAccount(snapshot: Snapshot, live: LiveFigures, query: Quer
   const order = live.orderOf(snapshot);
   const index = query.key.accounts === null ? order.indexOf(snapshot) : null;
   return index === null
-    ? scan(candidates, order, query)
+    ? scan(lookedAt(snapshot, query), candidates.length, order, query)
     : chosenFrom(candidates.length, index.best(query.model, query.lane, query.tried), index.standings(query.model, query.lane), order, query);
 }
 
@@ -55,12 +72,13 @@ export function chooseAccount(snapshot: Snapshot, live: LiveFigures, query: Quer
  * The account that comes first for a request, also when it may not be chosen: with all of them out of quota the one that is back soonest.
  * Null when the key may use none that serves it.
  */
-export function firstInOrder(snapshot: Snapshot, live: LiveFigures, { model, lane, key, tried }: Query): Account | null {
+export function firstInOrder(snapshot: Snapshot, live: LiveFigures, query: Query): Account | null {
+  const { model, lane, key, tried } = query;
   const order = live.orderOf(snapshot);
   const index = key.accounts === null ? order.indexOf(snapshot) : null;
   if (index !== null) return index.first(model, lane, tried);
   let first: Account | null = null;
-  for (const account of candidatesOf(snapshot, model)) {
+  for (const account of lookedAt(snapshot, query)) {
     if ((key.accounts !== null && !key.accounts.has(account.id)) || tried.includes(account)) continue;
     if (first === null || order.compare(account.slot, first.slot, lane) < 0) first = account;
   }
@@ -70,12 +88,13 @@ export function firstInOrder(snapshot: Snapshot, live: LiveFigures, { model, lan
 // Counted into by one choice after another, each of which is over before the next begins.
 const counts = new Int32Array(STANDINGS.length);
 
-function scan(candidates: readonly Account[], order: PoolOrder, { lane, key, tried }: Query): Choice {
+/** @param candidates  How many there are, with those that the key may not use and that are therefore not looked at. */
+function scan(looked: readonly Account[], candidates: number, order: PoolOrder, { lane, key, tried }: Query): Choice {
   let best: Account | null = null;
-  let keyMayNot = 0;
+  let keyMayNot = candidates - looked.length;
   let alreadyTried = 0;
   let notReady = 0;
-  for (const account of candidates) {
+  for (const account of looked) {
     if (key.accounts !== null && !key.accounts.has(account.id)) {
       keyMayNot++;
       continue;
@@ -101,7 +120,7 @@ function scan(candidates: readonly Account[], order: PoolOrder, { lane, key, tri
   }
   return {
     account: best,
-    candidates: candidates.length,
+    candidates,
     skipped: notReady + keyMayNot + alreadyTried === 0 ? undefined : skips(keyMayNot, alreadyTried, notReady === 0 ? null : counts),
     leastBad: best !== null && order.tier(best.slot, lane) === DEFERRED,
   };
