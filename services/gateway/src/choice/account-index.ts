@@ -31,12 +31,7 @@ export class AccountIndex {
   readonly #accountAt: (Account | undefined)[] = [];
   readonly #listed: Int32Array;
 
-  /** @returns null when the snapshot is so small that no list in it is worth an index */
-  static of(snapshot: Snapshot, order: PoolOrder): AccountIndex | null {
-    return snapshot.accounts.length > SCANNED ? new AccountIndex(snapshot, order) : null;
-  }
-
-  private constructor(snapshot: Snapshot, order: PoolOrder) {
+  constructor(snapshot: Snapshot, order: PoolOrder) {
     this.snapshot = snapshot;
     this.#order = order;
     const groups = new Map<string, Account[]>();

@@ -1,4 +1,5 @@
 import type { KeyRecord } from '../edge/key-table.ts';
+import { servesModel } from './account.ts';
 import type { Account, Snapshot } from './account.ts';
 import { SCANNED } from './account-index.ts';
 import type { LiveFigures } from './live-figures.ts';
@@ -65,7 +66,7 @@ export function chooseAccount(snapshot: Snapshot, live: LiveFigures, query: Quer
   const index = query.key.accounts === null ? order.indexOf(snapshot) : null;
   return index === null
     ? scan(lookedAt(snapshot, query), candidates.length, order, query)
-    : chosenFrom(candidates.length, index.best(query.model, query.lane, query.tried), index.standings(query.model, query.lane), order, query);
+    : chosenFrom(candidates.length, index.best(query.model, query.lane, query.tried), index.standings(query.model, query.lane), order, snapshot, query);
 }
 
 /**
@@ -126,11 +127,24 @@ function scan(looked: readonly Account[], candidates: number, order: PoolOrder, 
   };
 }
 
-/** A choice from an index, which counts standings over all candidates: those tried are counted as that instead. */
-function chosenFrom(candidates: number, best: Account | null, standings: Int32Array, order: PoolOrder, { lane, tried }: Query): Choice {
-  for (const { slot } of tried) standings[order.standingAt(slot, lane)]!--;
+/** A choice from an index, which counts standings over all candidates: those of them that were tried are counted as that instead. */
+function chosenFrom(
+  candidates: number,
+  best: Account | null,
+  standings: Int32Array,
+  order: PoolOrder,
+  { bySlot }: Snapshot,
+  { model, lane, tried }: Query,
+): Choice {
+  let alreadyTried = 0;
+  for (const account of tried) {
+    // Some were tried in the pool that this one stands in for.
+    if (bySlot.get(account.slot) !== account || !servesModel(account, model)) continue;
+    standings[order.standingAt(account.slot, lane)]!--;
+    alreadyTried++;
+  }
   if (best !== null) standings[order.standingAt(best.slot, lane)]!--;
-  return { account: best, candidates, skipped: skips(0, tried.length, standings), leastBad: best !== null && order.tier(best.slot, lane) === DEFERRED };
+  return { account: best, candidates, skipped: skips(0, alreadyTried, standings), leastBad: best !== null && order.tier(best.slot, lane) === DEFERRED };
 }
 
 function skips(keyMayNot: number, alreadyTried: number, standings: Int32Array | null): Skips | undefined {

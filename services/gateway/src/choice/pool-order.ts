@@ -1,5 +1,5 @@
 import type { Snapshot } from './account.ts';
-import { AccountIndex } from './account-index.ts';
+import { AccountIndex, SCANNED } from './account-index.ts';
 import { grown } from './grown.ts';
 import type { Heuristics } from './heuristics.ts';
 import { LANE_COUNT } from './lanes.ts';
@@ -31,6 +31,8 @@ export interface OrderedFigures {
   quotaBackAtMs(slot: number): number;
 }
 
+/** A snapshot is seen in three ways at most; a fourth has taken the place of one of them. */
+const MOST_INDEXES = 3;
 const TIER_UNIT = 2 ** 50;
 const LATEST = 2 ** 49;
 const TIER_OF = STANDINGS.map((standing) => TIERS[standing]);
@@ -54,7 +56,9 @@ export class PoolOrder {
   // By place: slot × lanes + lane.
   #standing = new Uint8Array(0);
   #order = new Float64Array(0);
-  #index: AccountIndex | null = null;
+  /** Of the snapshot in force, and of the last that were taken of it: those that speak WebSocket, or serve what is not Responses. */
+  #indexes: AccountIndex[] = [];
+  #version: number | null = null;
 
   constructor(figures: OrderedFigures, { strategy, reservePercent }: OrderRules, uses: Heuristics) {
     this.#figures = figures;
@@ -75,20 +79,26 @@ export class PoolOrder {
     this.#order = grown(this.#order, slots * LANE_COUNT);
   }
 
-  /** Takes over the accounts of a new snapshot, and indexes it when it is large. */
+  /** Takes over the accounts of a new snapshot. */
   adopt(snapshot: Snapshot): void {
-    this.#index = null;
+    this.#indexes = [];
+    this.#version = snapshot.version;
     this.#isMember.fill(0);
     for (const { slot } of snapshot.accounts) {
       this.#isMember[slot] = 1;
       this.refresh(slot, false);
     }
-    this.#index = AccountIndex.of(snapshot, this);
+    this.indexOf(snapshot); // now rather than at the next request
   }
 
-  /** The index of this snapshot; null when it is small or no longer the one in force. */
+  /** The index of this snapshot, made when it is first asked for; null when it is small, or neither the one in force nor taken of it. */
   indexOf(snapshot: Snapshot): AccountIndex | null {
-    return this.#index?.snapshot === snapshot ? this.#index : null;
+    if (snapshot.accounts.length <= SCANNED || snapshot.version !== this.#version) return null;
+    for (let i = 0; i < this.#indexes.length; i++) if (this.#indexes[i]!.snapshot === snapshot) return this.#indexes[i]!;
+    const made = new AccountIndex(snapshot, this);
+    if (this.#indexes.length === MOST_INDEXES) this.#indexes.shift();
+    this.#indexes.push(made);
+    return made;
   }
 
   /** Whether an account is one of the pool. */
@@ -138,7 +148,7 @@ export class PoolOrder {
 
   /** What is compared last has changed on all lanes. */
   moved(slot: number): void {
-    if (this.#index !== null && this.has(slot)) this.#index.moved(slot);
+    if (this.has(slot)) for (let i = 0; i < this.#indexes.length; i++) this.#indexes[i]!.moved(slot);
   }
 
   /** Works out the standing and the place of an account on every lane. @param isRanked  Whether its health has changed, or what that is made of. */
@@ -153,7 +163,7 @@ export class PoolOrder {
       this.#order[at] = order;
       const before = this.#standing[at]!;
       this.#standing[at] = standing;
-      if (this.#index !== null && before !== standing && this.has(slot)) this.#index.stood(slot, lane, before, standing);
+      if (before !== standing && this.has(slot)) for (const index of this.#indexes) index.stood(slot, lane, before, standing);
     }
     if (changed) this.moved(slot);
   }

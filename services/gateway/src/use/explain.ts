@@ -122,11 +122,14 @@ export function explainChoice(
   };
 }
 
+/** The version of no table: for one explanation no index is worth its while. */
+const NOT_IN_FORCE = -1;
+
 /** A pool without the accounts that are not said to speak WebSocket. */
 function speaking(pool: Pool): Pool {
-  const { version, accounts, off, order } = pool.members;
+  const { accounts, off, order } = pool.members;
   const members = makeSnapshot(
-    version,
+    NOT_IN_FORCE,
     accounts.filter(({ speaksWebSocket }) => speaksWebSocket),
     off,
     order,
