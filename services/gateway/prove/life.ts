@@ -46,7 +46,7 @@ const GAUGES =
 /** Waits of the gateway pass this many times as fast. */
 const HASTE = 200;
 /** How often a gateway looks at what changes with time alone. */
-export const UPKEEP_MS = 25;
+export const UPKEEP_MS = 50;
 /** So few that a burst fills them. */
 const MAX_ACTIVE = 40;
 let count = 0;

@@ -145,6 +145,10 @@ export class Model {
     if (!isAlone) known.isCertain = false;
   }
 
+  isDisputed(id: string): boolean {
+    return this.#known.get(placeOf('response', null, null, id))?.isDisputed === true;
+  }
+
   /** A key has been revoked: nothing goes on from its answers. */
   forgetKey(keyId: string): void {
     for (let i = this.turns.length - 1; i >= 0; i--) if (this.turns[i]!.keyId === keyId) this.turns.splice(i, 1);

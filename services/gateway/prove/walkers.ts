@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Job, Slice } from './slice.ts';
 
@@ -27,7 +28,7 @@ export function startWalkers({ processes, worlds, databaseUrl, next, onSlice }: 
   const children = Array.from({ length: processes }, () => fork(program, { env: { ...process.env, TEST_DATABASE_URL: databaseUrl } }));
   const stop = (): void => {
     stopping = true;
-    for (const child of children) if (child.connected) child.send('stop');
+    for (const child of children) tellToStop(child);
   };
   const over = children.map(async (child) => {
     let busy = 0;
@@ -36,7 +37,7 @@ export function startWalkers({ processes, worlds, databaseUrl, next, onSlice }: 
       if (job !== null) {
         busy++;
         child.send(job);
-      } else if (busy === 0 && child.connected) child.send('stop');
+      } else if (busy === 0) tellToStop(child);
     };
     child.on('message', (slice: Slice) => {
       busy--;
@@ -53,4 +54,9 @@ export function startWalkers({ processes, worlds, databaseUrl, next, onSlice }: 
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   });
   return { stop, over: all };
+}
+
+/** One that is about to end by itself need not hear it. */
+function tellToStop(child: ChildProcess): void {
+  if (child.connected) child.send('stop', () => {});
 }

@@ -126,7 +126,12 @@ export class World implements Watcher, AsyncDisposable {
     this.#config = loadConfig({ env: { SWITCHYARD_HOME: options.home, SWITCHYARD_BOOTSTRAP_KEY: 'sk-test-bootstrap-not-a-secret' } }).config;
     this.#vault = openVault({ home: options.home, loopback: true, log: this.#logger });
     const { connection } = options;
-    this.#pool = new pg.Pool({ ...('url' in connection ? { connectionString: connection.url } : connection), max: 1, idleTimeoutMillis: 0 });
+    this.#pool = new pg.Pool({
+      ...('url' in connection ? { connectionString: connection.url } : connection),
+      max: 1,
+      idleTimeoutMillis: 0,
+      options: '-c synchronous_commit=off',
+    });
     this.#pool.on('error', () => {});
     this.#standings = new Standings(ACCOUNTS, { nowMs: this.nowMs, wallClockMs: this.wallClockMs, place: () => this.place() });
     this.upstreams = Array.from({ length: ACCOUNTS }, (_, i) => new Upstream(i, 'abcd'[i]!, this));

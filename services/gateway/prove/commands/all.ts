@@ -4,7 +4,7 @@ import { burst } from './burst.ts';
 import { crash, crashAtEnd, findDatabase, join, loseDatabase, part, restart } from './gateways.ts';
 import { compact, goOn, mixUp, readBack, ride } from './go-on.ts';
 import { leave, readOn, release, stopReading } from './in-progress.ts';
-import { replaceAccount, replaceKey, steal } from './reload.ts';
+import { claimStolen, replaceAccount, replaceKey, steal } from './reload.ts';
 import { start } from './start.ts';
 import { passTime, setClock } from './time.ts';
 
@@ -37,4 +37,5 @@ export const COMMANDS: readonly Command[] = [
   replaceAccount,
   replaceKey,
   steal,
+  claimStolen,
 ];

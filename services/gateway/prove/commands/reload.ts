@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 import { NO_CLAIMS } from '../model.ts';
-import { somePlan } from './start.ts';
+import { hasRoom, somePlan } from './start.ts';
 
 /** An account is taken away, with all that it owns, and made an account again under another name. */
 export const replaceAccount: Command = {
@@ -32,7 +32,7 @@ export const replaceKey: Command = {
 /** An account tells an id that another one has told before. */
 export const steal: Command = {
   name: 'steal',
-  weight: 2,
+  weight: 4,
   run(world, random) {
     const turn = random.pick(world.model.turns.filter(({ issued }) => issued.responseId !== null));
     if (turn === undefined) return false;
@@ -46,6 +46,26 @@ export const steal: Command = {
       claims: NO_CLAIMS,
       isStored: true,
       plan: { ...somePlan(random), stolenId },
+    });
+    return true;
+  },
+};
+
+/** Somebody goes on from what two accounts have told. */
+export const claimStolen: Command = {
+  name: 'claim_stolen',
+  weight: 4,
+  run(world, random) {
+    const turn = random.pick(world.model.turns.filter(({ issued }) => issued.responseId !== null && world.model.isDisputed(issued.responseId)));
+    if (turn === undefined || !hasRoom(world)) return false;
+    world.send({
+      life: random.pick(world.lives)!,
+      key: world.keys.find(({ id }) => id === turn.keyId)!,
+      asked: 'responses',
+      isStream: random.chance(70),
+      claims: { ...NO_CLAIMS, previousResponse: turn.issued.responseId },
+      isStored: true,
+      plan: somePlan(random),
     });
     return true;
   },
