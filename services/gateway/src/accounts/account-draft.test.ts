@@ -1,6 +1,6 @@
 import { loadConfig } from '@switchyard/config';
 import { expect, test } from 'vitest';
-import { checkDraft } from './account-draft.ts';
+import { checkDraft, draftOf } from './account-draft.ts';
 import type { AccountDraft } from './account-draft.ts';
 
 const SOUND: AccountDraft = {
@@ -148,4 +148,16 @@ test('a refusal names the field and never quotes a secret', () => {
   expect(() => checkDraft({ ...SOUND, credential: 'sk-test not-a-secret' })).toThrow(
     expect.objectContaining({ code: 'invalid_value', param: 'credential', message: expect.not.stringContaining('not-a-secret') as string }),
   );
+});
+
+// What is asked for, and the limits in flight that come of it: from which others go first, and at which it is passed over.
+test.each([
+  ['chatgpt', {}, 4, 8],
+  ['chatgpt', { max_in_flight: 2 }, 2, 2],
+  ['chatgpt', { soft_in_flight: 20 }, 20, 20],
+  ['chatgpt', { soft_in_flight: 1, max_in_flight: 30 }, 1, 30],
+  ['openai', {}, null, null],
+  ['openai-compatible', { soft_in_flight: 3 }, 3, null],
+] as const)('an account of kind %s asked for with %j has its limits in flight', (kind, asked, soft, most) => {
+  expect(draftOf({ name: 'own', kind, base_url: 'http://127.0.0.1:9100/v1', ...asked })).toMatchObject({ softInFlight: soft, maxInFlight: most });
 });

@@ -59,7 +59,7 @@ export function draftOf(asked: NewAccount): AccountDraft {
     // The CLI tries a WebSocket first with a login, so that it is there (codex-protocol 3).
     websocket: asked.websocket ?? asked.kind === 'chatgpt',
     // As many at once as its backend takes from one user (product section 3).
-    maxInFlight: asked.max_in_flight ?? (asked.kind === 'chatgpt' ? CHATGPT_IN_FLIGHT.most : null),
+    maxInFlight: asked.max_in_flight ?? (asked.kind === 'chatgpt' ? Math.max(CHATGPT_IN_FLIGHT.most, asked.soft_in_flight ?? 0) : null),
     softInFlight: asked.soft_in_flight ?? (asked.kind === 'chatgpt' ? Math.min(CHATGPT_IN_FLIGHT.soft, asked.max_in_flight ?? Infinity) : null),
     reservePercent: asked.reserve_percent ?? 0,
     ...(asked.login === undefined ? {} : { login: { tokens: asked.login, tokenUrl: asked.token_url ?? null, codexHome: asked.codex_home ?? null } }),
