@@ -311,6 +311,32 @@ describe('who serves a turn', () => {
     ]);
   });
 
+  test('a warm-up is no turn: the session stays with its account, and the turn behind the warm-up takes it along', async () => {
+    await open(2);
+    const thread = { ...AUTH, 'thread-id': 'thread-1' };
+    const client = await connect(thread);
+    client.create({ input: 'a' });
+    await client.next('response.completed');
+    upstream(0).script({ rules: [{ times: 'always', answer: { preset: 'usage_limit_reached' } }] });
+    const again = await connect(thread);
+    again.create({ input: 'a', generate: false });
+    const warm = idOf(await again.next('response.completed'));
+    expect(upstream(1).counters().received).toBe(1);
+
+    // What nobody here has sealed belongs to the account of the session that it comes from.
+    const input = [
+      { type: 'reasoning', summary: [], encrypted_content: 'sealed-elsewhere' },
+      { role: 'user', content: 'b' },
+    ];
+    const whole = await connect(thread);
+    whole.create({ input });
+    expect(await whole.next('error')).toMatchObject({ status: 429, error: { type: 'usage_limit_reached' } });
+    again.create({ input: 'b', previous_response_id: warm });
+    await again.next('response.completed');
+    whole.create({ input });
+    await upstream(1).until(({ received }) => received === 3);
+  });
+
   test('turns stay with the socket that is open, though another account has less to do', async () => {
     await open(2);
     const client = await connect();
@@ -459,6 +485,41 @@ describe('before anything was sent to the client', () => {
     client.create({ input: 'b', previous_response_id: idOf(done) });
     expect(await client.next('error')).toMatchObject({ error: { code: 'previous_response_not_found' } });
     expect([upstream(0).counters().received, upstream(1).counters().received]).toEqual([3, 0]);
+  });
+
+  test('it is asked for with the turn state that the response came with, as over HTTP', async () => {
+    await open();
+    const client = await connect();
+    upstream().script({ rules: [{ answer: { headers: { 'x-codex-turn-state': 'one' } } }] });
+    client.create({ input: 'a' });
+    const done = await client.next('response.completed');
+    upstream().script({ rules: [{ answer: { preset: 'previous_response_not_found' } }] });
+    client.create({ input: 'b', previous_response_id: idOf(done), client_metadata: { thread_id: 't' } });
+    expect(textOf(await client.next('response.completed'))).toBe('You said: b');
+    const metadata = upstream()
+      .received({ full: true })
+      .map(({ body }) => (body as { client_metadata?: object }).client_metadata);
+    expect(metadata).toEqual([undefined, { thread_id: 't' }, { 'x-codex-turn-state': 'one', thread_id: 't' }]);
+    expect(socketsOf()).toEqual([1, 1, 1]);
+  });
+
+  test('a response that failed with that code counts against its binding like an error, and is bound to nobody', async () => {
+    await open(2);
+    const { client, done } = await first();
+    const denial = { code: 'previous_response_not_found', message: 'Previous response not found.' };
+    upstream(0).script({ rules: [{ times: 'always', answer: { say: {}, end: { failed: denial } } }] });
+    for (let i = 0; i < 2; i++) {
+      client.create({ input: 'b', previous_response_id: idOf(done) });
+      expect(await client.next('response.failed')).toMatchObject({ response: { error: { code: 'previous_response_not_found' } } });
+      // Two denials within a second are one.
+      gateway.skip(1_100);
+    }
+    const bound = await untilRows<{ state: number; misses: number }>(
+      gateway.pool,
+      'select state, misses from gateway.binding where kind = 1',
+      ([row]) => row?.state === 3,
+    );
+    expect(bound).toEqual([{ state: 3, misses: 2 }]);
   });
 
   test('a client that leaves while its owner is waited for costs no further try', async () => {

@@ -30,7 +30,18 @@ export function testExchange(surfaceName: string, request: IncomingMessage, resp
     startedAtMs: 0,
     startedMs: 0,
   });
-  exchange.facts = { body: Buffer.alloc(0), encoded: null, model: 'm', modelAt: 0, modelEnd: 0, stream: true, claims: null, store: true, background: false };
+  exchange.facts = {
+    body: Buffer.alloc(0),
+    encoded: null,
+    model: 'm',
+    modelAt: 0,
+    modelEnd: 0,
+    stream: true,
+    claims: null,
+    store: true,
+    background: false,
+    frame: null,
+  };
   exchange.model = 'm';
   return exchange;
 }

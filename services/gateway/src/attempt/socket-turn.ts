@@ -12,7 +12,8 @@ import { hasFull, poolToAsk } from '../choice/pool.ts';
 import type { Pool } from '../choice/pool.ts';
 import type { Taken } from '../exchange.ts';
 import { errorIn } from '../relay/frame-facts.ts';
-import { sentModel, spliceModel } from '../intake/splice-model.ts';
+import { sentModel } from '../intake/splice-model.ts';
+import { spliceTurn } from '../intake/splice-turn.ts';
 import type { Frame } from '../relay/relay-frames.ts';
 import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
 import type { HoldFrames } from './hold-frames.ts';
@@ -95,6 +96,7 @@ export async function runTurn(
   let last: RefusedTurn | null = null;
   let failure: UpstreamFailure | null = null;
   let again: Account | null = null;
+  let turnState: string | null = null;
   let renewed: Account | null = null;
   let isOwnerFull = false;
   for (;;) {
@@ -147,7 +149,7 @@ export async function runTurn(
     const begunMs = nowMs();
     let result: TurnResult;
     try {
-      result = await attempt(account, sent === null ? exchange.facts!.body : spliceModel(exchange.facts!, sent), isOwned, route, parts);
+      result = await attempt(account, spliceTurn(exchange.facts!, sent, turnState), isOwned, route, parts);
     } finally {
       if (isRetry) retries.release();
     }
@@ -173,6 +175,7 @@ export async function runTurn(
     } else note(record, { answer: said, failure: result.failure, judgement }, account, model, lane, (result.firstMs ?? endedMs) - begunMs, parts);
     if (result.failure?.reason !== 'connect' && result.failure?.reason !== 'connect_timeout') spentMs += endedMs - begunMs;
     const waitMs = isOwned && judgement !== null && !route.isStale ? ownerRetryMs(judgement.policy, attempts.length, owner!.wasDenied) : null;
+    if (judgement?.policy.name === 'response_not_found' && exchange.affinity !== null) turnState = exchange.affinity.turnState;
     if (result.answer !== null && waitMs === null && judgement?.policy.free === 'relay') {
       record.verdict = 'relayed';
       return result.answer;

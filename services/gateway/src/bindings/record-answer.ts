@@ -99,6 +99,8 @@ export class AnswerRecorder {
       if (turnState !== null) this.#parts.turnStates.set(this.#noted.digest, turnState);
     }
     if (turnState !== null) bound.push(this.#binding('turn_state', turnState));
+    // A warm-up is no turn: whose the conversation is, and where its cache, the turn behind it says.
+    if (facts!.frame?.isWarmUp === true) return bound;
     if (session !== null) this.#addUnlessTaken(bound, this.#binding('session', session));
     for (const call of calls) bound.push(this.#binding('call', call, session));
     if (encrypted !== null) bound.push(this.#binding('encrypted', encrypted));

@@ -35,6 +35,7 @@ test('the routed fields are read, and the bytes stay as they came', async () => 
       claims: { ...NO_CLAIMS, previousResponse: 'resp_1' },
       store: false,
       background: false,
+      frame: null,
     },
   });
   expect(held).toBe(text.length);

@@ -13,6 +13,7 @@ import type { InputClaims } from './input-claims.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { readBody } from './read-body.ts';
 import type { BodyLimits } from './read-body.ts';
+import type { StatePlace } from './splice-turn.ts';
 
 /** What routing needs to know of a request; everything else in the body is the upstream's business. */
 export interface RequestFacts {
@@ -30,6 +31,16 @@ export interface RequestFacts {
   readonly store: boolean;
   /** The upstream goes on with it after the client has left. */
   readonly background: boolean;
+  /** What only the frame of a turn says; null over HTTP. */
+  readonly frame: TurnFrame | null;
+}
+
+/** What a frame says that asks for a turn, beside what a body would. */
+export interface TurnFrame {
+  /** It asks for nothing yet: its client warms the socket up with what will stay the same (codex-protocol 3). */
+  readonly isWarmUp: boolean;
+  /** Where a turn state can be put in; null when it has one, or has no place for it. */
+  readonly statePlace: StatePlace | null;
 }
 
 /** Top-level fields that are read. */
@@ -94,7 +105,7 @@ async function readCompressed(
 /** What a body says that has been scanned whole. @throws SwitchyardError for every refusal of the intake */
 export function factsOf(body: Buffer, scanner: JsonScanner | null, surface: Surface, head: RequestHead, readsItems: boolean): RequestFacts {
   if (scanner === null || (body.length === 0 && surface.body !== 'json'))
-    return { body, encoded: null, model: null, modelAt: 0, modelEnd: 0, stream: false, claims: null, store: true, background: false };
+    return { body, encoded: null, model: null, modelAt: 0, modelEnd: 0, stream: false, claims: null, store: true, background: false, frame: null };
   scanner.end();
   if (!isUtf8(body)) throw new SwitchyardError('invalid_json', 'The body is not valid UTF-8.');
   const named = scanner.fields.get('model');
@@ -108,6 +119,7 @@ export function factsOf(body: Buffer, scanner: JsonScanner | null, surface: Surf
     claims: claimsOf(body, scanner, surface, head, readsItems),
     store: booleanOf(scanner, 'store', true),
     background: booleanOf(scanner, 'background', false),
+    frame: null,
   };
 }
 

@@ -20,6 +20,14 @@ test('a turn says its model, what it continues, and the state that it belongs to
   });
 });
 
+test.each([
+  ['{"type":"response.create","model":"m","generate":false}', true],
+  ['{"type":"response.create","model":"m","generate":true}', false],
+  ['{"type":"response.create","model":"m"}', false],
+])('%s warms up: %s', async (text, isWarmUp) => {
+  expect((await read(text)).turn?.frame?.isWarmUp).toBe(isWarmUp);
+});
+
 test('any other frame is told by its type alone', async () => {
   expect(await read({ type: 'response.interrupt', model: 7 })).toEqual({ type: 'response.interrupt', turn: null, turnState: null });
 });

@@ -2,9 +2,11 @@ import { SwitchyardError } from '@switchyard/contracts';
 import { NO_CLAIMS } from '../bindings/claims.ts';
 import type { Surface } from '../routes.ts';
 import { JsonScanner } from './json-scanner.ts';
+import type { FieldSpan } from './json-scanner.ts';
 import type { RequestHead } from '../edge/read-head.ts';
 import { CONTINUING, INPUT, factsOf } from './read-facts.ts';
 import type { RequestFacts } from './read-facts.ts';
+import { TURN_STATE, statePlaceIn } from './splice-turn.ts';
 
 /** The frame that asks for a turn. */
 export const CREATE = 'response.create';
@@ -18,7 +20,7 @@ export interface FrameFacts {
   readonly turnState: string | null;
 }
 
-const FRAME_FIELDS: ReadonlySet<string> = new Set([...CONTINUING, 'type']);
+const FRAME_FIELDS: ReadonlySet<string> = new Set([...CONTINUING, 'type', 'generate']);
 /** A larger frame is scanned in pieces of this size, so that it never stalls the others. */
 const SLICE = 262_144;
 const MAX_METADATA = 65_536;
@@ -41,16 +43,22 @@ export async function readFrame(frame: Buffer, surface: Surface, head: RequestHe
   if (type !== CREATE) return { type, turn: null, turnState: null };
   const facts = factsOf(frame, scanner, surface, head, readsItems);
   if (facts.model === null) throw new SwitchyardError('missing_required_parameter', 'The field `model` is missing.', { param: 'model' });
-  const turnState = turnStateOf(frame, scanner);
+  const span = scanner.fields.get('client_metadata');
+  const metadata = span === undefined ? null : metadataIn(frame, span);
+  const turnState = turnStateOf(metadata);
   // The state of a turn is in its frames, never in the head that they all share.
   const claims = facts.claims === null && turnState === null ? null : { ...(facts.claims ?? NO_CLAIMS), turnState };
-  return { type, turn: { ...facts, claims, stream: true }, turnState };
+  const isWarmUp = scanner.fields.get('generate')?.kind === 'false';
+  return { type, turn: { ...facts, claims, stream: true, frame: { isWarmUp, statePlace: statePlaceIn(frame, span, metadata) } }, turnState };
 }
 
-function turnStateOf(frame: Buffer, scanner: JsonScanner): string | null {
-  const span = scanner.fields.get('client_metadata');
-  if (span?.kind !== 'object' || span.end - span.start > MAX_METADATA) return null;
-  const metadata = JSON.parse(frame.toString('utf8', span.start, span.end)) as Record<string, unknown>;
-  const state = metadata['x-codex-turn-state'];
+type Metadata = Readonly<Record<string, unknown>>;
+
+function metadataIn(frame: Buffer, { kind, start, end }: FieldSpan): Metadata | null {
+  return kind === 'object' && end - start <= MAX_METADATA ? (JSON.parse(frame.toString('utf8', start, end)) as Metadata) : null;
+}
+
+function turnStateOf(metadata: Metadata | null): string | null {
+  const state = metadata?.[TURN_STATE];
   return typeof state === 'string' && state !== '' ? state : null;
 }

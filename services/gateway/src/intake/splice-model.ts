@@ -10,8 +10,8 @@ export function sentModel({ model, facts }: Pick<Taken, 'model' | 'facts'>, { mo
 }
 
 /**
- * The body of a request with another name of a model in the place of the client's: the one edit that is made to what is passed on. All other
- * bytes stay as they are.
+ * The body of a request with another name of a model in the place of the client's: over HTTP the one edit that is made to what is passed on. All
+ * other bytes stay as they are.
  */
 export function spliceModel({ body, modelAt, modelEnd }: Pick<RequestFacts, 'body' | 'modelAt' | 'modelEnd'>, name: string): Buffer {
   return Buffer.concat([body.subarray(0, modelAt), Buffer.from(JSON.stringify(name)), body.subarray(modelEnd)]);

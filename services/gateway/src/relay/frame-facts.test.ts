@@ -53,5 +53,7 @@ test('an error is told in the terms of HTTP', () => {
   });
   expect(errorIn(frame({ type: 'error', status_code: 429, error })).status).toBe(429);
   expect(errorIn(frame({ type: 'response.failed', response: { error } }))).toEqual({ status: null, headers: {}, body: frame({ error }) });
+  expect(errorIn(frame({ type: 'error', ...error, param: null }))).toEqual({ status: null, headers: {}, body: frame({ error }) });
+  expect(errorIn(frame({ type: 'response.failed', response: null })).body).toEqual(frame({ error: null }));
   for (const status of [200, '429', 1_000]) expect(errorIn(frame({ type: 'error', status, error })).status).toBeNull();
 });

@@ -60,13 +60,15 @@ export interface FrameError {
 }
 
 export function errorIn(frame: Buffer): FrameError {
-  const { status, status_code: otherwise, headers, error, response } = parsed(frame);
+  const { status, status_code: otherwise, headers, error, response, code, message } = parsed(frame);
   const told = Object.entries((headers ?? {}) as object).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
   const said = status ?? otherwise;
+  // As the events of a stream over HTTP have it.
+  const own = typeof code === 'string' ? { code, message } : null;
   return {
     status: typeof said === 'number' && said >= 400 && said <= 599 ? said : null,
     headers: Object.fromEntries(told.map(([name, value]) => [name.toLowerCase(), value])),
-    body: Buffer.from(JSON.stringify({ error: error ?? (response as { error?: unknown } | undefined)?.error ?? null })),
+    body: Buffer.from(JSON.stringify({ error: error ?? (response as { error?: unknown } | undefined)?.error ?? own })),
   };
 }
 

@@ -100,16 +100,21 @@ export class FrameRelay implements FrameSink {
     const exchange = this.#exchange;
     exchange.usage = usageFrom(last.data.toString('latin1', Math.max(0, last.data.length - USAGE_BYTES)));
     this.#held = [];
+    const failure = type === 'error' || type === 'response.failed' ? errorIn(last.data) : null;
+    const isDenial = failure !== null && exchange.affinity !== null && failure.body.includes(`"${DENIAL}"`);
+    if (isDenial) noteDenial(exchange, this.#account, this.#parts.bindings);
     if (type === 'error') {
-      exchange.status = errorIn(last.data).status ?? 200;
+      exchange.status = failure!.status ?? 200;
       exchange.outcome = 'upstream_error';
+    } else {
+      exchange.outcome = 'completed';
+      exchange.responseId = responseIdIn(last.data);
+    }
+    if (type === 'error' || isDenial) {
       // What was announced did not come to be.
       this.#recorder.drop();
-      if (exchange.affinity !== null && last.data.includes(`"${DENIAL}"`)) noteDenial(exchange, this.#account, this.#parts.bindings);
       return this.#letGo(last);
     }
-    exchange.outcome = 'completed';
-    exchange.responseId = responseIdIn(last.data);
     const binding = this.#recorder.finish({ responseId: exchange.responseId, ...this.#items.told });
     if (binding === null) return this.#letGo(last);
     this.#line.pauseUpstream();
