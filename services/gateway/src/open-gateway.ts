@@ -75,7 +75,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
 
   // One of the processes on the database.
   const declared = declaredDrafts(config.accounts, parts.sandboxUrl);
-  const readChanges = (): void => void reload.request().catch(() => {});
+  const readChanges = (accountId = ''): void => void reload.request(accountId === '' ? undefined : accountId).catch(() => {});
   const instance = await claimInstance({
     pool: database.pool,
     instanceId,

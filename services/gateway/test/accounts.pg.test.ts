@@ -45,12 +45,12 @@ async function names(): Promise<string[]> {
 }
 
 /** What the process under test would load, with its log. */
-function registry(): { readonly registry: AccountRegistry; readonly log: ReturnType<typeof recordingLogger> } {
+function registry(from: Pick<Control, 'db' | 'vault'> = control): { readonly registry: AccountRegistry; readonly log: ReturnType<typeof recordingLogger> } {
   const log = recordingLogger();
   return {
     registry: new AccountRegistry({
-      db: control.db,
-      vault: control.vault,
+      db: from.db,
+      vault: from.vault,
       live: new LiveFigures({ nowMs: () => 0, wallClockMs: () => 0 }),
       nowMs: () => 0,
       connectTimeoutMs: 1_000,
@@ -84,6 +84,50 @@ test('header values are there again after a restart and for a test with the serv
   await other.close();
   await testAccount(control, 'own', () => 0, null);
   expect(gateway.upstreams[0]!.received({ full: true }).at(-1)!.headers).toMatchObject({ 'api-key': SECRET });
+});
+
+test('of all accounts only those that have changed are read and opened again', async () => {
+  const [first, own] = [await addAccount(control, draft('first')), await addAccount(control, draft('own'))];
+  const read: unknown[] = [];
+  const opened: string[] = [];
+  const db = control.db.withPlugin({
+    transformQuery: ({ node }) => node,
+    transformResult: async ({ result }) => {
+      read.push(...result.rows.filter((row) => 'credential' in row).map(({ name }) => name));
+      return result;
+    },
+  });
+  const open: typeof control.vault.open = (sealed, place) => {
+    opened.push(place);
+    return control.vault.open(sealed, place);
+  };
+  const since = (): unknown[] => [read.splice(0), opened.splice(0)];
+  const { registry: other } = registry({ db, vault: { ...control.vault, open } });
+  await other.load();
+  const { id } = [...other.snapshot.byId.values()].find(({ name }) => name === 'a')!;
+  expect(since()).toEqual([
+    ['a', 'first', 'own'],
+    [`account:${id}:credential`, `account:${first.id}:headers`, `account:${own.id}:headers`],
+  ]);
+  const before = other.snapshot;
+  await other.load();
+  expect(since()).toEqual([[], []]);
+  expect(other.snapshot).toBe(before);
+
+  await gateway.pool.query('update gateway.account set priority = 50 where id = any($1)', [[first.id, own.id]]);
+  await other.load([own.id]);
+  expect(since()).toEqual([['own'], [`account:${own.id}:headers`]]);
+  expect([first, own].map((each) => other.snapshot.byId.get(each.id)?.priority)).toEqual([100, 50]);
+  expect(other.snapshot.byId.get(id)).toBe(before.byId.get(id));
+  await other.load();
+  expect(since()).toEqual([['first'], [`account:${first.id}:headers`]]);
+
+  await gateway.pool.query('delete from gateway.account where id = $1', [own.id]);
+  await other.load([first.id]);
+  expect(other.known.has(own.id)).toBe(true);
+  await other.load([own.id]);
+  expect([other.known.has(own.id), other.snapshot.byId.has(own.id), since()]).toEqual([false, false, [[], []]]);
+  await other.close();
 });
 
 test('sealed headers moved to another account do not open there', async () => {

@@ -24,7 +24,8 @@ async function addMany(): Promise<void> {
      select 'key_' || n, 'many-' || n, sha256(convert_to('sk-test-many-' || n || '-not-a-secret', 'UTF8')), '' from generate_series(1, ${COUNT}) n`,
   );
   await pool.query(`select pg_notify('switchyard_gateway', '')`);
-  while ((await gateway.metric('switchyard_keys')) <= COUNT) await new Promise((resolve) => setImmediate(resolve));
+  const read = async (): Promise<number> => Math.min(await gateway.metric('switchyard_keys'), await gateway.metric('switchyard_accounts'));
+  while ((await read()) <= COUNT) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** What clients of all kinds do, as one of them: chats, responses, a model that there is not, a wrong path. */

@@ -5,7 +5,7 @@ import { zstdCompressSync } from 'node:zlib';
 import { openSimulator, unsignedJwt } from '@switchyard/simulator';
 import type { Simulator } from '@switchyard/simulator';
 import { connectSocket, temporaryHome } from '@switchyard/testkit';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { addAccount, removeAccount, showAccounts } from '../src/index.ts';
 import { KEY, openTestGateway, untilRows } from './open-test-gateway.ts';
 import type { TestGateway } from './open-test-gateway.ts';
@@ -184,6 +184,20 @@ describe('a token that is refused', () => {
     // How accounts stand is looked at once a second.
     while ((await turn()).headers.get('x-switchyard-account') !== 'c1') await new Promise((resolve) => setTimeout(resolve, 50));
     expect(renewals().map(({ status }) => status)).toEqual([503, 200]);
+  });
+
+  test('that is renewed is the only credential that is opened for it, here and in other processes', async () => {
+    await addLogin();
+    await using other = await gateway.reopen();
+    const { id } = (await showAccounts(gateway.gateway.control)).find(({ name }) => name === 'c1')!;
+    const open = vi.spyOn(gateway.gateway.control.vault, 'open');
+    backend.expire('c1');
+    for (const url of [gateway.url, other.url]) {
+      const init = { method: 'POST', headers: { ...AUTH, 'content-type': 'application/json' }, body: JSON.stringify({ model: 'g', input: 'hello' }) };
+      expect((await fetch(`${url}/v1/responses`, init)).status).toBe(200);
+    }
+    expect(renewals()).toHaveLength(1);
+    expect(new Set(open.mock.calls.map(([, place]) => place))).toEqual(new Set([`account:${id}:credential`]));
   });
 
   test('that is refused again just after it was renewed is not renewed again', async () => {

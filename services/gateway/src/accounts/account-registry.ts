@@ -1,26 +1,22 @@
-import type { FaultBudget, Upstream } from '@switchyard/contracts';
 import type { Kysely } from 'kysely';
 import type { Logger } from '@switchyard/observability';
 import type { Vault } from '@switchyard/security';
-import { faultyUpstream } from '../attempt/faulty-upstream.ts';
-import { Connections } from '../attempt/connections.ts';
-import { HttpUpstream } from '../attempt/http-upstream.ts';
-import { renewLoginAtMs } from '@switchyard/contracts';
-import type { CodexLogin } from '@switchyard/contracts';
-import type { Account, AccountKind, AccountSource, OffAccount } from '../choice/account.ts';
+import type { Account, OffAccount } from '../choice/account.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { makeTable } from '../choice/pool.ts';
 import type { AccountTable, PoolRules } from '../choice/pool.ts';
-import { listAccounts } from '../store/accounts.ts';
+import { accountVersions, readAccounts } from '../store/accounts.ts';
 import type { AccountRow } from '../store/accounts.ts';
 import type { DB } from '../store/schema.gen.ts';
-import { accountHeaders, basePathOf } from './account-draft.ts';
+import { accountOfRow } from './account-of-row.ts';
+import type { DeclaredAccount, LoadedAccount } from './account-of-row.ts';
 import { openSecrets } from './account-secrets.ts';
-import type { AccountSecrets } from './account-secrets.ts';
 import type { LoadedLogin } from './credential-keeper.ts';
 import { ModelLimits } from './model-limits.ts';
+import { Upstreams } from './upstreams.ts';
+import type { UpstreamsParts } from './upstreams.ts';
 
-export interface RegistryParts {
+export interface RegistryParts extends UpstreamsParts {
   readonly db: Kysely<DB>;
   readonly vault: Vault;
   /** With an order for each of the pools. */
@@ -28,33 +24,32 @@ export interface RegistryParts {
   readonly pools?: readonly PoolRules[];
   /** By alias. */
   readonly aliases?: Readonly<Record<string, string>>;
-  readonly connectTimeoutMs: number;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
-  readonly faults: FaultBudget | null;
   readonly log: Logger;
-}
-
-/**
- * What the row of a declared account does not say: secrets, which it must not hold, and the address, which another process on the
- * same database may have declared otherwise. A credential goes only where whoever declared it wants it to go.
- */
-export interface DeclaredAccount extends AccountSecrets {
-  readonly baseUrl: string;
 }
 
 const REBUILT_MS = 1_000;
 
+/** What came of a row. */
+interface Loaded {
+  readonly version: string;
+  readonly name: string;
+  /** Null when this process cannot use the account. */
+  readonly loaded: LoadedAccount | null;
+}
+
 /**
- * The accounts of the hot path. Rows are read anew on each change and made into a new snapshot; an account that has not changed keeps
- * its connections. Credentials of accounts declared in a file or built in are handed over by name and never stored.
+ * The accounts of the hot path. What has changed is read anew, and its credential opened, on each change, and a new snapshot is made; an account
+ * that has not changed stays as it is, with its connections. Credentials of accounts declared in a file or built in are handed over by name and
+ * never stored.
  */
 export class AccountRegistry {
   readonly #parts: RegistryParts;
-  readonly #upstreams = new Map<string, { readonly origin: string; readonly upstream: Upstream }>();
-  /** By origin. */
-  readonly #connections = new Map<string, Connections>();
+  readonly #upstreams: Upstreams;
   #declared: ReadonlyMap<string, DeclaredAccount> = new Map();
+  /** By id. */
+  readonly #loaded = new Map<string, Loaded>();
   #snapshot: AccountTable;
   #known: ReadonlySet<string> = new Set();
   #logins: readonly LoadedLogin[] = [];
@@ -68,6 +63,7 @@ export class AccountRegistry {
 
   constructor(parts: RegistryParts) {
     this.#parts = parts;
+    this.#upstreams = new Upstreams(parts);
     this.#snapshot = makeTable(0, [], parts.pools, parts.aliases);
   }
 
@@ -88,6 +84,7 @@ export class AccountRegistry {
   /** Hands over the accounts that this process declares, by name; takes effect with the next `load`. Those that only others declare are left out. */
   declare(accounts: ReadonlyMap<string, DeclaredAccount>): void {
     this.#declared = accounts;
+    this.#loaded.clear();
   }
 
   /** Names of the accounts that this process declares. */
@@ -95,9 +92,12 @@ export class AccountRegistry {
     return new Set(this.#declared.keys());
   }
 
-  /** Reads all accounts and replaces the snapshot. Calls are done one after the other, so the last change always wins. */
-  load(): Promise<void> {
-    const next = this.#loading.then(() => this.#loadNow());
+  /**
+   * Reads what has changed of the accounts and replaces the snapshot. Calls are done one after the other, so the last change always wins.
+   * @param ids  Only these are looked at; null is all.
+   */
+  load(ids: readonly string[] | null = null): Promise<void> {
+    const next = this.#loading.then(() => this.#loadNow(ids));
     this.#loading = next.catch(() => {});
     return next;
   }
@@ -118,38 +118,40 @@ export class AccountRegistry {
     if (this.#limits.end(this.#parts.nowMs()) || this.#isDue) this.#build();
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#connections.values()].map((connections) => connections.close()));
-    this.#upstreams.clear();
-    this.#connections.clear();
+  close(): Promise<void> {
+    return this.#upstreams.close();
   }
 
-  async #loadNow(): Promise<void> {
-    const rows = await listAccounts(this.#parts.db);
-    const logins: LoadedLogin[] = [];
-    const loaded = rows.map((row) => this.#account(row, logins)).filter((account) => account !== null);
-    const needsLogin = new Set(logins.filter(({ state }) => state === 'needs_login').map(({ accountId }) => accountId));
-    this.#known = new Set(rows.map(({ id }) => id));
-    this.#logins = logins;
+  async #loadNow(ids: readonly string[] | null): Promise<void> {
+    const { db } = this.#parts;
+    const versions = await accountVersions(db, ids);
+    const gone = [...(ids ?? this.#loaded.keys())].filter((id) => this.#loaded.has(id) && !versions.has(id));
+    const changed = [...versions.keys()].filter((id) => this.#loaded.get(id)?.version !== versions.get(id));
+    if (gone.length === 0 && changed.length === 0 && this.#snapshot.version > 0) return;
+    const rows = changed.length === 0 ? [] : await readAccounts(db, changed);
+    for (const id of gone) this.#loaded.delete(id);
+    for (const row of rows) this.#loaded.set(row.id, { version: row.version, name: row.name, loaded: this.#load(row) });
+    this.#adopt();
+    // Requests still running on one of these end with it: its owner has taken the account away.
+    this.#upstreams.end([...gone, ...changed].filter((id) => !this.#isUsable(id)));
+  }
+
+  #isUsable(id: string): boolean {
+    return (this.#loaded.get(id)?.loaded ?? null) !== null;
+  }
+
+  /** Takes over what has been read. */
+  #adopt(): void {
+    this.#known = new Set(this.#loaded.keys());
+    const loaded = [...this.#loaded.values()].flatMap((each) => each.loaded ?? []);
+    this.#logins = loaded.flatMap(({ login }) => login ?? []);
+    const accountsOf = (isOff: boolean): Account[] => loaded.filter(({ login }) => (login?.state === 'needs_login') === isOff).map(({ account }) => account);
+    this.#usable = accountsOf(false);
+    this.#off = accountsOf(true);
     const before = this.#snapshot.byId;
-    this.#usable = loaded.filter(({ id }) => !needsLogin.has(id));
-    this.#off = loaded.filter(({ id }) => needsLogin.has(id));
     this.#build();
-    this.#noteMissing(new Set(rows.map(({ name }) => name)));
-    const kept = new Set(loaded.map(({ id }) => id));
+    this.#noteMissing();
     for (const account of this.#snapshot.accounts) if (!isSameCredential(before.get(account.id), account)) this.#parts.live.trustAnew(account.slot);
-    for (const [id, { upstream }] of this.#upstreams) {
-      if (kept.has(id)) continue;
-      this.#upstreams.delete(id);
-      // Requests still running on it end with it: its owner has taken the account away.
-      void upstream.close();
-    }
-    const origins = new Set([...this.#upstreams.values()].map(({ origin }) => origin));
-    for (const [origin, connections] of this.#connections) {
-      if (origins.has(origin)) continue;
-      this.#connections.delete(origin);
-      void connections.close();
-    }
   }
 
   /** Makes a snapshot of what was read last. */
@@ -169,53 +171,19 @@ export class AccountRegistry {
   }
 
   /** A pool may name accounts that are added later; until then they are missed once. */
-  #noteMissing(names: ReadonlySet<string>): void {
-    const missing = (this.#parts.pools ?? []).flatMap(({ name, accounts }) =>
-      (accounts ?? []).filter((account) => !names.has(account)).map((account) => `${account} in ${name}`),
-    );
+  #noteMissing(): void {
+    const { pools, log } = this.#parts;
+    if (pools === undefined) return;
+    const names = new Set([...this.#loaded.values()].map(({ name }) => name));
+    const missing = pools.flatMap(({ name, accounts }) => (accounts ?? []).filter((account) => !names.has(account)).map((account) => `${account} in ${name}`));
     const told = missing.join(', ');
-    if (told !== '' && told !== this.#missing)
-      this.#parts.log.warn('pool_accounts_missing', `Pools of switchyard.toml name accounts that there are not: ${told}`);
+    if (told !== '' && told !== this.#missing) log.warn('pool_accounts_missing', `Pools of switchyard.toml name accounts that there are not: ${told}`);
     this.#missing = told;
   }
 
-  /** @param logins  Gets the login of an account that is one. */
-  #account(row: AccountRow, logins: LoadedLogin[]): Account | null {
-    const { live } = this.#parts;
+  #load(row: AccountRow): LoadedAccount | null {
     const own = row.source === 'api' ? this.#stored(row) : (this.#declared.get(row.name) ?? null);
-    if (own === null) return null;
-    const login = row.kind === 'chatgpt' ? (JSON.parse(own.credential!) as CodexLogin) : null;
-    if (login !== null)
-      logins.push({
-        accountId: row.id,
-        name: row.name,
-        accessToken: login.access_token,
-        renewAtMs: renewLoginAtMs(login),
-        state: row.login_state as LoadedLogin['state'],
-        codexHome: row.codex_home,
-      });
-    const headers = accountHeaders({ ...own, login, organization: row.organization, project: row.project });
-    return {
-      id: row.id,
-      name: row.name,
-      kind: row.kind as AccountKind,
-      source: row.source as AccountSource,
-      baseUrl: own.baseUrl,
-      models: row.model_map === null ? row.models : [...new Set([...row.models, ...Object.keys(row.model_map as object)])],
-      limited: null,
-      modelMap: row.model_map === null ? null : new Map(Object.entries(row.model_map as Readonly<Record<string, string>>)),
-      createdAtMs: row.created_at.getTime(),
-      priority: row.priority,
-      softInFlight: row.soft_in_flight ?? Infinity,
-      maxInFlight: row.max_in_flight ?? Infinity,
-      reservePercent: row.reserve_percent,
-      slot: live.slotOf(row.id),
-      headers,
-      headerNames: new Set(headers.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase())),
-      basePath: basePathOf(own.baseUrl),
-      speaksWebSocket: row.websocket,
-      upstream: this.#upstream(row.id, own.baseUrl),
-    };
+    return own === null ? null : accountOfRow(row, own, this.#parts.live.slotOf(row.id), this.#upstreams.of(row.id, own.baseUrl));
   }
 
   #stored(row: AccountRow): DeclaredAccount | null {
@@ -230,23 +198,11 @@ export class AccountRegistry {
       return null;
     }
   }
-
-  #upstream(accountId: string, baseUrl: string): Upstream {
-    const { origin } = new URL(baseUrl);
-    const known = this.#upstreams.get(accountId);
-    if (known?.origin === origin) return known.upstream;
-    void known?.upstream.close();
-    const { connectTimeoutMs, faults } = this.#parts;
-    let connections = this.#connections.get(origin);
-    if (connections === undefined) this.#connections.set(origin, (connections = new Connections({ origin, connectTimeoutMs })));
-    const reached = new HttpUpstream(connections);
-    const upstream = faults === null ? reached : faultyUpstream(reached, faults);
-    this.#upstreams.set(accountId, { origin, upstream });
-    return upstream;
-  }
 }
 
 /** Whether an account still presents itself as it did; one that is new, or is back, does not. */
-function isSameCredential(before: Account | undefined, { headers }: Account): boolean {
+function isSameCredential(before: Account | undefined, account: Account): boolean {
+  if (before === account) return true;
+  const { headers } = account;
   return before !== undefined && before.headers.length === headers.length && before.headers.every((header, i) => header === headers[i]);
 }

@@ -34,8 +34,8 @@ export interface CredentialKeeperParts {
   readonly renew: (login: CodexLogin, tokenUrl: string, reason: RenewalReason) => Promise<Renewal>;
   /** The login that lies in a Codex home now. */
   readonly readHome: (home: string) => CodexLogin | null;
-  /** Reads the accounts anew. */
-  readonly applied: () => Promise<void>;
+  /** Reads an account anew. */
+  readonly applied: (accountId: string) => Promise<void>;
   readonly onResult: (result: RenewalResult) => void;
   readonly wallClockMs: () => number;
   readonly nowMs: () => number;
@@ -48,7 +48,7 @@ const MOST_AT_ONCE = 2;
 const PAUSE_MS = { first: 2_000, most: 60_000 };
 /** A login that is refused so soon after it was renewed is refused for another reason; renewing it again would only spend tokens. */
 const JUST_RENEWED_MS = 10_000;
-/** Rows of API keys are read anew at most this often. */
+/** The row of an account with an API key is read anew at most this often. */
 const REREAD_MS = 1_000;
 /** How often the Codex homes of accounts that need a login are looked into. */
 const LOOK_HOME_MS = 15_000;
@@ -64,7 +64,7 @@ export class CredentialKeeper {
   readonly #pauses = new Map<string, { readonly untilMs: number; readonly pauseMs: number }>();
   // Tokens that an issuer has given out and the database did not take: the refresh token before them is spent, so they are all there is.
   readonly #unsaved = new Map<string, { readonly row: LoginRow; readonly login: CodexLogin }>();
-  #reread: { readonly atMs: number; readonly done: Promise<void> } | null = null;
+  readonly #rereads = new Map<string, { readonly atMs: number; readonly done: Promise<void> }>();
   #lookedMs = 0;
   #isClosed = false;
 
@@ -82,7 +82,7 @@ export class CredentialKeeper {
     if (replaced !== null) return replaced;
     try {
       if (refused.kind === 'chatgpt') await this.#renew(refused.id, tokenOf(refused), 'unauthorized_recovery');
-      else if (refused.source === 'api') await this.#readAnew();
+      else if (refused.source === 'api') await this.#readAnew(refused.id);
     } catch (error) {
       this.#parts.log.warn('credential_not_read_anew', 'A refused credential could not be looked up; the account is put aside', {
         account: refused.name,
@@ -120,10 +120,13 @@ export class CredentialKeeper {
     return now !== undefined && now.baseUrl === refused.baseUrl && now.headers.join('\n') !== refused.headers.join('\n') ? now : null;
   }
 
-  #readAnew(): Promise<void> {
+  #readAnew(accountId: string): Promise<void> {
     const nowMs = this.#parts.nowMs();
-    if (this.#reread === null || nowMs - this.#reread.atMs >= REREAD_MS) this.#reread = { atMs: nowMs, done: this.#parts.applied() };
-    return this.#reread.done;
+    const last = this.#rereads.get(accountId);
+    if (last !== undefined && nowMs - last.atMs < REREAD_MS) return last.done;
+    const done = this.#parts.applied(accountId);
+    this.#rereads.set(accountId, { atMs: nowMs, done });
+    return done;
   }
 
   /** One at a time for each account; whoever comes meanwhile shares it. */
@@ -160,7 +163,7 @@ export class CredentialKeeper {
     else {
       this.#pauses.delete(accountId);
       this.#unsaved.delete(accountId);
-      await applied();
+      await applied(accountId);
     }
   }
 

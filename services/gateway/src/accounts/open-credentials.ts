@@ -13,8 +13,8 @@ import { UsagePolls } from './usage-polls.ts';
 interface CredentialsParts extends Pick<Ground, 'config' | 'database' | 'vault' | 'metrics' | 'faults' | 'nowMs' | 'wallClockMs' | 'log'> {
   readonly registry: AccountRegistry;
   readonly live: LiveFigures;
-  /** Reads the accounts anew. */
-  readonly applied: () => Promise<void>;
+  /** Reads an account anew. */
+  readonly applied: (accountId: string) => Promise<void>;
 }
 
 /** What keeps the credentials of accounts good, and asks those that are logins for their quota. */

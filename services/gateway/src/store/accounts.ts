@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Kysely, Selectable } from 'kysely';
+import type { Kysely, RawBuilder, Selectable } from 'kysely';
 import { SwitchyardError } from '@switchyard/contracts';
 import type { DB } from './schema.gen.ts';
 
@@ -8,6 +8,32 @@ export type AccountRow = Selectable<DB['gateway.account']>;
 /** All accounts, oldest first. */
 export function listAccounts(db: Kysely<DB>): Promise<AccountRow[]> {
   return db.selectFrom('gateway.account').selectAll().orderBy('created_at').orderBy('id').execute();
+}
+
+/**
+ * The version of each account's row, which is another after each change of it: what says so without reading what is in the row.
+ * @param ids  Of these; null is all. One that is not there has none.
+ */
+export async function accountVersions(db: Kysely<DB>, ids: readonly string[] | null): Promise<Map<string, string>> {
+  const all = db
+    .selectFrom('gateway.account')
+    .select(['id', VERSION.as('version')])
+    .orderBy('created_at')
+    .orderBy('id');
+  const rows = await (ids === null ? all : all.where('id', '=', anyOf(ids))).execute();
+  return new Map(rows.map(({ id, version }) => [id, version]));
+}
+
+/** Accounts by their ids, each with its version, oldest first. */
+export function readAccounts(db: Kysely<DB>, ids: readonly string[]): Promise<(AccountRow & { readonly version: string })[]> {
+  return db.selectFrom('gateway.account').selectAll().select(VERSION.as('version')).where('id', '=', anyOf(ids)).orderBy('created_at').orderBy('id').execute();
+}
+
+/** The transaction that wrote a row; PostgreSQL keeps it with the row. */
+const VERSION = sql<string>`xmin::text`;
+
+function anyOf(ids: readonly string[]): RawBuilder<string> {
+  return sql<string>`any(${ids}::text[])`;
 }
 
 /** One account by id or by name. */

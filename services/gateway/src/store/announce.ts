@@ -3,15 +3,16 @@ import type { Kysely } from 'kysely';
 import type { Pool } from 'pg';
 import type { DB } from './schema.gen.ts';
 
-/** Channel on which a change of accounts or keys is told to every process on the database. */
+/** Channel on which a change of accounts or keys is told to every process on the database: with the id of the one account, or with nothing. */
 export const CHANGES_CHANNEL = 'switchyard_gateway';
 
 /**
  * Tells every process that accounts or keys have changed, when the transaction commits, and counts it for those who do not hear. To be the
  * last of a transaction: others that change something wait for its end.
+ * @param accountId  The one account that has changed, when it is only that.
  */
-export async function announceChange(db: Kysely<DB>): Promise<void> {
-  await sql`with counted as (update gateway.generation set n = n + 1) select pg_notify(${CHANGES_CHANNEL}, '')`.execute(db);
+export async function announceChange(db: Kysely<DB>, accountId = ''): Promise<void> {
+  await sql`with counted as (update gateway.generation set n = n + 1) select pg_notify(${CHANGES_CHANNEL}, ${accountId})`.execute(db);
 }
 
 /** How many changes of accounts and keys there have been; read it before them, or a change in between is taken for known. */

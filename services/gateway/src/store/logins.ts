@@ -45,7 +45,7 @@ export async function replaceLogin(
     .where('id', '=', id)
     .where('login_generation', '=', generation)
     .executeTakeFirst();
-  await announceChange(db);
+  await announceChange(db, id);
   return numUpdatedRows > 0n;
 }
 
@@ -56,5 +56,5 @@ export async function endLogin(db: Kysely<DB>, id: string): Promise<void> {
     .set({ login_state: 'needs_login', updated_at: sql`now()` })
     .where('id', '=', id)
     .execute();
-  await announceChange(db);
+  await announceChange(db, id);
 }

@@ -72,9 +72,9 @@ export async function addAccount(control: Control, draft: AccountDraft): Promise
         ? {}
         : { credential: sealLogin(control.vault, id, draft.login.tokens), token_url: draft.login.tokenUrl, codex_home: draft.login.codexHome }),
     });
-    await announceChange(transaction);
+    await announceChange(transaction, id);
   });
-  await control.applied();
+  await control.applied(id);
   return view((await findAccount(control.db, id))!);
 }
 
@@ -154,9 +154,9 @@ export async function removeAccount(control: Control, idOrName: string): Promise
         `The account "${row.name}" is declared by another server that runs on this database; take it out of that server's switchyard.toml, and start that server again.`,
       );
     await deleteAccount(transaction, row.id);
-    await announceChange(transaction);
+    await announceChange(transaction, row.id);
   });
-  await control.applied();
+  await control.applied(row.id);
   return view(row);
 }
 

@@ -14,6 +14,9 @@ export interface Control {
   readonly declaredNames: () => ReadonlySet<string>;
   /** Names of the pools that it declares. */
   readonly pools: readonly string[];
-  /** Makes the change effective in this process before the caller is answered; other processes are told by the database. */
-  readonly applied: () => Promise<void>;
+  /**
+   * Makes the change effective in this process before the caller is answered; other processes are told by the database.
+   * @param accountId  The one account that has changed, when it is only that.
+   */
+  readonly applied: (accountId?: string) => Promise<void>;
 }
