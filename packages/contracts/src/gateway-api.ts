@@ -430,11 +430,14 @@ export const GATEWAY_API = {
   listDecisions: createRoute({
     method: 'get',
     path: '/api/decisions',
-    summary: 'Requests with why they went where they went, newest first',
+    summary:
+      'Requests with why they went where they went, newest first. With `account` or `outcome` a page looks at the next 10 000 requests; it may be empty and `has_more` for all that: go on with `after=LAST_ID`',
     request: {
       query: z.strictObject({
         limit: z.coerce.number().int().min(1).max(100).default(20),
         after: z.string().optional(),
+        /** Only requests that began before this. */
+        before: z.iso.datetime({ offset: true }).optional(),
         /** Id or name of an account that was asked. */
         account: z.string().optional(),
         outcome: z.enum(OUTCOMES).optional(),

@@ -3,6 +3,8 @@ import { testDatabase } from '@switchyard/testkit';
 import type { TestDatabase } from '@switchyard/testkit';
 import { newId } from '@switchyard/contracts';
 import { GATEWAY_MIGRATIONS, findRequest, listRequests } from '../src/index.ts';
+import { listDecisions } from '../src/store/decisions.ts';
+import type { DecisionPage, WantedDecisions } from '../src/store/decisions.ts';
 import { dropOldPartitions, makePartitions } from '../src/store/partitions.ts';
 import { writeJournal } from '../src/store/write-journal.ts';
 import type { RequestRow } from '../src/settle/request-row.ts';
@@ -114,6 +116,47 @@ test('pages go through the log newest first, without gaps or repeats', async () 
       .sort()
       .reverse(),
   );
+});
+
+test('what an account was asked for is looked for in so many requests at a time, and page by page all of it is found', async () => {
+  const at = NOON + 100 * DAY_MS;
+  const asked = (account: string): Partial<RequestRow> => ({
+    decision: {
+      snapshot: 1,
+      attempts: [{ account_id: `acct_${account}`, account, chosen_by: 'choice', candidates: 1, in_flight: 0, started_ms: 1, verdict: 'relayed' }],
+    },
+  });
+  // Many begin within one millisecond.
+  const made = Array.from({ length: 60 }, (_, i) => row(at + Math.floor(i / 8), asked(i % 10 === 0 ? 'rare' : 'usual')));
+  await write(made);
+  const wanted = made.filter((_, i) => i % 10 === 0).map(({ id }) => id);
+  const search = async (over: Partial<WantedDecisions>) => {
+    const pages: string[][] = [];
+    let after: string | null = null;
+    for (let page: DecisionPage | null = null; page === null || (page.hasMore && pages.length < 100); after = page.lastId) {
+      page = await listDecisions(database.pool, { limit: 2, after, before: new Date(at + DAY_MS), account: 'rare', outcome: null, ...over }, 15);
+      pages.push(page.rows.map(({ id }) => id as string));
+    }
+    return pages;
+  };
+  for (const account of ['rare', 'acct_rare']) {
+    const pages = await search({ account });
+    expect(pages.flat()).toEqual(wanted.toSorted().reverse());
+    expect(pages[0]!.length).toBeLessThanOrEqual(2);
+  }
+  const early = await search({ before: new Date(at + 3) });
+  expect(early.flat()).toEqual(wanted.slice(0, 3).toSorted().reverse());
+  // Nothing found is no reason to look at all at once.
+  const none = await listDecisions(database.pool, { limit: 2, after: null, before: new Date(at + DAY_MS), account: 'nobody', outcome: null }, 15);
+  expect(none).toEqual({
+    rows: [],
+    hasMore: true,
+    lastId: made
+      .map(({ id }) => id)
+      .toSorted()
+      .reverse()[14],
+  });
+  expect((await search({ account: null, outcome: 'client_left', before: new Date(at) })).flat().length).toBeGreaterThan(0);
 });
 
 test('days are made ahead, dropped when they are too old or too full, and today’s stays', async () => {

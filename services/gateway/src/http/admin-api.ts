@@ -9,7 +9,8 @@ import type { Bindings } from '../bindings/bindings.ts';
 import type { KindLimits } from '../bindings/kinds.ts';
 import { LANE_COUNT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
-import { findDecision, findRequest, listDecisions, listRequests, recentDecisions } from '../store/requests.ts';
+import { listDecisions, recentDecisions } from '../store/decisions.ts';
+import { findDecision, findRequest, listRequests } from '../store/requests.ts';
 import { addAccount, removeAccount, showAccounts, testAccount } from '../use/accounts.ts';
 import type { AccountView } from '../use/accounts.ts';
 import type { Control } from '../use/control.ts';
@@ -75,10 +76,10 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
   api.openapi(GATEWAY_API.revokeKey, async (c) => c.json(plain(await endKey(control, c.req.valid('param').id)), 200));
   // Rows of the log are typed as their JSON says them, with times as text.
   api.openapi(GATEWAY_API.listDecisions, async (c) => {
-    const { limit, after, account, outcome } = c.req.valid('query');
-    const { rows, hasMore } = await listDecisions(pool, { limit, after: after ?? null, account: account ?? null, outcome: outcome ?? null });
-    const data = rows as unknown as GatewayAnswer<'listDecisions'>['data'];
-    return c.json({ data, has_more: hasMore, last_id: data.at(-1)?.id ?? null }, 200);
+    const { limit, after = null, before, account = null, outcome = null } = c.req.valid('query');
+    const page = await listDecisions(pool, { limit, after, before: before === undefined ? null : new Date(before), account, outcome });
+    const data = page.rows as unknown as GatewayAnswer<'listDecisions'>['data'];
+    return c.json({ data, has_more: page.hasMore, last_id: page.lastId }, 200);
   });
   api.openapi(GATEWAY_API.getDecision, async (c) => c.json((await findRequest(pool, c.req.valid('param').id)) as unknown as GatewayAnswer<'getDecision'>, 200));
   api.openapi(GATEWAY_API.replayDecision, async (c) => {

@@ -4,7 +4,7 @@ import { wholeDecision } from '../settle/decision.ts';
 import type { DecisionRecord } from '../settle/decision.ts';
 
 /** The time that an id carries (UUIDv7), so that only the partitions of that day are searched. */
-function idTimeMs(id: string): number {
+export function idTimeMs(id: string): number {
   const digits = id.slice(id.indexOf('_') + 1);
   let time = 0;
   // 26 base32 digits hold 130 bits: two zeros, then 48 bits of milliseconds = the first ten digits.
@@ -14,8 +14,8 @@ function idTimeMs(id: string): number {
 
 export type LoggedRequest = Readonly<Record<string, unknown>>;
 
-// Big integers travel as JSON strings above 2^53 (architecture 8); none of these gets there, so they are told as numbers.
-const FIELDS = `id, started_at, ended_at, key_id, account_id, surface, lane, model, stream, status, outcome, fault, attempts,
+/** The columns of a row as they are told. Big integers travel as JSON strings above 2^53 (architecture 8); none of these gets there, so they are numbers. */
+export const FIELDS = `id, started_at, ended_at, key_id, account_id, surface, lane, model, stream, status, outcome, fault, attempts,
   duration_ms, first_byte_ms, bytes_in::float8 as bytes_in, bytes_out::float8 as bytes_out, input_tokens::float8 as input_tokens,
   output_tokens::float8 as output_tokens, cached_tokens::float8 as cached_tokens, reasoning_tokens::float8 as reasoning_tokens,
   response_id, client_address, client_request_id, upstream_request_id`;
@@ -57,37 +57,6 @@ export interface RequestPage {
   readonly limit: number;
   /** Id of the last row of the page before; null for the first page. */
   readonly after: string | null;
-}
-
-/** Which decisions are wanted; null is any. */
-export interface WantedDecisions extends RequestPage {
-  /** Id or name of an account that was asked, whether or not its answer was the client's. */
-  readonly account: string | null;
-  readonly outcome: string | null;
-}
-
-/** Requests with their decisions, newest first; those that ended before an account was looked for are among them, unless an account is named. */
-export async function listDecisions(pool: Pool, { limit, after, account, outcome }: WantedDecisions): Promise<{ rows: LoggedRequest[]; hasMore: boolean }> {
-  const until = after === null ? null : new Date(idTimeMs(after) + 1);
-  const { rows } = await pool.query<LoggedRequest & { decision: DecisionRecord | null }>(
-    `select ${FIELDS}, decision from gateway.request
-     where ($1::timestamptz is null or started_at <= $1) and ($2::text is null or id < $2) and ($3::text is null or outcome = $3)
-       and ($4::text is null or decision->'attempts' @> jsonb_build_array(jsonb_build_object('account_id', $4::text))
-         or decision->'attempts' @> jsonb_build_array(jsonb_build_object('account', $4::text)))
-     order by started_at desc, id desc limit $5`,
-    [until, after, outcome, account, limit + 1],
-  );
-  const page = rows.slice(0, limit).map(({ decision, ...row }) => ({ ...row, decision: decision === null ? null : wholeDecision(decision) }));
-  return { rows: page, hasMore: rows.length > limit };
-}
-
-/** The newest decisions as they were recorded. */
-export async function recentDecisions(pool: Pool, limit: number): Promise<DecisionRecord[]> {
-  const { rows } = await pool.query<{ decision: DecisionRecord }>(
-    'select decision from gateway.request where decision is not null order by started_at desc, id desc limit $1',
-    [limit],
-  );
-  return rows.map(({ decision }) => decision);
 }
 
 /** A page of the request log, newest first. One row more than asked for tells whether there are more. */
