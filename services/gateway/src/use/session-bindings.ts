@@ -9,11 +9,14 @@ import { BINDING_KINDS, KINDS, kindLimits } from '../bindings/kinds.ts';
 import type { BindingKind, KindLimits } from '../bindings/kinds.ts';
 import { LIFE } from '../bindings/life.ts';
 import { ENDED } from '../bindings/merge.ts';
+import { BINDING_STATES } from '../store/binding-state.ts';
+import type { BindingState } from '../store/binding-state.ts';
 import { findBindings } from '../store/bindings.ts';
+import { countBindings } from '../store/count-bindings.ts';
 import { listKeys } from '../store/keys.ts';
 import type { DB } from '../store/schema.gen.ts';
-import { BINDING_STATES, countBindings, listConflicts, showBindings } from '../store/show-bindings.ts';
-import type { BindingState, ShownBinding } from '../store/show-bindings.ts';
+import { listConflicts, showBindings } from '../store/show-bindings.ts';
+import type { ShownBinding } from '../store/show-bindings.ts';
 import { writeJournal } from '../store/write-journal.ts';
 
 export interface SessionParts {
