@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import { makeSnapshot } from './choice/account.ts';
-import type { Account, Snapshot } from './choice/account.ts';
+import type { Account } from './choice/account.ts';
 import { poolFor } from './choice/pool.ts';
 import type { AccountTable, Pool } from './choice/pool.ts';
 import type { openUpstreamSocket, SocketLimits } from './attempt/socket-upstream.ts';
+import { speakingPool } from './attempt/speaking-pool.ts';
 import type { KeyRecord } from './edge/key-table.ts';
 import type { RequestHead } from './edge/read-head.ts';
 import type { SocketGate } from './edge/upgrade.ts';
@@ -160,16 +160,9 @@ export class Sockets {
     }
     const known = this.#speaking.get(pool);
     if (known !== undefined) return known;
-    const fallback = pool.fallback?.map((each) => ({ ...each, members: this.#speakingIn(each.members), fallback: null })) ?? null;
-    const speaking: Pool = { ...pool, members: this.#speakingIn(pool.members), fallback, plain: null };
+    const speaking = speakingPool(pool, (account) => this.#speaks(account));
     this.#speaking.set(pool, speaking);
     return speaking;
-  }
-
-  #speakingIn(members: Snapshot): Snapshot {
-    const accounts = members.accounts.filter((account) => this.#speaks(account));
-    // The one of all keeps what makes choosing among very many quick.
-    return accounts.length === members.accounts.length ? members : makeSnapshot(members.version, accounts, members.off, members.order);
   }
 
   #noteNotSpoken(account: Account): void {

@@ -1,5 +1,5 @@
 import { SwitchyardError } from '@switchyard/contracts';
-import { makeSnapshot } from '../choice/account.ts';
+import { speakingPool } from '../attempt/speaking-pool.ts';
 import { figuresOfAll, rank, readFigures, recordFigures, winnerOf } from '../choice/candidate-figures.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
 import type { Skips } from '../choice/choose-account.ts';
@@ -7,7 +7,7 @@ import type { Heuristics } from '../choice/heuristics.ts';
 import { LANE_AT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { modelFor, poolFor, poolToAsk, serves } from '../choice/pool.ts';
-import type { AccountTable, Pool } from '../choice/pool.ts';
+import type { AccountTable } from '../choice/pool.ts';
 import type { StrategyName } from '../choice/strategies.ts';
 import { whatEarned } from '../choice/what-decided.ts';
 import type { Earned } from '../choice/what-decided.ts';
@@ -15,6 +15,9 @@ import type { Lane } from '../routes.ts';
 import { countedIn, shownFigures } from '../settle/decision.ts';
 import type { DecisionRecord, ShownFigures } from '../settle/decision.ts';
 import type { KeyView } from './keys.ts';
+
+/** The version of no table: for one explanation no index is worth its while. */
+const NOT_IN_FORCE = -1;
 
 /** What is to be otherwise when a decision is worked out again. */
 export interface ReplayEdits {
@@ -109,7 +112,7 @@ export function explainChoice(
   if (model !== null && !(serves(pool, model) && mayUse))
     throw new SwitchyardError('model_not_found', `No account serves the model \`${asked.model}\`, or this key may not use it.`, { param: 'model' });
   const query = { model, lane: LANE_AT[lane], key: { accounts: key?.accounts ? new Set(key.accounts) : null }, tried: [] };
-  const { name, members } = poolToAsk(lane === 'websocket' ? speaking(pool) : pool, live, query);
+  const { name, members } = poolToAsk(lane === 'websocket' ? speakingPool(pool, ({ speaksWebSocket }) => speaksWebSocket, NOT_IN_FORCE) : pool, live, query);
   const { account, candidates, skipped, leastBad } = chooseAccount(members, live, query);
   return {
     winner: account?.name ?? null,
@@ -120,19 +123,4 @@ export function explainChoice(
     figures: (recordFigures(members, live, query) ?? []).map((stored) => shownFigures(readFigures(stored))),
     heuristics: candidates < 2 ? [] : whatEarned(figuresOfAll(members, live, query), live.orderOf(members).strategy, live.uses),
   };
-}
-
-/** The version of no table: for one explanation no index is worth its while. */
-const NOT_IN_FORCE = -1;
-
-/** A pool without the accounts that are not said to speak WebSocket. */
-function speaking(pool: Pool): Pool {
-  const { accounts, off, order } = pool.members;
-  const members = makeSnapshot(
-    NOT_IN_FORCE,
-    accounts.filter(({ speaksWebSocket }) => speaksWebSocket),
-    off,
-    order,
-  );
-  return { ...pool, members, fallback: pool.fallback?.map(speaking) ?? null };
 }
