@@ -93,7 +93,7 @@ describe('a new server', () => {
     const ready = await fetch(`${server.url}/readyz`);
     expect([ready.status, await ready.json()]).toMatchObject([
       200,
-      { status: 'ready', lanes: { responses: 'ready', compact: 'ready', standard: 'ready' }, degraded: [] },
+      { status: 'ready', lanes: { responses: 'ready', compact: 'ready', standard: 'ready' }, degraded: [], next_actions: {} },
     ]);
     const told = [...ready.headers].map(([name, value]) => `${name}: ${value}`).join('\n');
     expect(told).not.toMatch(/server:|x-powered-by|node|version/i);

@@ -361,7 +361,7 @@ export const SURFACES = [
     body: 'none',
     by: 'gateway',
     watch: 'none',
-    help: 'Able to serve, on every lane; else 503. `degraded` names what is away although it goes on.',
+    help: 'Able to serve, on every lane; else 503. `degraded` names what is away although it goes on, `next_actions` what to do.',
   },
 ] as const satisfies readonly Surface[];
 

@@ -248,10 +248,16 @@ test('readiness says which lane no account takes, and is back when the account i
     return { code: response.status, ...((await response.json()) as object) };
   };
   const lanes = { responses: 'ready', compact: 'ready', websocket: 'ready', standard: 'ready' };
-  expect(await ready()).toEqual({ code: 200, status: 'ready', lanes, degraded: [] });
+  expect(await ready()).toEqual({ code: 200, status: 'ready', lanes, degraded: [], next_actions: {} });
   gateway.upstreams[0]!.script({ rules: [{ answer: { preset: '500' } }] });
   await (await gateway.ask('/v1/chat/completions', chat)).text();
-  expect(await ready()).toEqual({ code: 503, status: 'not_ready', lanes: { ...lanes, responses: 'not_ready' }, degraded: [] });
+  expect(await ready()).toEqual({
+    code: 503,
+    status: 'not_ready',
+    lanes: { ...lanes, responses: 'not_ready' },
+    degraded: [],
+    next_actions: { not_ready: expect.stringContaining('switchyard accounts list') as string },
+  });
   // It is tried all the same: there is no other.
   expect((await gateway.ask('/v1/chat/completions', chat)).status).toBe(200);
   expect(await ready()).toMatchObject({ code: 200 });

@@ -19,7 +19,7 @@ function open(...changes: Partial<Account>[]) {
 }
 
 test('with an account that can take work every lane is ready; WebSocket is one of them where it is spoken and switched on', () => {
-  expect(open({}).read()).toEqual({ status: 'ready', lanes: READY, degraded: [] });
+  expect(open({}).read()).toEqual({ status: 'ready', lanes: READY, degraded: [], next_actions: {} });
   const speaking = open({ speaksWebSocket: true });
   expect(speaking.read().lanes).toEqual({ ...READY, websocket: 'ready' });
   expect(speaking.read({ isSocketOn: false }).lanes).toEqual(READY);
@@ -28,7 +28,7 @@ test('with an account that can take work every lane is ready; WebSocket is one o
 test('a lane whose only account is left alone is not ready, until it is back; the other lanes are', () => {
   const { live, pass, slots, read } = open({});
   live.failed(slots[0], LANE_AT.compact, 'transport', 'server_error', 20_000);
-  expect(read()).toEqual({ status: 'not_ready', lanes: { ...READY, compact: 'not_ready' }, degraded: [] });
+  expect(read()).toMatchObject({ status: 'not_ready', lanes: { ...READY, compact: 'not_ready' }, degraded: [] });
   pass(20_001);
   expect(read().status).toBe('ready');
 });
@@ -62,4 +62,17 @@ test('who stops is draining, who serves nothing has no accounts, and what is awa
   expect(open().read().status).toBe('no_accounts');
   expect(open({}).read({ hasDatabase: false })).toMatchObject({ status: 'ready', degraded: ['database', 'bindings'] });
   expect(open({}).read({ isBehind: true })).toMatchObject({ status: 'ready', degraded: ['bindings'] });
+});
+
+test('each reason that is named says what to do next', () => {
+  const asked = (facts: Partial<ReadinessFacts>, ...changes: Partial<Account>[]) => Object.entries(open(...changes).read(facts).next_actions);
+  expect(asked({ isStopping: true }, {})).toEqual([['draining', expect.stringContaining('start it again')]]);
+  expect(asked({ hasDatabase: false })).toEqual([
+    ['no_accounts', expect.stringContaining('switchyard accounts add')],
+    ['database', expect.stringContaining('DATABASE_URL')],
+    ['bindings', expect.stringContaining('switchyard doctor')],
+  ]);
+  const { live, slots, read } = open({});
+  live.block(slots[0], 600_000, false);
+  expect(read().next_actions).toEqual({ not_ready: expect.stringContaining('switchyard quota') as string });
 });

@@ -7,11 +7,27 @@ import type { Lane } from '../routes.ts';
 /** What readiness depends on. Health answers hold no versions and no paths (product section 1). */
 export interface Readiness {
   /** `draining` once the server has begun to stop; `no_accounts` when no model is served; `not_ready` when some lane is not. */
-  readonly status: 'ready' | 'draining' | 'no_accounts' | 'not_ready';
+  readonly status: Status;
   readonly lanes: Readonly<Partial<Record<Lane, 'ready' | 'not_ready'>>>;
   /** What is away although we go on. */
-  readonly degraded: readonly ('database' | 'bindings')[];
+  readonly degraded: readonly Degraded[];
+  /** What to do next, by each of the two above that is named. */
+  readonly next_actions: Readonly<Partial<Record<Status | Degraded, string>>>;
 }
+
+type Status = 'ready' | 'draining' | 'no_accounts' | 'not_ready';
+type Degraded = 'database' | 'bindings';
+
+const NEXT_ACTIONS: Readonly<Record<Exclude<Status, 'ready'> | Degraded, string>> = {
+  draining: 'This server is stopping. Send requests to another one, or start it again.',
+  no_accounts: 'No account serves a model. Add one with `switchyard accounts add`, or see why those that there are do not with `switchyard accounts list`.',
+  not_ready:
+    'No account takes the lanes that are `not_ready`. `switchyard accounts list` shows why and for how long, `switchyard quota` when there is quota again; add an account that can take them. Requests are tried all the same.',
+  database:
+    'PostgreSQL does not answer, and requests go on from memory. Look at its log, or at the server that `DATABASE_URL` names; `switchyard doctor` says more.',
+  bindings:
+    'A crash now would lose to which accounts new conversations belong. That is over when the database answers and keeps up again; `switchyard doctor` says more.',
+};
 
 export interface ReadinessFacts {
   readonly snapshot: Snapshot;
@@ -39,11 +55,11 @@ export function readinessOf({ snapshot, live, isStopping, isSocketOn, hasDatabas
     lanes[lane] = accounts.some((account) => serves(account, live, lane)) ? 'ready' : 'not_ready';
   }
   const isReady = Object.values(lanes).every((state) => state === 'ready');
-  return {
-    status: isStopping ? 'draining' : snapshot.byModel.size === 0 && snapshot.limited === null ? 'no_accounts' : isReady ? 'ready' : 'not_ready',
-    lanes,
-    degraded: [...(hasDatabase ? [] : (['database'] as const)), ...(hasDatabase && !isBehind ? [] : (['bindings'] as const))],
-  };
+  const hasNone = snapshot.byModel.size === 0 && snapshot.limited === null;
+  const status: Status = isStopping ? 'draining' : hasNone ? 'no_accounts' : isReady ? 'ready' : 'not_ready';
+  const degraded: Degraded[] = [...(hasDatabase ? [] : (['database'] as const)), ...(hasDatabase && !isBehind ? [] : (['bindings'] as const))];
+  const reasons = [...(status === 'ready' ? [] : [status]), ...degraded];
+  return { status, lanes, degraded, next_actions: Object.fromEntries(reasons.map((reason) => [reason, NEXT_ACTIONS[reason]])) };
 }
 
 const SERVING: ReadonlySet<string> = new Set(['ready', 'soft_full', 'hard_full']);
