@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { openDatabase } from '@switchyard/database';
@@ -122,6 +122,28 @@ test('where there is nothing to look at it says so, with a code of its own', PAT
   expect(await runCommand(['doctor', '--runtime'], env)).toMatchObject({ code: 2, out: '', err: expect.stringContaining('No server is running in') as string });
   mkdirSync(join(home.path, 'none'));
   expect(await runCommand(['doctor', '--json'], env)).toMatchObject({ code: 2, out: '', err: expect.stringContaining('"code":"start_refused"') as string });
+});
+
+test('a home that has lost its data or its key is not healthy, and stays as it is', PATIENCE, async () => {
+  await using home = await temporaryHome();
+  const env = { SWITCHYARD_HOME: home.path, HOME: home.path };
+  mkdirSync(join(home.path, 'run'));
+  writeFileSync(join(home.path, 'admin.token'), 'admin-token-that-is-not-a-secret-0123456789\n', { mode: 0o600 });
+  chmodSync(home.path, 0o755);
+  const contents = () => [statSync(home.path).mode & 0o777, readdirSync(home.path).toSorted((a, b) => a.localeCompare(b))];
+  const before = contents();
+  expect(await doctor(env)).toMatchObject({ code: 1, ids: ['database_missing', 'encryption_key_missing'] });
+  expect(contents()).toEqual(before);
+
+  const server = await startServer(env);
+  await stop(server);
+  expect(await doctor(env)).toMatchObject({ code: 0, ids: ['no_accounts'] });
+  chmodSync(home.path, 0o755);
+  expect(await doctor(env)).toMatchObject({ code: 1, ids: ['home_unsafe', 'no_accounts'] });
+  expect(statSync(home.path).mode & 0o777).toBe(0o755);
+  rmSync(join(home.path, 'encryption.key'));
+  expect(await doctor(env)).toMatchObject({ code: 1, ids: ['encryption_key_missing'] });
+  expect(existsSync(join(home.path, 'encryption.key'))).toBe(false);
 });
 
 test('a bundle holds what helps and no secret, no prompt and nobody’s address', PATIENCE, async () => {

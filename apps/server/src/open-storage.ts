@@ -5,12 +5,12 @@ import type { FaultBudget } from '@switchyard/contracts';
 import { migrate, openDatabase, startEmbeddedPostgres } from '@switchyard/database';
 import type { Database } from '@switchyard/database';
 import type { Logger } from '@switchyard/observability';
-import { ensurePrivateHome, openVault } from '@switchyard/security';
+import { checkPrivateHome, ensurePrivateHome, openVault } from '@switchyard/security';
 import type { Vault } from '@switchyard/security';
 import { GATEWAY_MIGRATIONS } from '@switchyard/service-gateway';
 import type { Control, GatewayTables } from '@switchyard/service-gateway';
 
-/** What the files are opened for: to serve, for a change by command, or only to be looked at; then the database is not migrated. */
+/** What the files are opened for: to serve, for a change by command, or only to be looked at; then the home is as it was, and the database is not migrated. */
 type Use = 'server' | 'command' | 'look';
 
 /** What everything else stands on: a migrated database and the vault. */
@@ -26,7 +26,8 @@ export interface Storage extends AsyncDisposable {
 export async function openStorage(config: Config, log: Logger, use: Use = 'server', faults: FaultBudget | null = null): Promise<Storage> {
   await using opened = new AsyncDisposableStack();
   const { home } = config;
-  ensurePrivateHome(home);
+  if (use === 'look') checkPrivateHome(home);
+  else ensurePrivateHome(home);
   const encryptionKey = config['secrets.encryption_key'];
   const vault = openVault({
     home,

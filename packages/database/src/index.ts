@@ -2,6 +2,7 @@ export { isConnectionLoss } from './connection.ts';
 export type { DatabaseConnection, DatabaseTarget } from './connection.ts';
 export { DatabaseRefusal } from './database-refusal.ts';
 export type { RefusalReason } from './database-refusal.ts';
+export { hasDataFolder } from './embedded/launcher.ts';
 export { startEmbeddedPostgres } from './embedded/start-embedded-postgres.ts';
 export type { EmbeddedPostgres, EmbeddedPostgresOptions } from './embedded/start-embedded-postgres.ts';
 export { groupCommit } from './group-commit.ts';

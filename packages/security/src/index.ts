@@ -1,7 +1,7 @@
 export { readAdminToken } from './admin-token.ts';
 export { hashDataKey, keyHint, newDataKey } from './data-key.ts';
-export { ensurePrivateHome } from './private-home.ts';
+export { checkPrivateHome, ensurePrivateHome } from './private-home.ts';
 export { SecurityRefusal } from './security-refusal.ts';
 export { sameSecret } from './same-secret.ts';
-export { VaultError, openVault } from './vault.ts';
+export { KEY_FILE, VaultError, openVault } from './vault.ts';
 export type { Vault, VaultOptions } from './vault.ts';

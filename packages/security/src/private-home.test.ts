@@ -1,10 +1,10 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { ensurePrivateHome } from './private-home.ts';
+import { checkPrivateHome, ensurePrivateHome } from './private-home.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -31,6 +31,14 @@ test.each(['777', '775', '722'])('a home of mode %s, which others may write, is 
   expect(() => ensurePrivateHome(folder)).toThrow(`mode ${mode}`);
   expect(() => ensurePrivateHome(folder)).toThrow(`chmod 700 ${folder}`);
   expect(modeOf(folder)).toBe(mode);
+});
+
+test('a home that is only looked at stays as it is', () => {
+  chmodSync(folder, 0o755);
+  expect(checkPrivateHome(folder)).toBe(0o755);
+  expect(modeOf(folder)).toBe('755');
+  expect(readdirSync(folder)).toEqual([]);
+  expect(() => checkPrivateHome(join(folder, 'none'))).toThrow(`The folder ${join(folder, 'none')} cannot be made or written`);
 });
 
 test('a file in its place is refused by name', () => {

@@ -11,24 +11,13 @@ import { SecurityRefusal } from './security-refusal.ts';
  * @throws SecurityRefusal naming the folder and the remedy
  */
 export function ensurePrivateHome(home: string): { repaired: boolean } {
-  let stat: Stats;
   try {
     makeFolder(home);
-    stat = statSync(home);
   } catch (error) {
     throw unusable(home, error);
   }
-  if (!stat.isDirectory()) throw new SecurityRefusal(`SWITCHYARD_HOME ${home} is not a folder; choose another`);
-  const uid = process.getuid?.();
-  if (uid === undefined) return { repaired: false }; // Windows: access lists, not modes
-  if (uid !== 0 && stat.uid !== uid)
-    throw new SecurityRefusal(`SWITCHYARD_HOME ${home} belongs to another user (uid ${stat.uid}); choose a folder of your own`);
-  const mode = stat.mode & 0o777;
-  if ((mode & 0o022) !== 0) {
-    throw new SecurityRefusal(
-      `other users may write SWITCHYARD_HOME ${home} (mode ${mode.toString(8)}); look at what is in it, then close it with: chmod 700 ${home}`,
-    );
-  }
+  const mode = checkPrivateHome(home);
+  if (mode === null) return { repaired: false };
   const repaired = mode !== 0o700;
   try {
     if (repaired) chmodSync(home, 0o700);
@@ -39,6 +28,32 @@ export function ensurePrivateHome(home: string): { repaired: boolean } {
     throw unusable(home, error);
   }
   return { repaired };
+}
+
+/**
+ * Looks whether a home is the user's own and nobody else's to write, and changes nothing.
+ * @returns its mode; null on Windows, which has access lists instead
+ * @throws SecurityRefusal naming the folder and the remedy
+ */
+export function checkPrivateHome(home: string): number | null {
+  let stat: Stats;
+  try {
+    stat = statSync(home);
+  } catch (error) {
+    throw unusable(home, error);
+  }
+  if (!stat.isDirectory()) throw new SecurityRefusal(`SWITCHYARD_HOME ${home} is not a folder; choose another`);
+  const uid = process.getuid?.();
+  if (uid === undefined) return null;
+  if (uid !== 0 && stat.uid !== uid)
+    throw new SecurityRefusal(`SWITCHYARD_HOME ${home} belongs to another user (uid ${stat.uid}); choose a folder of your own`);
+  const mode = stat.mode & 0o777;
+  if ((mode & 0o022) !== 0) {
+    throw new SecurityRefusal(
+      `other users may write SWITCHYARD_HOME ${home} (mode ${mode.toString(8)}); look at what is in it, then close it with: chmod 700 ${home}`,
+    );
+  }
+  return mode;
 }
 
 /** As `mkdir -p`, folder by folder: Node's own never returns where the system says of a new folder that it does not exist, as below /proc. */

@@ -14,7 +14,8 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEAD_BYTES = 1 + KEY_ID_BYTES;
 const MIN_KEY_CHARACTERS = 32;
-const KEY_FILE = 'encryption.key';
+/** In the home; what is stored cannot be opened without it, unless the key is given otherwise. */
+export const KEY_FILE = 'encryption.key';
 
 export interface Vault {
   /** Names the root key without telling it; 16 hexadecimal digits, in every sealed value and fit for logs. */

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 
@@ -77,6 +77,13 @@ function namedUid(): number {
   const passwd = existsSync('/etc/passwd') ? readFileSync('/etc/passwd', 'utf8') : '';
   const uids = passwd.split('\n').map((line) => Number(line.split(':')[2]));
   return uids.includes(NOBODY.uid) ? NOBODY.uid : (uids.find((uid) => uid > 0) ?? NOBODY.uid);
+}
+
+/** Whether there is something in the data folder of a home, wherever that is for this user. Changes nothing. */
+export function hasDataFolder(home: string, sharedState = SHARED_STATE): boolean {
+  const real = realpathSync(home);
+  const roots = process.getuid?.() === 0 ? [real, sharedFolderOf(real, sharedState)] : [real];
+  return roots.some((root) => existsSync(join(root, 'postgres')) && readdirSync(join(root, 'postgres')).length > 0);
 }
 
 // Data stays where it was first made: a kernel setting that changes must not show an empty database.
