@@ -52,7 +52,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const journal: Journal = openJournal({ ...ground, onBound: (rows) => bound.bindings.take(rows) });
   const bound = openBindings({ ...ground, store: journal });
   const { bindings, limits } = bound;
-  const stored = storedBindings({ ...ground, bindings, limits, closing: closing.signal });
+  const stored = storedBindings({ ...ground, bindings, limits, clock: bound.clock, closing: closing.signal });
   const quotas = opened.use(await openQuotas({ ...ground, live, journal }));
 
   // Who may come in, and what changes while requests are served.

@@ -42,6 +42,7 @@ export function openUpkeep(parts: UpkeepParts): Upkeep {
     settler.cutStalled(nowMs() - stallLimitMs);
     reclaimed += settler.reclaim();
     pressure.tick({ loopDelayMs: loopDelayMs(), journalRows: journal.backlog });
+    bound.clock.tick();
     bound.bindings.sweep(SWEPT_PER_TICK);
     live.settle();
     quotas.flush();
@@ -55,7 +56,7 @@ export function openUpkeep(parts: UpkeepParts): Upkeep {
     await makePartitions(database.pool, wallClockMs(), 3);
     const days = await dropOldPartitions(database.pool, wallClockMs(), { keepDays: config['requests.keep_days'], keepRows: config['requests.keep_rows'] });
     if (days.length > 0) log.info('request_days_dropped', 'Old days of the request log were dropped', { names: days });
-    await pruneBindings(database.pool, bound.limits, closing.signal);
+    await pruneBindings(database.pool, bound.limits, bound.clock, closing.signal);
     await tidyIncidents(database.pool, KEPT_INCIDENT_DAYS);
   };
   const notTidied = (error: unknown): void => {

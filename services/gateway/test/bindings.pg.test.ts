@@ -101,12 +101,13 @@ test('of bindings that were used at the same moment none is left out between two
 test('what is beyond the limits or too old is deleted, the last used first kept, and conflicts stay', async () => {
   const nowS = Math.floor(Date.now() / 1_000);
   const { lastsS } = BINDING_KINDS.response;
+  const clock = { nowS: () => nowS, agedS: () => nowS };
   const kept = Array.from({ length: 10 }, (_, i) => row(`resp_${i}`, { touchedAtS: nowS - 100 + i }));
   const old = row('resp_old', { touchedAtS: nowS - lastsS - 60 });
   const conflict = row('resp_conflict', { owner: NOBODY, touchedAtS: 1 });
   await write([...kept, old, conflict]);
-  expect(await pruneBindings(database.pool, kindLimits({}))).toBe(1);
-  expect(await pruneBindings(database.pool, kindLimits({ response: 4 }))).toBe(6);
+  expect(await pruneBindings(database.pool, kindLimits({}), clock)).toBe(1);
+  expect(await pruneBindings(database.pool, kindLimits({ response: 4 }), clock)).toBe(6);
   expect(await stored()).toEqual([conflict, ...kept.slice(6).toReversed()]);
 });
 

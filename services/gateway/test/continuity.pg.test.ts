@@ -189,6 +189,17 @@ test('all that binds outlives the server', async () => {
   expect(continued.map(({ status, account }) => [status, account])).toEqual(continued.map(() => [200, made.account]));
 });
 
+test('what a clock that was a day behind has stamped outlives the server, too, though the next one has the right clock', async () => {
+  gateway.setWallClock(-24 * 3_600_000 - 60_000);
+  const made = await gateway.reopen();
+  const called = await Promise.all(Array.from({ length: 4 }, () => turn({ input: [user('call shell')], tools: SHELL, store: false }, {}, made)));
+  await made[Symbol.asyncDispose]();
+  gateway.setWallClock(0);
+  await using again = await gateway.reopen();
+  for (const each of called)
+    expect(await turn({ input: answered(each), tools: SHELL, store: false }, {}, again)).toMatchObject({ status: 200, account: each.account });
+});
+
 test('what the owner says it does not know is remembered against the binding, and no other account is asked', async () => {
   const made = await turn({});
   const owner = gateway.upstreams['abc'.indexOf(made.account!)]!;

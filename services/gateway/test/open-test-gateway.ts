@@ -33,6 +33,8 @@ export interface TestGateway extends AsyncDisposable {
   scrape(): Promise<string>;
   /** Lets so many milliseconds of the monotonic clock go by at once. */
   skip(ms: number): void;
+  /** Sets the wall clock so many milliseconds ahead of that of this machine. */
+  setWallClock(aheadMs: number): void;
   /** Opens another gateway on the same database, as another process would, with a switchyard.toml of its own if it is given. */
   reopen(toml?: string): Promise<OtherGateway>;
 }
@@ -57,6 +59,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
   const { connection, pool } = opened.use(await testDatabase({ sets: [GATEWAY_MIGRATIONS] }));
   const log = recordingLogger();
   let skippedMs = 0;
+  let wallAheadMs = 0;
   const metrics = createMetrics({ process: false });
   const configOf = (more: Readonly<Record<string, string>>): Config =>
     loadConfig({ env: { SWITCHYARD_HOME: home.path, SWITCHYARD_BOOTSTRAP_KEY: KEY, ...settings, ...more } }).config;
@@ -76,7 +79,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
         vault,
         log,
         metrics: registry,
-        wallClockMs: Date.now,
+        wallClockMs: () => Date.now() + wallAheadMs,
         nowMs: () => performance.now() + skippedMs,
         sandboxUrl: null,
         docsPath: null,
@@ -148,6 +151,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
     metric,
     scrape: () => metrics.render(),
     skip: (ms) => void (skippedMs += ms),
+    setWallClock: (aheadMs) => void (wallAheadMs = aheadMs),
     reopen: (toml) => open(createMetrics({ process: false }), toml === undefined ? configOf({}) : reconfigured(toml)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

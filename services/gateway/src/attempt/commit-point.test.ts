@@ -42,6 +42,7 @@ const bindings = new Bindings({
   store: { isAvailable: true, write: () => {}, read: async () => [], committed: () => Promise.resolve() },
   limits: kindLimits({}),
   nowS: () => 1_000,
+  agedS: () => 1_000,
   maxWaitMs: 50,
 });
 

@@ -17,6 +17,7 @@ function open(limits: Partial<KindLimits> = {}, isAvailable = true, inDatabase: 
     store: { isAvailable, write: (row) => void written.push(row), read: async (digests) => inDatabase(digests), committed: async () => {} },
     limits: kindLimits(limits),
     nowS: () => clock.nowS,
+    agedS: () => clock.nowS,
     maxWaitMs: 50,
   });
   return { bindings, written, clock };

@@ -42,8 +42,10 @@ export interface BindingStore {
 export interface BindingsParts {
   readonly store: BindingStore;
   readonly limits: KindLimits;
-  /** Epoch seconds that never jump: a wall clock that is set forward must not end every binding at once (fault row C10). */
+  /** Epoch seconds to stamp with. */
   readonly nowS: () => number;
+  /** Epoch seconds that bindings grow old by. */
+  readonly agedS: () => number;
   /** Longest time that the last part of an answer waits for its binding (product section 4). */
   readonly maxWaitMs: number;
 }
@@ -94,8 +96,7 @@ export class Bindings {
     const entry = this.#table.find(digest);
     if (entry === -1) return undefined;
     const value = this.#table.read(entry);
-    const nowS = this.#parts.nowS();
-    return hasExpired(kind, value, nowS) || lifeAt(value, nowS) === LIFE.dead ? undefined : value;
+    return this.#hasExpired(kind, value) || lifeAt(value, this.#parts.nowS()) === LIFE.dead ? undefined : value;
   }
 
   /** Whether an id was known and has been given up. */
@@ -103,7 +104,7 @@ export class Bindings {
     const entry = this.#table.find(digest);
     if (entry === -1) return false;
     const value = this.#table.read(entry);
-    return value.state === LIFE.dead && !hasExpired(kind, value, this.#parts.nowS());
+    return value.state === LIFE.dead && !this.#hasExpired(kind, value);
   }
 
   /** Whether the owner of an id has said on this lane, a moment ago, that it does not know it. */
@@ -151,7 +152,7 @@ export class Bindings {
     const entry = this.#table.find(digest);
     const known = entry === -1 ? null : this.#table.read(entry);
     // What has expired here is deleted there, and may have been bound anew since, from the first epoch on.
-    if (known === null || hasExpired(kind, known, this.#parts.nowS())) this.#put(kind, digest, row, isOldest);
+    if (known === null || this.#hasExpired(kind, known)) this.#put(kind, digest, row, isOldest);
     else this.#put(kind, digest, mergeBindings(known, row));
   }
 
@@ -196,7 +197,7 @@ export class Bindings {
 
   /** Forgets what has been out of use for too long, at most so many at once: 4 096 are under a millisecond. */
   sweep(most: number): void {
-    this.#table.sweep(this.#parts.nowS(), most);
+    this.#table.sweep(this.#parts.agedS(), most);
   }
 
   /** @returns whether something was written that an answer should wait for */
@@ -210,12 +211,12 @@ export class Bindings {
       this.#write(kind, digest, firstValue(owner, namespace, nowS));
       return durable;
     }
-    if (isSame && !hasExpired(kind, known, nowS)) {
+    if (isSame && !this.#hasExpired(kind, known)) {
       // A dead id is not revived by being told again.
       if (known.state !== LIFE.dead) this.#touch(kind, digest, known, nowS);
       return false;
     }
-    if (!moves && !hasExpired(kind, known, nowS)) {
+    if (!moves && !this.#hasExpired(kind, known)) {
       if (known.state !== LIFE.dead) this.#disputed++;
       return false;
     }
@@ -249,6 +250,12 @@ export class Bindings {
   #put(kind: BindingKind, digest: Digest, value: BindingValue, isOldest = false): void {
     if (!this.#table.put(kind, digest, value, isOldest) && this.#table.evictOldest(kind)) this.#table.put(kind, digest, value, isOldest);
     if (this.#table.count(kind) > this.#parts.limits[kind]) this.#table.evictOldest(kind);
+  }
+
+  /** Conflicts never do. */
+  #hasExpired(kind: BindingKind, { owner, state, stateAtS, touchedAtS }: BindingValue): boolean {
+    if (owner === NOBODY) return false;
+    return state === LIFE.dead ? stateAtS + DEAD_S < this.#parts.nowS() : touchedAtS + BINDING_KINDS[kind].lastsS < this.#parts.agedS();
   }
 
   #isUnknown(digest: string): void {
@@ -285,10 +292,4 @@ const NOTED = 0;
 
 function firstValue(owner: string, namespace: string, nowS: number): BindingValue {
   return { owner, namespace, epoch: 0, boundAtS: nowS, touchedAtS: nowS, state: LIFE.warm, stateAtS: nowS, misses: 0 };
-}
-
-/** Conflicts never do. */
-function hasExpired(kind: BindingKind, value: BindingValue, nowS: number): boolean {
-  if (value.owner === NOBODY) return false;
-  return value.state === LIFE.dead ? value.stateAtS + DEAD_S < nowS : value.touchedAtS + BINDING_KINDS[kind].lastsS < nowS;
 }

@@ -1,3 +1,5 @@
+import type { Config } from '@switchyard/config';
+
 /** What is said of one kind of binding. */
 interface KindRow {
   /** As stored; never given to another kind. */
@@ -49,7 +51,16 @@ export function kindOfCode(code: number): BindingKind | undefined {
   return byCode.get(code);
 }
 
-/** The limits of the table above, but for those that settings say otherwise. */
+/** How many of each kind the settings keep. */
+export function bindingLimits(config: Config): KindLimits {
+  return kindLimits({
+    response: config['affinity.max_responses'],
+    turn_state: config['affinity.max_turn_states'],
+    session: config['affinity.max_sessions'],
+  });
+}
+
+/** The limits of the table above, but for those that are said otherwise. */
 export function kindLimits(changed: Partial<KindLimits>): KindLimits {
   return { ...(Object.fromEntries(KINDS.map((kind) => [kind, BINDING_KINDS[kind].limit])) as KindLimits), ...changed };
 }

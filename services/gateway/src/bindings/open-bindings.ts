@@ -1,9 +1,9 @@
 import type { Ground } from '../ground.ts';
 import { tallies } from '../metrics.ts';
-import { bindingLimits } from '../use/session-bindings.ts';
+import { BindingClock } from './binding-clock.ts';
 import { Bindings } from './bindings.ts';
 import type { BindResult, BindingStore } from './bindings.ts';
-import { KINDS } from './kinds.ts';
+import { KINDS, bindingLimits } from './kinds.ts';
 import type { KindLimits } from './kinds.ts';
 import type { OwnerParts } from './resolve-owner.ts';
 import { TurnStates } from './turn-states.ts';
@@ -16,6 +16,7 @@ interface BindingsRoomParts extends Pick<Ground, 'config' | 'metrics' | 'timing'
 export interface BindingsRoom {
   readonly bindings: Bindings;
   readonly limits: KindLimits;
+  readonly clock: BindingClock;
   readonly turnStates: TurnStates;
   /** For finding whose a conversation is. */
   readonly owners: OwnerParts;
@@ -27,8 +28,8 @@ export interface BindingsRoom {
 
 export function openBindings({ config, metrics, timing, nowMs, wallClockMs, store }: BindingsRoomParts): BindingsRoom {
   const limits = bindingLimits(config);
-  const clockAheadMs = wallClockMs() - nowMs();
-  const bindings = new Bindings({ store, limits, maxWaitMs: timing.bindingWaitMs, nowS: () => Math.floor((nowMs() + clockAheadMs) / 1_000) });
+  const clock = new BindingClock({ nowMs, wallClockMs });
+  const bindings = new Bindings({ store, limits, maxWaitMs: timing.bindingWaitMs, nowS: () => clock.nowS(), agedS: () => clock.agedS() });
   const turnStates = new TurnStates();
   const countWaited = tallies(metrics.switchyard_binding_waits_total, (result) => ({ result }));
   const waits: Record<BindResult, number> = { durable: 0, late: 0, suspended: 0 };
@@ -38,6 +39,7 @@ export function openBindings({ config, metrics, timing, nowMs, wallClockMs, stor
   return {
     bindings,
     limits,
+    clock,
     turnStates,
     owners: {
       bindings,

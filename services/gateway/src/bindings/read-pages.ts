@@ -1,7 +1,7 @@
 import type { BindingRow } from './bindings.ts';
 
 /**
- * Takes in page after page, until so many rows are read, or all; another call goes on where this one ended.
+ * Takes in page after page, until so many pages are read, or all; another call goes on where this one ended.
  * @param closing  Ends it between two pages.
  */
 export async function readPages(
@@ -10,10 +10,9 @@ export async function readPages(
   closing: AbortSignal,
   most = Infinity,
 ): Promise<void> {
-  for (let read = 0; read < most;) {
+  for (let read = 0; read < most; read++) {
     const page = await pages.next();
     if (page.done === true || closing.aborted) return;
     take(page.value);
-    read += page.value.length;
   }
 }

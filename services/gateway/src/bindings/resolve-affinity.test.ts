@@ -34,6 +34,7 @@ function open(): Bindings {
     store: { isAvailable: true, write() {}, read: async () => [], committed: async () => {} },
     limits: SMALL,
     nowS: () => 1_000,
+    agedS: () => 1_000,
     maxWaitMs: 50,
   });
 }
@@ -226,6 +227,7 @@ test('what was given up is told as such when nothing else is bound, and looked f
     store: { isAvailable: true, write() {}, read: async () => [], committed: async () => {} },
     limits: SMALL,
     nowS: () => nowS,
+    agedS: () => nowS,
     maxWaitMs: 50,
   });
   bind(bindings, 'response', 'resp', { owner: 'acct_a' });

@@ -2,12 +2,15 @@ import type { Ground } from '../ground.ts';
 import { BINDINGS_CHANNEL, unpackNotice } from '../store/binding-notices.ts';
 import { bindingPages } from '../store/bindings.ts';
 import type { BindingRow, Bindings } from './bindings.ts';
+import type { BindingClock } from './binding-clock.ts';
+import { BINDING_KINDS, KINDS } from './kinds.ts';
 import type { KindLimits } from './kinds.ts';
 import { readPages } from './read-pages.ts';
 
 interface StoredBindingsParts extends Pick<Ground, 'database' | 'instanceId' | 'wallClockMs' | 'log'> {
   readonly bindings: Bindings;
   readonly limits: KindLimits;
+  readonly clock: BindingClock;
   /** Ends what is being read. */
   readonly closing: AbortSignal;
 }
@@ -21,25 +24,30 @@ export interface StoredBindings {
   readOlder(): Promise<AsyncDisposable>;
 }
 
-/** Bindings that are read before the first request is served, those used last of every kind: it takes a tenth of a second. */
-const READY_BINDINGS = 16_384;
+/** Pages that are read before the first request is served: the conflicts, and what was used last of every kind. */
+const READY_PAGES = 1 + KINDS.filter((kind) => BINDING_KINDS[kind].durable).length;
 /** Clocks of two processes and of the database differ, and uses are written down once a minute. */
 const GAP_MARGIN_S = 120;
 
-export function storedBindings({ database, instanceId, wallClockMs, log, bindings, limits, closing }: StoredBindingsParts): StoredBindings {
+export function storedBindings({ database, instanceId, wallClockMs, log, bindings, limits, clock, closing }: StoredBindingsParts): StoredBindings {
   const take = (rows: readonly BindingRow[]): void => bindings.take(rows);
-  const takeOlder = (rows: readonly BindingRow[]): void => bindings.takeOlder(rows);
+  let lastUsedS = 0;
+  const takeOlder = (rows: readonly BindingRow[]): void => {
+    for (const { touchedAtS } of rows) if (touchedAtS > lastUsedS) lastUsedS = touchedAtS;
+    bindings.takeOlder(rows);
+  };
   const notRead = (error: unknown): void =>
     log.warn('bindings_not_read', 'Some of what the database holds of conversations could not be read; it is looked up when it is asked for', { error });
   return {
     channels: { [BINDINGS_CHANNEL]: (notice) => take(unpackNotice(notice, instanceId)) },
     missed(seconds) {
-      const pages = bindingPages(database.pool, limits, Math.floor(wallClockMs() / 1_000) - seconds - GAP_MARGIN_S);
+      const pages = bindingPages(database.pool, limits, Math.min(clock.nowS(), Math.floor(wallClockMs() / 1_000)) - seconds - GAP_MARGIN_S);
       void readPages(pages, take, closing).catch(notRead);
     },
     async readOlder() {
       const pages = bindingPages(database.pool, limits, 0);
-      await readPages(pages, takeOlder, closing, READY_BINDINGS);
+      await readPages(pages, takeOlder, closing, READY_PAGES);
+      if (lastUsedS > 0) clock.resume(lastUsedS);
       // The rest is read while requests are served: what is not here yet is looked up when it is asked for.
       const rest = readPages(pages, takeOlder, closing).catch(notRead);
       return { [Symbol.asyncDispose]: () => rest };

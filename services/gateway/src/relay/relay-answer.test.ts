@@ -82,6 +82,7 @@ const bindings = new Bindings({
   },
   limits: kindLimits({}),
   nowS: () => 1_000,
+  agedS: () => 1_000,
   maxWaitMs: 50,
 });
 const digestInBase64 = (id: string): string => digestOf('response', '', null, id).toString('base64');

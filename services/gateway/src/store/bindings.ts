@@ -1,11 +1,14 @@
 import type { Pool } from 'pg';
+import type { BindingClock } from '../bindings/binding-clock.ts';
 import type { BindingRow } from '../bindings/bindings.ts';
 import { BINDING_KINDS, KINDS } from '../bindings/kinds.ts';
 import type { KindLimits } from '../bindings/kinds.ts';
 import { DEAD_S } from '../bindings/life.ts';
 import type { LifeState } from '../bindings/life.ts';
 
-/** Rows of one page: about ten milliseconds of this process, so that what else it does is not held up. */
+/** Rows of the first page of each kind, which a start waits for: all of them take a tenth of a second. */
+const FIRST_ROWS = 1_820;
+/** Rows of a further page: about ten milliseconds of this process, so that what else it does is not held up. */
 const PAGE_ROWS = 5_000;
 /** Bytes of one packed row. */
 const ROW_BYTES = 40;
@@ -29,7 +32,8 @@ interface Page {
 }
 
 /**
- * Reads the bindings within the limits page by page: all conflicts first, then of each kind what was used last, then what was used before that.
+ * Reads the bindings within the limits page by page: all conflicts first, then one page of each kind with what was used last, then what was
+ * used before that.
  * @param sinceS  Only what was used since then; epoch seconds.
  */
 export async function* bindingPages(pool: Pool, limits: KindLimits, sinceS: number): AsyncGenerator<BindingRow[], void, undefined> {
@@ -41,17 +45,17 @@ export async function* bindingPages(pool: Pool, limits: KindLimits, sinceS: numb
     before: 'infinity',
     digest: Buffer.alloc(0),
   }));
-  while (unread.length > 0) {
+  for (let rowsOfPage = FIRST_ROWS; unread.length > 0; rowsOfPage = PAGE_ROWS) {
     for (const kind of unread) {
-      const most = Math.min(PAGE_ROWS, kind.left);
+      const most = Math.min(rowsOfPage, kind.left);
       const { rows } = await pool.query<Page>({ name: 'binding-page', text: PAGE, values: [kind.code, sinceS, kind.before, kind.digest, most] });
       const page = rows[0]!;
       const bindings = unpack(page);
       kind.left = bindings.length < most ? 0 : kind.left - most;
+      yield bindings;
       if (bindings.length === 0) continue;
       kind.before = page.oldest;
       kind.digest = Buffer.from(bindings.at(-1)!.digest, 'base64');
-      yield bindings;
     }
     unread = unread.filter(({ left }) => left > 0);
   }
@@ -94,10 +98,11 @@ const SLICE = 5_000;
 
 /**
  * Deletes what is beyond the limits, what nobody has used for as long as its kind lasts, and what has been dead for long enough. Conflicts stay.
+ * @param clock    Of this process; where that of the database is behind it, that one counts.
  * @param closing  Ends it between two slices.
  * @returns how many went
  */
-export async function pruneBindings(pool: Pool, limits: KindLimits, closing?: AbortSignal): Promise<number> {
+export async function pruneBindings(pool: Pool, limits: KindLimits, clock: Pick<BindingClock, 'nowS' | 'agedS'>, closing?: AbortSignal): Promise<number> {
   let deleted = 0;
   for (const kind of KINDS) {
     const { code, lastsS } = BINDING_KINDS[kind];
@@ -107,10 +112,10 @@ export async function pruneBindings(pool: Pool, limits: KindLimits, closing?: Ab
         `delete from gateway.binding where digest in (
            (select digest from gateway.binding where kind = $1 and account_id <> '' order by touched_at desc offset $2 limit $4)
            union all
-           (select digest from gateway.binding where kind = $1 and account_id <> '' and touched_at < now() - $3 * interval '1 second' limit $4)
+           (select digest from gateway.binding where kind = $1 and account_id <> '' and touched_at < least(now(), to_timestamp($6)) - $3 * interval '1 second' limit $4)
            union all
-           (select digest from gateway.binding where kind = $1 and state = 3 and state_at < now() - $5 * interval '1 second' limit $4))`,
-        [code, limits[kind], lastsS, SLICE, DEAD_S],
+           (select digest from gateway.binding where kind = $1 and state = 3 and state_at < least(now(), to_timestamp($7)) - $5 * interval '1 second' limit $4))`,
+        [code, limits[kind], lastsS, SLICE, DEAD_S, clock.agedS(), clock.nowS()],
       );
       deleted += rowCount ?? 0;
       if ((rowCount ?? 0) < SLICE) break;

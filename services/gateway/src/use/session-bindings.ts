@@ -1,11 +1,10 @@
 import { SwitchyardError } from '@switchyard/contracts';
-import type { Config } from '@switchyard/config';
 import type { Kysely } from 'kysely';
 import type { Pool } from 'pg';
 import type { BindingRow } from '../bindings/bindings.ts';
 import { digestOf } from '../bindings/digest.ts';
 import type { Digest } from '../bindings/digest.ts';
-import { BINDING_KINDS, KINDS, kindLimits } from '../bindings/kinds.ts';
+import { BINDING_KINDS, KINDS } from '../bindings/kinds.ts';
 import type { BindingKind, KindLimits } from '../bindings/kinds.ts';
 import { LIFE } from '../bindings/life.ts';
 import { ENDED } from '../bindings/merge.ts';
@@ -53,15 +52,6 @@ const SOUGHT = KINDS.filter((kind) => BINDING_KINDS[kind].durable && kind !== 'e
 const DIGEST = /^[0-9a-f]{32}$/i;
 /** Who has ended a binding, where processes name themselves. */
 const OPERATOR = 'operator';
-
-/** How many bindings of each kind are kept. */
-export function bindingLimits(config: Config): KindLimits {
-  return kindLimits({
-    response: config['affinity.max_responses'],
-    turn_state: config['affinity.max_turn_states'],
-    session: config['affinity.max_sessions'],
-  });
-}
 
 /** What conversations are recognised by: counts, conflicts, and what one id is bound to. */
 export async function showSessionBindings(parts: SessionParts, limits: KindLimits, sought: SoughtId | null): Promise<SessionBindings> {

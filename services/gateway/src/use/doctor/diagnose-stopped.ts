@@ -1,6 +1,6 @@
 import type { Config } from '@switchyard/config';
+import { bindingLimits } from '../../bindings/kinds.ts';
 import { showStoredQuota } from '../quota.ts';
-import { bindingLimits } from '../session-bindings.ts';
 import { GATEWAY_MIGRATIONS } from '../../store/migrations.ts';
 import { diagnose } from './diagnose.ts';
 import type { Report } from './finding.ts';
