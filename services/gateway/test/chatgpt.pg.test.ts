@@ -229,22 +229,43 @@ describe('a token that is refused', () => {
   });
 });
 
-test('tokens that could not be stored are kept until they can be: the refresh token before them is spent', async () => {
-  await addLogin();
-  backend.expire('c1');
-  backend.script({ rules: [{ match: { path: '/oauth/token' }, answer: { hold: { at: 'before_head', gate: 'issued' } } }] });
-  const refused = turn();
-  await backend.until(({ byPath }) => byPath['/oauth/token']?.open === 1);
-  // The connection that holds the lock, while it waits for the issuer.
-  await gateway.pool.query(
-    `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = ${0x5359} and granted and database = (select oid from pg_database where datname = current_database())`,
-  );
-  backend.release('issued');
-  expect((await refused).status).toBe(401);
-  expect(gateway.log).toContainEqual(expect.objectContaining({ event: 'login_not_renewed' }));
-  gateway.skip(10_000);
-  while ((await turn()).status !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(renewals().map(({ status }) => status)).toEqual([200]);
+describe('tokens that could not be stored, while the refresh token before them is spent', () => {
+  /** Lets a renewal come to its end at the issuer, but not in the database. */
+  async function renewUnsaved(): Promise<void> {
+    await addLogin();
+    backend.expire('c1');
+    backend.script({ rules: [{ match: { path: '/oauth/token' }, answer: { hold: { at: 'before_head', gate: 'issued' } } }] });
+    const refused = turn();
+    await backend.until(({ byPath }) => byPath['/oauth/token']?.open === 1);
+    // The connection that holds the lock, while it waits for the issuer.
+    await gateway.pool.query(
+      `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = ${0x5359} and granted and database = (select oid from pg_database where datname = current_database())`,
+    );
+    backend.release('issued');
+    expect((await refused).status).toBe(401);
+    expect(gateway.log).toContainEqual(expect.objectContaining({ event: 'login_not_renewed' }));
+  }
+  const loginState = async () => (await showAccounts(gateway.gateway.control)).find(({ name }) => name === 'c1')!.login_state;
+
+  test('are kept until they can be', async () => {
+    await renewUnsaved();
+    gateway.skip(10_000);
+    while ((await turn()).status !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(renewals().map(({ status }) => status)).toEqual([200]);
+  });
+
+  test('make the login good again, though another process has spent what it had and taken it for ended', async () => {
+    const other = opened.use(await gateway.reopen());
+    await renewUnsaved();
+    const body = JSON.stringify({ model: 'g', input: 'hello', store: false });
+    while ((await loginState()) === 'ok')
+      await fetch(`${other.url}/v1/responses`, { method: 'POST', headers: { ...AUTH, 'content-type': 'application/json' }, body });
+    expect(await loginState()).toBe('needs_login');
+    gateway.skip(10_000);
+    await expect.poll(loginState, { timeout: 5_000 }).toBe('ok');
+    expect(renewals().map(({ status }) => status)).toEqual([200, 401]);
+    while ((await turn()).status !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
+  });
 });
 
 test('a token that ends within five minutes is renewed before anybody is refused', async () => {

@@ -101,10 +101,10 @@ export class CredentialKeeper {
     if (looksHome) this.#lookedMs = nowMs();
     for (const { accountId, accessToken, renewAtMs, state, codexHome } of logins()) {
       if (this.#running.size >= MOST_AT_ONCE) return;
+      // Tokens of ours count in whatever state the account is: another process that had only the spent ones has ended the login for it.
       const isDue =
-        state === 'ok'
-          ? renewAtMs <= wallClockMs() || this.#unsaved.has(accountId)
-          : looksHome && codexHome !== null && isOther(readHome(codexHome), accessToken);
+        this.#unsaved.has(accountId) ||
+        (state === 'ok' ? renewAtMs <= wallClockMs() : looksHome && codexHome !== null && isOther(readHome(codexHome), accessToken));
       if (isDue) void this.#renew(accountId, accessToken, 'proactive_expiry').catch(() => {}); // told where it failed, and tried again
     }
   }
@@ -173,7 +173,10 @@ export class CredentialKeeper {
     if (row === undefined || row.credential === null) return null;
     const about = { account: row.name, account_id: row.id };
     const unsaved = this.#unsaved.get(row.id);
-    if (unsaved !== undefined && (await replaceLogin(db, unsaved.row, sealLogin(vault, row.id, unsaved.login)))) return 'renewed';
+    if (unsaved !== undefined) {
+      if (await replaceLogin(db, unsaved.row, sealLogin(vault, row.id, unsaved.login))) return 'renewed';
+      this.#unsaved.delete(row.id); // there are others since
+    }
     const login = openLogin(vault, row);
     const isOk = row.login_state === 'ok';
     // Another process was first (fault row C21).
