@@ -62,6 +62,7 @@ export class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, U
   #controller: Dispatcher.DispatchController | null = null;
   #abortWanted = false;
   #answered = false;
+  #interim = 0;
   #sink: BodySink | null = null;
   // What arrived in the same turn as the head, before the pipeline could attach: at most one socket read.
   #early: Buffer[] | null = null;
@@ -123,8 +124,11 @@ export class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, U
     if (this.#abortWanted) controller.abort(ABORTED);
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    if (status < 200) return;
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200) {
+      if (++this.#interim > MOST_INTERIM) controller.abort(INTERIM_FLOOD);
+      return;
+    }
     this.#answered = true;
     this.#silentTicks = 0;
     this.#resolve({ status, headers, body: this });
@@ -158,6 +162,10 @@ export class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, U
 const ABORTED = new Error('aborted by Switchyard');
 const HEAD_TOO_LATE = new Error('no response head in time');
 const IDLE_TOO_LONG = new Error('no further byte in time');
+const INTERIM_FLOOD = new Error('more interim answers than any server has to give');
+
+/** Interim answers (1xx) before the answer itself; with more it is none (fault row A15). */
+const MOST_INTERIM = 100;
 
 const REASONS: Readonly<Record<string, UpstreamFailureReason>> = {
   UND_ERR_CONNECT_TIMEOUT: 'connect_timeout',
@@ -172,6 +180,7 @@ function reasonOf(error: Error): UpstreamFailureReason {
   if (error === ABORTED) return 'aborted';
   if (error === HEAD_TOO_LATE) return 'head_timeout';
   if (error === IDLE_TOO_LONG) return 'idle_timeout';
+  if (error === INTERIM_FLOOD) return 'protocol';
   const code = (error as NodeJS.ErrnoException).code ?? '';
   if (code.startsWith('HPE_')) return 'protocol';
   return REASONS[code] ?? 'connect';
