@@ -12,6 +12,7 @@ import type { KeyRecord } from './edge/key-table.ts';
 import { bearerToken } from './edge/read-head.ts';
 import type { RequestHead } from './edge/read-head.ts';
 import { TurnPeer } from './edge/turn-peer.ts';
+import { Uptake } from './edge/uptake.ts';
 import { openExchange } from './exchange.ts';
 import type { Taken } from './exchange.ts';
 import { TurnQueue } from './intake/turn-queue.ts';
@@ -74,6 +75,7 @@ export class SocketSession implements TurnLine, FrameSink {
   #key: KeyRecord;
   readonly #parts: SessionParts;
   readonly #heartbeat: Heartbeat;
+  readonly #uptake: Uptake;
   readonly #openedMs: number;
   readonly #queue: TurnQueue;
   readonly #upstream: UpstreamRoute;
@@ -85,7 +87,7 @@ export class SocketSession implements TurnLine, FrameSink {
   #isGone = false;
 
   constructor(upgraded: Upgraded, parts: SessionParts) {
-    const { ws, head, match } = upgraded;
+    const { ws, wire, head, match } = upgraded;
     const { pipeline, openUpstream, connectMs, frameBytes, pingMs, idleMs, speaks, notSpokenBy, onLateFrame } = parts;
     this.#upgraded = upgraded;
     this.#key = upgraded.key;
@@ -93,6 +95,7 @@ export class SocketSession implements TurnLine, FrameSink {
     const nowMs = pipeline.nowMs();
     this.#openedMs = nowMs;
     this.#heartbeat = new Heartbeat(ws, pingMs, nowMs);
+    this.#uptake = new Uptake(wire, nowMs);
     this.#queue = new TurnQueue({
       memory: pipeline.bodyLimits.memory,
       surface: match.surface,
@@ -167,7 +170,11 @@ export class SocketSession implements TurnLine, FrameSink {
       if (nowMs - this.#closingMs > CLOSE_MS) ws.terminate();
       return;
     }
-    if (!this.#heartbeat.beat(nowMs, !this.#upstream.isBackedUp && wire.writableLength === 0)) return this.cutOff('client_vanished');
+    const stuckMs = this.#uptake.stuckMs(nowMs);
+    // Of an answer that waits for its client, however little of it: the limit of stalled clients holds for both.
+    if (this.#turn !== null && !this.#isStalled) this.#turn.stalledSinceMs = stuckMs > 0 ? nowMs - stuckMs : null;
+    const isExcused = wire.writableLength > 0 && (stuckMs === 0 || this.#turn !== null);
+    if (!this.#heartbeat.beat(nowMs, !this.#upstream.isBackedUp && !isExcused)) return this.cutOff('client_vanished');
     this.#upstream.tick(nowMs, this.#isStalled);
     if (this.isIdle && nowMs - this.#openedMs > this.#parts.retireMs) this.close(1001, 'retired');
   }

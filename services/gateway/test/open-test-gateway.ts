@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { loadConfig } from '@switchyard/config';
 import type { Config } from '@switchyard/config';
@@ -23,6 +23,8 @@ export interface TestGateway extends AsyncDisposable {
   readonly gateway: Gateway;
   readonly pool: pg.Pool;
   readonly log: readonly LogRecord[];
+  /** Connections of clients, this side of them. */
+  readonly wires: ReadonlySet<Socket>;
   /** The upstreams of the accounts `a`, `b`, … */
   readonly upstreams: readonly Simulator[];
   /** Sends a request with the first key. */
@@ -43,6 +45,7 @@ export interface TestGateway extends AsyncDisposable {
 export interface OtherGateway extends AsyncDisposable {
   readonly url: string;
   readonly gateway: Gateway;
+  readonly wires: ReadonlySet<Socket>;
   metric(name: string): Promise<number>;
 }
 
@@ -90,6 +93,11 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
     );
     const server = createServer({ shouldUpgradeCallback: gateway.mayUpgrade }, (request, response) => gateway.handle(request, response));
     server.on('upgrade', gateway.upgrade);
+    const wires = new Set<Socket>();
+    server.on('connection', (wire: Socket) => {
+      wires.add(wire);
+      wire.once('close', () => wires.delete(wire));
+    });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     parts.defer(async () => {
       await gateway.drain(0);
@@ -100,6 +108,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
     const owned = parts.move();
     return {
       gateway,
+      wires,
       url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
       async metric(name) {
         const line = (await registry.render()).split('\n').find((candidate) => candidate.startsWith(`${name} `) || candidate.startsWith(`${name}{`));
@@ -110,7 +119,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
   };
   const upstreams: Simulator[] = [];
   for (let i = 0; i < accounts; i++) upstreams.push(opened.use(await openSimulator({ mode: 'scriptable', port: 0 })));
-  const { gateway, url, metric } = opened.use(await open());
+  const { gateway, url, wires, metric } = opened.use(await open());
   for (const [i, { url: upstream }] of upstreams.entries()) {
     const draft = {
       name: 'abcdefgh'[i]!,
@@ -136,6 +145,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
     gateway,
     pool,
     log: log.records,
+    wires,
     upstreams,
     ask: (path, body, init = {}) =>
       fetch(url + path, {

@@ -1,7 +1,12 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Behaviour } from '@switchyard/simulator';
 import { connectSocket } from '@switchyard/testkit';
 import type { SocketClient } from '@switchyard/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import { addAccount, createKey, endKey, removeAccount } from '../src/index.ts';
 import { KEY, openTestGateway, untilRows } from './open-test-gateway.ts';
 import type { TestGateway } from './open-test-gateway.ts';
 
@@ -48,6 +53,46 @@ const socketsOf = (n = 0): (number | null)[] =>
   upstream(n)
     .received()
     .map(({ socket }) => socket);
+
+/** More than the system keeps of a connection on this machine. */
+const MUCH = 'x'.repeat(24 * 1_048_576);
+
+/** An account that is asked before all others, whose end of each socket is the test's. @returns the next socket that is opened to it */
+async function linkByHand(): Promise<() => Promise<WebSocket>> {
+  const server = new WebSocketServer({ server: createServer().listen(0, '127.0.0.1'), maxPayload: 2 ** 28 });
+  const http = server.options.server!;
+  await new Promise((resolve) => http.once('listening', resolve));
+  opened.defer(async () => {
+    for (const each of server.clients) each.terminate();
+    await new Promise((resolve) => http.close(resolve));
+  });
+  await addAccount(gateway.gateway.control, {
+    name: 'by-hand',
+    kind: 'openai-compatible',
+    baseUrl: `http://127.0.0.1:${(http.address() as AddressInfo).port}/v1`,
+    credential: null,
+    models: ['m'],
+    priority: 1,
+    organization: null,
+    project: null,
+    headers: {},
+    websocket: true,
+    maxInFlight: null,
+    softInFlight: null,
+    reservePercent: 0,
+    modelMap: {},
+  });
+  return () => new Promise((resolve) => server.once('connection', resolve));
+}
+
+/** Lets the clock run until a socket has been closed for this. @param stepMs  For each look of the gateway at the clock, or two */
+async function closedWhileSkipping(why: string, stepMs: number): Promise<void> {
+  const closed = (): Promise<number> => {
+    gateway.skip(stepMs);
+    return gateway.metric(`switchyard_sockets_closed_total{why="${why}"}`);
+  };
+  await expect.poll(closed, { interval: 300, timeout: 20_000 }).toBe(1);
+}
 
 beforeEach(() => {
   opened = new AsyncDisposableStack();
@@ -142,7 +187,6 @@ describe('turns over one socket', () => {
 
   test('what cannot go up beside a turn is dropped and counted: an answer would be taken for the end of the turn', async () => {
     await open();
-    const { createKey } = await import('../src/index.ts');
     const { key } = await createKey(gateway.gateway.control, { name: 'held', models: ['m'], accounts: null });
     upstream().script({ rules: [{ answer: { hold: { at: 6, gate: 'go' } } }] });
     const client = await connect({ authorization: `Bearer ${key}` });
@@ -236,7 +280,6 @@ describe('who serves a turn', () => {
     client.create({ input: 'a', store: true });
     const id = idOf(await client.next('response.completed'));
     const owner = upstream(0).counters().received === 1 ? 'a' : 'b';
-    const { createKey } = await import('../src/index.ts');
     const { rows: accounts } = await gateway.pool.query<{ id: string }>('select id from gateway.account where name <> $1', [owner]);
     const { key } = await createKey(gateway.gateway.control, { name: 'other', models: null, accounts: [accounts[0]!.id] });
     const stranger = await connect({ authorization: `Bearer ${key}` });
@@ -614,7 +657,6 @@ describe('after the first frame that counts', () => {
     const client = await connect();
     client.create({ input: 'a' });
     await client.next('response.output_text.delta');
-    const { removeAccount } = await import('../src/index.ts');
     await removeAccount(gateway.gateway.control, 'a');
     expect(await client.closed).toBe(1006);
     await upstream().until(({ sockets }) => sockets.open === 0);
@@ -658,7 +700,6 @@ describe('refusals', () => {
 
   test('a key that is held to models can name no other, and can send no frame of unknown meaning', async () => {
     await open();
-    const { createKey } = await import('../src/index.ts');
     const { key } = await createKey(gateway.gateway.control, { name: 'held', models: ['m'], accounts: null });
     const client = await connect({ authorization: `Bearer ${key}` });
     client.create({ model: 'gpt-5.5', input: 'a' });
@@ -672,7 +713,6 @@ describe('refusals', () => {
 
   test('a key that has been revoked ends its sockets with their next turn', async () => {
     await open();
-    const { createKey, endKey } = await import('../src/index.ts');
     const { id, key } = await createKey(gateway.gateway.control, { name: 'short', models: null, accounts: null });
     const client = await connect({ authorization: `Bearer ${key}` });
     client.create({ input: 'a' });
@@ -725,6 +765,69 @@ describe('the clock and the end', () => {
     // A client that reads nothing answers no ping.
     client.ws.pause();
     await expect.poll(() => gateway.metric('switchyard_sockets_closed_total{why="client_vanished"}'), { timeout: 5_000 }).toBe(1);
+    client.ws.resume();
+    expect(await client.closed).toBe(1006);
+  });
+
+  test('an upstream that takes nothing of a turn is given up like a silent one, however much waits for it (B18)', async () => {
+    await open();
+    const next = await linkByHand();
+    const client = await connect();
+    const coming = next();
+    client.create({ input: MUCH });
+    (await coming).pause();
+    const skipping = setInterval(() => gateway.skip(3_000), 300);
+    try {
+      expect(await client.next('error')).toMatchObject({ status: 502, error: { code: 'upstream_unreachable' } });
+    } finally {
+      clearInterval(skipping);
+    }
+    expect((await rows(1))[0]?.decision?.attempts).toMatchObject([{ account: 'by-hand', failure: 'head_timeout', verdict: 'gave_up', backoff: 'transport' }]);
+    client.create({ input: 'b' });
+    expect(textOf(await client.next('response.completed'))).toBe('You said: b');
+  });
+
+  test('an upstream that takes nothing after a turn is found out, whatever waits for it', async () => {
+    await open();
+    const next = await linkByHand();
+    const client = await connect();
+    const coming = next();
+    client.create({ input: 'a' });
+    const deaf = await coming;
+    await new Promise((resolve) => deaf.once('message', resolve));
+    deaf.send('{"type":"response.completed","response":{"id":"resp_deaf","output":[]}}');
+    await client.next('response.completed');
+    deaf.pause();
+    client.ws.send(`{"type":"response.interrupt","x":"${MUCH}"}`);
+    await expect.poll(() => gateway.metric('switchyard_socket_other_frames_total'), { timeout: 10_000 }).toBe(1);
+    await closedWhileSkipping('upstream_vanished', 5_000);
+    expect(await client.closed).toBe(1006);
+  });
+
+  test.each([
+    ['within a turn after the limit of stalled clients', '', 'client', 'client_stalled'],
+    ['between two turns after the next ping', '{"type":"response.completed","response":{"id":"resp_last","output":[]}}', 'client_vanished', 'completed'],
+  ])('a client that takes nothing any more is cut, however little waits for it: %s (A09, B18)', async (_when, last, why, outcome) => {
+    await open();
+    const next = await linkByHand();
+    const client = await connect();
+    const coming = next();
+    client.create({ input: 'a' });
+    const speaker = await coming;
+    await new Promise((resolve) => speaker.once('message', resolve));
+    if (last !== '') {
+      speaker.send(last);
+      await client.next('response.completed');
+    }
+    client.ws.pause();
+    const [wire] = gateway.wires;
+    while (wire!.writableLength === 0) {
+      await new Promise<unknown>((resolve) => speaker.send(`{"type":"response.output_text.delta","delta":"${'x'.repeat(100_000)}"}`, resolve));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(wire!.writableLength).toBeLessThan(1_048_576);
+    await closedWhileSkipping(why, 15_000);
+    expect(await rows(1)).toMatchObject([{ outcome }]);
     client.ws.resume();
     expect(await client.closed).toBe(1006);
   });

@@ -47,10 +47,10 @@ export class HoldFrames implements FrameSink {
 
   /**
    * Looks at the clock; called now and then.
-   * @param isSending  The turn itself is still on its way up: until it is there, nobody is silent.
+   * @param isTaking  The upstream is still taking what was sent, the turn itself perhaps: meanwhile it is not silent.
    */
-  tick(nowMs: number, isSending = false): void {
-    if (isSending) this.#sentMs = nowMs;
+  tick(nowMs: number, isTaking = false): void {
+    if (isTaking) this.#sentMs = nowMs;
     if (this.firstMs === null ? nowMs - this.#sentMs <= PROGRESS_MS : nowMs - this.firstMs <= LOOK_AHEAD_MS) return;
     this.#resolve(this.firstMs === null ? { is: 'silent' } : { is: 'committed' });
   }

@@ -5,6 +5,7 @@ import { UpstreamFailure } from '@switchyard/contracts';
 import type { AnswerHeaders } from '@switchyard/contracts';
 import type { Account } from '../choice/account.ts';
 import { Heartbeat } from '../edge/heartbeat.ts';
+import { Uptake } from '../edge/uptake.ts';
 import { JUDGED_BYTES } from './judge.ts';
 import { upstreamHeaders } from './upstream-headers.ts';
 
@@ -76,17 +77,20 @@ export class UpstreamSocket {
   readonly #ws: WebSocket;
   readonly #wire: Socket;
   readonly #heartbeat: Heartbeat;
+  readonly #uptake: Uptake;
   #sink: FrameSink | null = null;
   // What came in the same turn as the answer of the upgrade, before anybody could attach.
   #early: { readonly data: Buffer; readonly isBinary: boolean }[] | null = [];
   #closedWith: number | null = null;
   #received = 0;
   #isPaused = false;
+  #isTaking = false;
 
   constructor(ws: WebSocket, wire: Socket, pingMs: number, nowMs: number) {
     this.#ws = ws;
     this.#wire = wire;
     this.#heartbeat = new Heartbeat(ws, pingMs, nowMs);
+    this.#uptake = new Uptake(wire, nowMs);
     ws.on('message', (data: Buffer, isBinary) => {
       this.#received++;
       if (this.#sink === null) this.#early?.push({ data, isBinary });
@@ -139,9 +143,14 @@ export class UpstreamSocket {
     this.#ws.resume();
   }
 
-  /** @returns false when the upstream has vanished */
+  /** Looks at the clock. @returns whether something waits for the upstream, of which it has taken some since the last look */
+  isTaking(nowMs: number): boolean {
+    return (this.#isTaking = this.#uptake.stuckMs(nowMs) === 0 && this.#wire.writableLength > 0);
+  }
+
+  /** Asks the upstream for a sign of life when it is time, unless it gave one at the last look. @returns false when it has vanished */
   beat(nowMs: number): boolean {
-    return this.#heartbeat.beat(nowMs, !this.#isPaused && this.#wire.writableLength === 0);
+    return this.#heartbeat.beat(nowMs, !this.#isPaused && !this.#isTaking);
   }
 
   /** Ends the connection at once. */

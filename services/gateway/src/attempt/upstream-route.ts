@@ -202,8 +202,9 @@ export class UpstreamRoute implements TurnRoute {
 
   /** Looks at the clock. @param isStalled  The client does not take what has come, so the upstream's silence is our doing. */
   tick(nowMs: number, isStalled: boolean): void {
-    this.#holding?.tick(nowMs, this.#link !== null && this.#link.socket.backlog > 0);
     const link = this.#link;
+    const isTaking = link !== null && link.socket.isTaking(nowMs);
+    this.#holding?.tick(nowMs, isTaking);
     if (link === null) return;
     if (link.socket.received !== this.#heard || isStalled) {
       this.#heard = link.socket.received;

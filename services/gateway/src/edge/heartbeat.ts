@@ -22,7 +22,7 @@ export class Heartbeat {
 
   /**
    * Asks the peer when it is time.
-   * @param canAnswer  False while we do not read from it, or it has not read what was sent: then its silence says nothing.
+   * @param canAnswer  False while we do not read from it, or it is still reading what was sent: then its silence says nothing.
    * @returns false when it is gone
    */
   beat(nowMs: number, canAnswer: boolean): boolean {
