@@ -152,7 +152,8 @@ export const FAULTS = {
     type: 'rate_limit_error',
     retry: 'after',
     level: 'debug',
-    remedy: 'Wait for `Retry-After` seconds and send fewer requests at once; `limits.requests_per_key` says how many a key may have in progress.',
+    remedy:
+      'Wait for `Retry-After` seconds and send fewer requests at once; `limits.requests_per_key` says how many a key may have in progress. Of WebSockets it may have half, while there are other keys.',
   },
   quota_exhausted: {
     status: 429,

@@ -106,7 +106,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const memory = new BodyMemory(config['limits.body_memory_bytes']);
   const settler = new Settler({ gate, live, memory, journal, metrics, log, nowMs });
   const attempts = openAttempts({ ...ground, live, registry, admission, recover: credentials.recover });
-  const sockets = openSockets({ ...ground, registry, mayCall: originPolicy(corsSettings) });
+  const sockets = openSockets({ ...ground, registry, keys, mayCall: originPolicy(corsSettings) });
   opened.defer(() => sockets.close());
   const pipeline: PipelineParts = {
     keys,

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { SwitchyardError } from '@switchyard/contracts';
 import { WebSocketServer } from 'ws';
+import { usualKeyLimit } from './admission/lanes.ts';
 import type { Account } from './choice/account.ts';
 import { poolFor } from './choice/pool.ts';
 import type { AccountTable, Pool } from './choice/pool.ts';
@@ -24,6 +26,8 @@ export interface SocketsOptions extends SocketLimits {
   readonly retireMs: number;
   readonly idleMs: number;
   readonly snapshot: () => AccountTable;
+  /** How many keys there are. */
+  readonly keyCount: () => number;
   readonly metrics: GatewayMetrics;
   readonly nowMs: () => number;
 }
@@ -52,12 +56,12 @@ export class Sockets {
   readonly gate: SocketGate;
 
   constructor(options: SocketsOptions) {
-    const { isOn, mayCall, max, metrics, frameBytes, snapshot } = options;
+    const { isOn, mayCall, metrics, frameBytes, snapshot } = options;
     this.#options = options;
     this.#server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: frameBytes, clientTracking: false });
     this.#ended = tallies(metrics.switchyard_sockets_closed_total, (why) => ({ why }));
     metrics.switchyard_sockets.follow(() => this.#open.size);
-    this.gate = { isOn, mayCall, hasRoom: () => this.#open.size < max, isSpoken: (key, head) => this.#isSpoken(key, head, snapshot()) };
+    this.gate = { isOn, mayCall, crowding: (key) => this.#crowding(key), isSpoken: (key, head) => this.#isSpoken(key, head, snapshot()) };
   }
 
   /** Upgrades a request that may be. @param head  What came behind it. */
@@ -68,6 +72,7 @@ export class Sockets {
       return;
     }
     const { metrics, openUpstream, connectMs, frameBytes, pingMs, retireMs, idleMs } = this.#options;
+    const { load } = upgrade.key;
     this.#server.handleUpgrade(request, socket, head, (ws) => {
       const session = new SocketSession(
         { ...upgrade, ws, wire: request.socket, request },
@@ -86,9 +91,13 @@ export class Sockets {
           onLateFrame: () => metrics.switchyard_socket_late_frames_total.inc(),
           onOtherFrame: () => metrics.switchyard_socket_other_frames_total.inc(),
           onDroppedFrame: () => metrics.switchyard_socket_dropped_frames_total.inc(),
-          onEnd: (ended, why) => this.#end(ended, why),
+          onEnd: (ended, why) => {
+            load.sockets--;
+            this.#end(ended, why);
+          },
         },
       );
+      load.sockets++;
       this.#open.add(session);
       this.#timer ??= setInterval(() => this.#tick(), Math.min(TICK_MS, pingMs / 4)).unref();
     });
@@ -134,6 +143,15 @@ export class Sockets {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
     this.#onEmpty?.();
+  }
+
+  /** A socket at rest costs its key no place among the requests, so sockets have a share of their own (fault row B22). */
+  #crowding({ load }: KeyRecord): SwitchyardError | null {
+    const { max, keyCount } = this.#options;
+    if (load.sockets >= usualKeyLimit(max, keyCount()))
+      return new SwitchyardError('rate_limit_exceeded', `This key has ${load.sockets} WebSockets open, as many as it may while there are other keys.`);
+    if (this.#open.size >= max) return new SwitchyardError('server_is_overloaded', 'As many sockets are open as this server takes.');
+    return null;
   }
 
   /** The sandbox speaks it too, but a client that came for another account must not be kept from HTTP by that. */

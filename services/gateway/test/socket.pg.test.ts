@@ -430,6 +430,15 @@ describe('before anything was sent to the client', () => {
     ]);
   });
 
+  test('an upgrade that is not answered within `websocket.connect_timeout_ms` leads to the next account', async () => {
+    await open(2, { SWITCHYARD_WEBSOCKET_CONNECT_TIMEOUT_MS: '200' });
+    upstream(0).script({ rules: [{ match: { method: 'GET' }, answer: { hold: { at: 'before_head' } } }] });
+    const beganMs = performance.now();
+    await first();
+    expect(performance.now() - beganMs).toBeLessThan(5_000);
+    expect((await rows(1))[0]?.decision?.attempts).toMatchObject([{ account: 'a', failure: 'connect_timeout', verdict: 'next_account' }, { account: 'b' }]);
+  });
+
   test('when all have refused, the client gets the last refusal as its upstream gave it', async () => {
     await open(2);
     for (const each of gateway.upstreams) each.script(preset('usage_limit_reached'));
@@ -730,6 +739,24 @@ describe('refusals', () => {
     await connect();
     await expect(connect()).rejects.toThrow('503');
     expect((await gateway.ask('/v1/responses', { model: 'm', input: 'a' })).status).toBe(200);
+  });
+
+  test('no key takes them all while there are others (B22)', async () => {
+    gateway = opened.use(await openTestGateway(1, {}, { active: 8 }));
+    const { id, key } = await createKey(gateway.gateway.control, { name: 'other', models: null, accounts: null });
+    const other = { authorization: `Bearer ${key}` };
+    const first = await connect();
+    await connect();
+    await expect(connect()).rejects.toThrow('429');
+    await connect(other);
+    first.ws.terminate();
+    await expect.poll(() => gateway.metric('switchyard_sockets')).toBe(2);
+    await connect();
+    await connect(other);
+    await expect(connect(other)).rejects.toThrow('429');
+    await endKey(gateway.gateway.control, id);
+    // What was open before the other was ended goes on until its next turn.
+    await expect(connect()).rejects.toThrow('503');
   });
 
   test('a binary frame, which no client of turns sends, closes the socket', async () => {

@@ -25,7 +25,7 @@ export function testExchange(surfaceName: string, request: IncomingMessage, resp
       turnState: null,
       session: null,
     },
-    key: { id: 'key_test', name: 'test', models: null, accounts: null, pool: null, load: { active: 0 } },
+    key: { id: 'key_test', name: 'test', models: null, accounts: null, pool: null, load: { active: 0, sockets: 0 } },
     clientAddress: null,
     startedAtMs: 0,
     startedMs: 0,

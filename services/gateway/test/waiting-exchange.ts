@@ -12,7 +12,7 @@ const SURFACE_OF: Readonly<Record<Lane, string>> = {
 };
 
 /** An exchange of a lane by a key with this load, before it has been let in. */
-export function exchangeOf(lane: Lane, load: KeyLoad = { active: 0 }): Exchange {
+export function exchangeOf(lane: Lane, load: KeyLoad = { active: 0, sockets: 0 }): Exchange {
   const exchange = testExchange(SURFACE_OF[lane], {} as IncomingMessage, {} as ServerResponse);
   return { ...exchange, key: { ...exchange.key, load } };
 }

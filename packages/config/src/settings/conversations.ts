@@ -30,6 +30,13 @@ export const CONVERSATION_SETTINGS = {
     apply: 'restart',
     help: 'Serve `GET /v1/responses` as a WebSocket. Off, clients such as codex are sent to HTTP.',
   }),
+  'websocket.connect_timeout_ms': row({
+    type: duration({ unit: 'ms', min: 100, max: LONGEST_TIMER_MS }),
+    default: 15_000,
+    unit: 'ms',
+    apply: 'restart',
+    help: 'Longest wait for an upstream to answer the upgrade to a WebSocket, connecting included.',
+  }),
   'websocket.frame_bytes': row({
     type: bytes({ min: 1_024, max: 2 ** 30 }),
     default: 64 * MIB,

@@ -114,7 +114,7 @@ test('what only its owner can continue comes in though the lane is full, and the
 test('with all places taken nobody comes in, and with all of its key’s neither does that key', () => {
   const { gate, come, shed } = openGate({ responses: 10 }, { maxActive: 3 });
   gate.limitKeys(2);
-  const load = { active: 0 };
+  const load = { active: 0, sockets: 0 };
   for (let i = 0; i < 2; i++) come('responses', null, exchangeOf('responses', load));
   const third = come('responses', null, exchangeOf('responses', load));
   expect(third.said).toMatchObject({ code: 'rate_limit_exceeded' });
@@ -175,7 +175,11 @@ test('places are never more than there are, nobody waits for one that is free, a
       const limits = { responses: 3, compact: 1, websocket: 2, standard: 2 };
       const { gate, clock, pressure, room, come } = openGate(limits, { maxActive: 12, queue: 5 });
       gate.limitKeys(9);
-      const loads = [{ active: 0 }, { active: 0 }, { active: 0 }];
+      const loads = [
+        { active: 0, sockets: 0 },
+        { active: 0, sockets: 0 },
+        { active: 0, sockets: 0 },
+      ];
       const there: (ReturnType<typeof come> & { entry: Entry; lane: Lane })[] = [];
       const leave = (who: (typeof there)[number]): void => {
         who.exchange.call?.abort();

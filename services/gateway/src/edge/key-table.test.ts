@@ -14,7 +14,14 @@ const stored = (text: string, id = `key_${text}`) => ({
 test('a key is found by its text alone, and the record does not hold it', () => {
   const table = new KeyTable();
   table.replace([stored('sk-test-a'), stored('sk-test-b')]);
-  expect(table.find('sk-test-b')).toEqual({ id: 'key_sk-test-b', name: 'key_sk-test-b', models: null, accounts: null, pool: null, load: { active: 0 } });
+  expect(table.find('sk-test-b')).toEqual({
+    id: 'key_sk-test-b',
+    name: 'key_sk-test-b',
+    models: null,
+    accounts: null,
+    pool: null,
+    load: { active: 0, sockets: 0 },
+  });
   for (const wrong of ['', 'sk-test-', 'sk-test-bb', 'SK-TEST-B', '__proto__', 'constructor']) expect(table.find(wrong)).toBeUndefined();
 });
 
@@ -32,7 +39,10 @@ test('what a key has going on stays with it when the table is replaced', () => {
   before.load.active++;
   table.replace([stored('sk-test-b'), stored('sk-test-a')]);
   expect(table.find('sk-test-a')).not.toBe(before);
-  expect([table.find('sk-test-a')?.load, table.find('sk-test-b')?.load]).toEqual([{ active: 1 }, { active: 0 }]);
+  expect([table.find('sk-test-a')?.load, table.find('sk-test-b')?.load]).toEqual([
+    { active: 1, sockets: 0 },
+    { active: 0, sockets: 0 },
+  ]);
 });
 
 test('what is longer than any key is not even hashed', () => {

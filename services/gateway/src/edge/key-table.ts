@@ -14,9 +14,12 @@ export interface KeyRecord {
   readonly load: KeyLoad;
 }
 
-/** Requests of a key that are in progress. */
+/** What a key has going on. */
 export interface KeyLoad {
+  /** Requests in progress. */
   active: number;
+  /** Open WebSockets. */
+  sockets: number;
 }
 
 /** A key with the digest that stands for it. */
@@ -39,7 +42,9 @@ export class KeyTable {
   replace(keys: readonly StoredKey[]): void {
     const loads = new Map<string, KeyLoad>();
     for (const { id, load } of this.#byDigest.values()) loads.set(id, load);
-    this.#byDigest = new Map(keys.map(({ digest, ...record }) => [digest.toString('latin1'), { ...record, load: loads.get(record.id) ?? { active: 0 } }]));
+    this.#byDigest = new Map(
+      keys.map(({ digest, ...record }) => [digest.toString('latin1'), { ...record, load: loads.get(record.id) ?? { active: 0, sockets: 0 } }]),
+    );
     this.#recognised = new Map();
   }
 

@@ -9,8 +9,8 @@ export interface SocketGate {
   readonly isOn: boolean;
   /** Whether a page of this origin may call; programs send none. */
   readonly mayCall: (origin: string) => boolean;
-  /** Whether one more socket is within the limit. */
-  readonly hasRoom: () => boolean;
+  /** Says why one more socket of this key is beyond what may be open; null when it is not. */
+  readonly crowding: (key: KeyRecord) => SwitchyardError | null;
   /** Whether some account that the key may use speaks WebSocket. */
   readonly isSpoken: (key: KeyRecord, head: RequestHead) => boolean;
 }
@@ -31,6 +31,5 @@ export function upgradeRefusal(request: IncomingMessage, head: RequestHead, key:
   if (head.origin !== null && !gate.mayCall(head.origin)) return new SwitchyardError('origin_not_allowed', 'Pages of this origin may not open a socket here.');
   if (!gate.isOn) return new SwitchyardError('upgrade_required', 'WebSocket is switched off here; use HTTP.');
   if (!gate.isSpoken(key, head)) return new SwitchyardError('upgrade_required', 'No account of this key speaks WebSocket; use HTTP.');
-  if (!gate.hasRoom()) return new SwitchyardError('server_is_overloaded', 'As many sockets are open as this server takes.');
-  return null;
+  return gate.crowding(key);
 }
