@@ -8,6 +8,10 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+// npm runs a script in the folder of its package; the paths of a command, and codex, are meant for where it was called.
+const { INIT_CWD: calledIn, npm_lifecycle_event: script } = process.env;
+if (script === 'switchyard' && calledIn !== undefined) process.chdir(calledIn);
+
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   out: process.stdout,

@@ -254,6 +254,14 @@ test('a reader that leaves early is no fault', async () => {
   expect(await command.ended).toMatchObject({ code: 0, err: '' });
 });
 
+test('as a script of npm, which runs in the clone, it takes paths as they are meant where it was called', async () => {
+  await using folder = await temporaryHome();
+  writeFileSync(join(folder.path, 'script.json'), '{"rules":7}');
+  const called = { INIT_CWD: folder.path, npm_lifecycle_event: 'switchyard' };
+  expect((await runCommand(['simulate', '--script', 'script.json'], called)).err).toContain('rules');
+  expect((await runCommand(['simulate', '--script', 'script.json'], {})).err).toContain('ENOENT');
+});
+
 test.skipIf(process.platform !== 'linux').each([[['serve', '--port', '0']], [['keys', 'list']]])(
   'a home that cannot be made is refused in one sentence: %j',
   async (argv) => {
