@@ -73,7 +73,7 @@ const NOT_READ = `## Names that are not read
 const POOLS = `## Pools
 
 Each \`[pools.NAME]\` table declares a pool: a set of accounts with an order of its own. A key made with \`switchyard keys create --pool NAME\` is served by
-it and by its fallbacks alone; keys that name none are served by the pool \`default\`, which has all accounts unless it is declared otherwise.
+it and by its fallbacks alone; keys that name none are served by the pool \`default\`, which has all accounts unless it is declared otherwise; the built-in \`sandbox\` is then in it only where it is named.
 
 \`\`\`toml
 [pools.default]
