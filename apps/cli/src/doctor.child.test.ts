@@ -62,6 +62,17 @@ test('what is wrong is named by the running server and, with the same words, fro
     await runCommand(added, { ...env, UPSTREAM_KEY });
     const healthy = await runCommand(['doctor'], env);
     expect(healthy).toMatchObject({ code: 0, out: expect.stringMatching(/^Healthy\nThe running server was asked, 20/) as string, err: '' });
+    // Codex finds nothing below an address without `/v1`, and says only that.
+    mkdirSync(join(home.path, '.codex'));
+    const codexConfig = join(home.path, '.codex', 'config.toml');
+    writeFileSync(codexConfig, `[model_providers.switchyard]\nbase_url = "${server.address}"\n`);
+    expect(await doctor(env)).toEqual({
+      code: 1,
+      ids: ['codex_base_url'],
+      evidence: `model_providers.switchyard.base_url = "${server.address}" in ${codexConfig}`,
+    });
+    writeFileSync(codexConfig, `[model_providers.switchyard]\nbase_url = "${server.address}/v1"\n`);
+    expect(await doctor(env)).toMatchObject({ code: 0, ids: [] });
     await stop(server);
     expect(await runCommand(['doctor'], env)).toMatchObject({
       code: 0,

@@ -12,6 +12,7 @@ export type { Config, ConfigSource, LoadedConfig } from './load-config.ts';
 export { isLoopback } from './loopback.ts';
 export { originText } from './origin.ts';
 export type { Origin } from './origin.ts';
+export { parseToml } from './parse-toml.ts';
 export type { PoolEntry } from './pool-entry.ts';
 export { ValueRefusal } from './setting-type.ts';
 export type { Listen } from './setting-type.ts';

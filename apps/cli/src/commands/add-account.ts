@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseCodexLogin } from '@switchyard/contracts';
 import type { CodexLogin } from '@switchyard/contracts';
 import type { NewAccount } from '@switchyard/contracts/api';
 import type { Cli } from '../cli.ts';
+import { codexHomeOf } from '../codex/codex-home.ts';
 import { openOperations } from '../operations/open-operations.ts';
 import { CommandRefusal, UsageError } from '../refusals.ts';
 import { modelsText, plural } from '../render/words.ts';
@@ -92,7 +92,7 @@ export async function readDraft(options: AddAccountOptions, { env, input }: Pick
 
 /** The login of a Codex home: the one that is named, or else the one that codex itself would use. */
 function readLogin({ codexHome, tokenUrl }: AddAccountOptions, env: Cli['env']): Pick<NewAccount, 'login' | 'codex_home' | 'token_url'> {
-  const home = resolve(codexHome ?? env['CODEX_HOME'] ?? join(env['HOME'] ?? homedir(), '.codex'));
+  const home = codexHomeOf(env, codexHome);
   return { login: { ...loginIn(home) }, codex_home: home, ...(tokenUrl === undefined ? {} : { token_url: tokenUrl }) };
 }
 

@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { findRunningServer } from '@switchyard/app-server/running';
 import { ConfigError, loadConfig, problemText } from '@switchyard/config';
 import type { LoadedConfig } from '@switchyard/config';
 import { readAdminToken } from '@switchyard/security';
 import type { Cli } from '../cli.ts';
+import { checkCodexConfig } from '../codex/check-codex-config.ts';
+import { codexHomeOf } from '../codex/codex-home.ts';
 import { CommandRefusal } from '../refusals.ts';
 import { withProgress } from '../with-progress.ts';
 import type { Inspection } from './inspection.ts';
@@ -26,7 +30,7 @@ export async function openInspection(cli: Cli, onlyRunning: boolean): Promise<Op
   if (server !== null) {
     const { inspectServer } = await import('./server-inspection.ts');
     const inspection = await inspectServer(server.adminAddress, readAdminToken({ home: config.home, fromSetting: config['admin.token'] }));
-    return { ...inspection, settings, report: withFindings(inspection.report, findings) };
+    return { ...inspection, settings, report: withFindings(inspection.report, [...findings, ...readCodexConfig(cli, server.address)]) };
   }
   if (onlyRunning)
     throw new CommandRefusal('not_running', `No server is running in ${config.home}.`, 'Start it, or leave --runtime out to have its files looked at.');
@@ -39,7 +43,27 @@ export async function openInspection(cli: Cli, onlyRunning: boolean): Promise<Op
   const { inspectFiles } = await import('./file-inspection.ts');
   const looking = inspectFiles(whole.settings.config, cli.err);
   const inspection = await withProgress(cli, 'No server is running here; starting its database to look at it …', looking);
-  return { ...inspection, settings: whole.settings, report: withFindings(inspection.report, whole.findings) };
+  return {
+    ...inspection,
+    settings: whole.settings,
+    report: withFindings(inspection.report, [...whole.findings, ...readCodexConfig(cli, usualAddress(config))]),
+  };
+}
+
+/** What is wrong with how codex is told of the gateway at an address; nothing where codex has no configuration. */
+function readCodexConfig({ env }: Cli, address: string | null): Finding[] {
+  if (address === null) return [];
+  const path = join(codexHomeOf(env), 'config.toml');
+  try {
+    return checkCodexConfig(readFileSync(path, 'utf8'), path, address);
+  } catch {
+    return []; // what cannot be read, codex cannot either
+  }
+}
+
+/** Where a start would listen; null when that is any free port. */
+function usualAddress({ 'server.host': host, 'server.port': port }: LoadedConfig['config']): string | null {
+  return port === 0 ? null : `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function withFindings(report: Report, findings: readonly Finding[]): Report {
