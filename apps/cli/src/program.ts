@@ -12,7 +12,7 @@ Examples:
   switchyard accounts add --name openai --key-env OPENAI_API_KEY
   switchyard keys create --name laptop               make a key for a client
   switchyard why REQUEST_ID                          why did that request go there?
-  switchyard run codex                               codex, over your accounts
+  switchyard run codex                               codex, over your accounts (\`switchyard run --help\`)
 
 Settings come from the environment and $SWITCHYARD_HOME/switchyard.toml; \`switchyard config show\` lists them all.
 No \`switchyard\` in your shell yet?  alias switchyard='npm run -s --prefix "${CLONE}" switchyard --'
@@ -107,16 +107,26 @@ export function makeProgram(cli: Cli, ended: (code: number) => void): Command {
   return program;
 }
 
+const RUN_HELP = `
+Two ways, by what codex is signed in with. In both its configuration is left alone, and the key that it needs is made for it:
+  switchyard run codex [arguments...]            with a key of this gateway, whatever its own login is
+  switchyard run codex --chatgpt [arguments...]  with its own ChatGPT login beside the key: it asks ChatGPT for its account and its limits as ever,
+                                                 and only its model traffic goes over your accounts; sign in first with \`codex login\`
+
+The arguments are codex's: \`switchyard run codex exec "say hello"\`, \`switchyard run codex --help\`.`;
+
 function addRun(run: Command, cli: Cli, ended: (code: number) => void): void {
+  run.addHelpText('after', RUN_HELP);
   run
     .command('codex')
     .description('run codex with the arguments that follow; a server is started for it when none runs')
+    .option('--chatgpt', 'codex stays signed in with ChatGPT, as when it is run by itself')
     .argument('[arguments...]', "codex's own; `switchyard run codex --help` is codex's help")
     // What is written here is codex's to understand.
     .helpOption(false)
     .allowUnknownOption()
     .passThroughOptions()
-    .action(async (own: readonly string[]) => ended(await (await import('./commands/run-codex.ts')).runCodex(own, cli)));
+    .action(async (own: readonly string[], options) => ended(await (await import('./commands/run-codex.ts')).runCodex(own, options, cli)));
 }
 
 function addAccounts(accounts: Command, cli: Cli, ended: (code: number) => void): void {

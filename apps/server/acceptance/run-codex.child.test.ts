@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { unsignedJwt } from '@switchyard/simulator';
+import { writeLogin } from '@switchyard/simulator/codex-exec';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fetchCodex, findCodex } from '../../../tools/fetch-codex.mjs';
-import { cli, startServer, until } from './harness.ts';
+import { cli, startServer, startUpstream, until } from './harness.ts';
 
 const bin = process.env['CI'] === undefined ? findCodex() : await fetchCodex();
 const MAIN = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
@@ -29,6 +31,7 @@ enabled = false
 plugins = false
 unbounded_connection_retries = false
 `;
+const TOKEN = unsignedJwt({ exp: 4_000_000_000 });
 const AUTH = '{"auth_mode":"apikey","OPENAI_API_KEY":"sk-test-own-not-a-secret"}';
 
 let root: string;
@@ -48,9 +51,9 @@ afterEach(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
 
 /** Whether a server of the home lives. */
 async function isRunning(): Promise<boolean> {
-  const found = (await readdir(join(home, 'run')).catch((): string[] => [])).includes('server.json');
-  if (!found) return false;
-  const { pid } = JSON.parse(await readFile(join(home, 'run', 'server.json'), 'utf8')) as { pid: number };
+  const file = await readFile(join(home, 'run', 'server.json'), 'utf8').catch(() => null);
+  if (file === null) return false;
+  const { pid } = JSON.parse(file) as { pid: number };
   try {
     process.kill(pid, 0);
     return true;
@@ -89,6 +92,26 @@ test(
     expect(second.stdout).toContain(`key ${key}`);
     await ended();
     for (const name of await readdir(join(home, 'run'))) expect(name).not.toBe('server.json');
+  },
+  PATIENCE_MS,
+);
+
+test(
+  'one that stays signed in with ChatGPT gets the key in a header of its own, and nothing else is other',
+  async () => {
+    const env = await standIn('for each in "$@"; do echo "[$each]"; done; echo "key $SWITCHYARD_RUN_KEY"');
+    const told = await cli(home, ['run', 'codex', '--chatgpt', '-m', 'gpt', '--chatgpt'], env);
+    expect(told.code).toBe(0);
+    const [, provider, , table, ...own] = told.stdout.split('\n').slice(0, -2);
+    // Behind the first of codex's own arguments everything is codex's.
+    expect([provider, own]).toEqual(['[model_provider="switchyard"]', ['[-m]', '[gpt]', '[--chatgpt]']]);
+    expect(table).toMatch(
+      /name="OpenAI", base_url="http:\/\/127\.0\.0\.1:\d+\/v1", requires_openai_auth=true, env_http_headers=\{x-switchyard-key="SWITCHYARD_RUN_KEY"\}/,
+    );
+    expect(told.stdout).toMatch(/key sk-switchyard-\w+/);
+    await ended();
+    const { stdout } = await cli(home, ['run', '--help']);
+    expect(stdout).toContain('switchyard run codex --chatgpt [arguments...]');
   },
   PATIENCE_MS,
 );
@@ -182,6 +205,29 @@ describe.skipIf(bin === undefined)('the real codex (without it: node tools/fetch
       expect(told.stdout).toContain('Switchyard sandbox');
       expect(await readFile(join(codexHome, 'config.toml'), 'utf8')).toBe(CONFIG);
       expect(await readFile(join(codexHome, 'auth.json'), 'utf8')).toBe(AUTH);
+      await ended();
+    },
+    PATIENCE_MS,
+  );
+
+  test(
+    'signed in with ChatGPT it asks its own backend for its account, and the gateway for its turns',
+    async () => {
+      await using chatgpt = await startUpstream();
+      await chatgpt.script({ logins: { own: { accountId: 'acct-own', accessToken: TOKEN, refreshToken: 'rt-own-not-a-secret' } } });
+      const config = `chatgpt_base_url = "${chatgpt.url}/backend-api"\n${CONFIG}`;
+      await writeFile(join(codexHome, 'config.toml'), config);
+      await rm(join(codexHome, 'auth.json'));
+      await writeLogin(join(codexHome, 'auth.json'), { accessToken: TOKEN, refreshToken: 'rt-own-not-a-secret', accountId: 'acct-own' });
+      const login = await readFile(join(codexHome, 'auth.json'), 'utf8');
+      const env = { PROXY_CODEX_BIN: bin!, CODEX_HOME: codexHome, HOME: root, CODEX_REFRESH_TOKEN_URL_OVERRIDE: `${chatgpt.url}/oauth/token` };
+      const told = await cli(home, ['run', 'codex', '--chatgpt', 'exec', '--json', '--skip-git-repo-check', '--cd', root, 'say hello'], env);
+      expect([told.code, told.stdout]).toEqual([0, expect.stringContaining('Switchyard sandbox') as string]);
+      const paths = (await chatgpt.received()).map(({ path }) => path);
+      expect(paths).toContain('/backend-api/wham/accounts/check');
+      expect(paths.filter((path) => path.endsWith('/responses'))).toEqual([]);
+      expect(await readFile(join(codexHome, 'config.toml'), 'utf8')).toBe(config);
+      expect(await readFile(join(codexHome, 'auth.json'), 'utf8')).toBe(login);
       await ended();
     },
     PATIENCE_MS,

@@ -35,18 +35,28 @@ function isProgram(path: string): boolean {
   }
 }
 
+/** With which credential codex comes: the key of a gateway alone, or a ChatGPT login of its own beside that. */
+type CodexCredential = 'key' | 'chatgpt';
+
 /**
  * The arguments that wire codex to a gateway for one run, in front of its user's own. They go before what its configuration says, and
  * nothing is written there (codex-protocol section 7.1).
  */
-export function codexArguments(address: string, own: readonly string[]): string[] {
+export function codexArguments(address: string, credential: CodexCredential, own: readonly string[]): string[] {
+  const { name, ...told } = CREDENTIALS[credential];
   const provider = {
-    name: '"Switchyard"',
+    name,
     base_url: JSON.stringify(`${address}/v1`),
-    env_key: JSON.stringify(KEY_VARIABLE),
+    ...told,
     wire_api: '"responses"',
     supports_websockets: 'true',
   };
-  const table = Object.entries(provider).map(([name, value]) => `${name}=${value}`);
+  const table = Object.entries(provider).map(([key, value]) => `${key}=${value}`);
   return ['-c', 'model_provider="switchyard"', '-c', `model_providers.switchyard={${table.join(', ')}}`, ...own];
 }
+
+/** Codex is as with ChatGPT itself only under that name; the key then goes in a header of its own (docs/codex.md). */
+const CREDENTIALS: Readonly<Record<CodexCredential, Readonly<Record<string, string>> & { readonly name: string }>> = {
+  key: { name: '"Switchyard"', env_key: JSON.stringify(KEY_VARIABLE) },
+  chatgpt: { name: '"OpenAI"', requires_openai_auth: 'true', env_http_headers: `{x-switchyard-key=${JSON.stringify(KEY_VARIABLE)}}` },
+};

@@ -20,10 +20,11 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * `switchyard run codex`: runs codex with its own arguments against the gateway of this home, which is started when none runs. Codex's own
- * configuration is not touched: what it needs to know it is told on its command line, and its key by its environment.
+ * configuration is not touched: what it needs to know it is told on its command line, and its key by its environment. With `chatgpt` it stays
+ * signed in as it is, and shows its user what it shows with ChatGPT.
  * @returns the exit code of codex; 128 and the number of the signal that ended it
  */
-export async function runCodex(own: readonly string[], cli: Cli): Promise<number> {
+export async function runCodex(own: readonly string[], { chatgpt }: { readonly chatgpt?: true }, cli: Cli): Promise<number> {
   const program = findCodexProgram(cli.env);
   const { config, warnings } = loadConfig({ env: cli.env, absentSecrets: true });
   for (const warning of warnings) cli.err.write(`warning: ${warning}\n`);
@@ -32,7 +33,7 @@ export async function runCodex(own: readonly string[], cli: Cli): Promise<number
   const proposed = kept ?? newDataKey();
   const address = await joinServer(config.home, proposed, cli);
   const key = await usableKey(config.home, address, proposed, kept, cli);
-  return await runProgram(program, codexArguments(address, own), { ...cli.env, [KEY_VARIABLE]: key }, cli);
+  return await runProgram(program, codexArguments(address, chatgpt ? 'chatgpt' : 'key', own), { ...cli.env, [KEY_VARIABLE]: key }, cli);
 }
 
 /** A key that the server takes: the one of the runs before, else a new one. */
