@@ -89,6 +89,34 @@ test('a stream of chat that begins with an error is another account’s too', as
   expect(text).toBe('You said: hi');
 });
 
+test('a client that is refused for bytes that are no HTTP, while its owner is waited for, costs no further try', async () => {
+  const model = await pair();
+  const { id } = await client.responses.create({ model, input: 'a conversation' });
+  await failing.script({ rules: [{ match: { model }, times: 'always', answer: { preset: 'server_is_overloaded' } }] });
+  const body = JSON.stringify({ model, input: 'more', previous_response_id: id });
+  const { port } = new URL(server.url);
+  const socket = connect(Number(port), '127.0.0.1');
+  let text = '';
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.write(
+    `POST /v1/responses HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  await until(
+    () => failing.counters(),
+    ({ received }) => received >= 2,
+  );
+  socket.write('no HTTP at all\r\n\r\n');
+  await closed;
+  expect(text).toContain('"code":"bad_framing"');
+  const asked = (await failing.counters()).received;
+  expect(asked).toBeLessThanOrEqual(4);
+  // Whoever stays is asked for four times, and takes longer about it than what would have been left of the other.
+  const staying = await server.ask('/v1/responses', { model, input: 'more', previous_response_id: id });
+  expect(staying.status).toBe(503);
+  expect((await failing.counters()).received).toBe(asked + 4);
+});
+
 // A03: silence is not waited for beyond the look-ahead; who leaves takes the attempt along.
 test('a stream that is silent after its head is the client’s after a second, and nobody else’s', async () => {
   const model = await pair();

@@ -217,7 +217,9 @@ export function scriptedWorld(clock: FakeClock, activeRequests: () => number = (
       return { ...poolOf(first), fallback: [poolOf(second)] };
     },
     exchange(surfaceName = 'responses.create', peers) {
-      return testExchange(surfaceName, peers?.request ?? ({ method: 'POST' } as IncomingMessage), peers?.response ?? ({} as ServerResponse));
+      const exchange = testExchange(surfaceName, peers?.request ?? ({ method: 'POST' } as IncomingMessage), peers?.response ?? ({} as ServerResponse));
+      exchange.openAt = 0;
+      return exchange;
     },
   };
 }

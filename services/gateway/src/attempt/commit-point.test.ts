@@ -61,7 +61,6 @@ beforeAll(async () => {
   agent = new Agent({ keepAlive: true, maxSockets: 1 });
   server = createServer((request, response) => {
     const exchange = world.exchange(request.url === '/chat' ? 'chat.completions' : 'responses.create', { request, response });
-    exchange.openAt = 0;
     void runAttempts(exchange, world.pool(...accounts), null, world.parts).then((committed) => {
       relayAnswer(exchange, committed!, RELAY);
     });

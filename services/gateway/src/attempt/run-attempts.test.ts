@@ -114,7 +114,7 @@ test('a client that leaves during a pause ends it at once', async () => {
   const running = runAttempts(exchange, world.pool(owner), hard(owner), world.parts);
   await clock.advance(10);
   expect(clock.pending).toBe(1);
-  exchange.cut = 'client_left';
+  exchange.openAt = -1; // as it is settled
   exchange.call!.abort();
   expect(await running).toBeNull();
   expect([clock.pending, owner.asked(), world.live.totalInFlight, world.parts.retries.taken]).toEqual([0, 1, 0, 0]);
@@ -254,7 +254,7 @@ test('a failed opening is kept until a better answer is there, and stopped when 
   const running = runAttempts(exchange, world.pool(failing, slow), null, world.parts);
   await clock.advance(10);
   expect(slow.asked()).toBe(1);
-  exchange.cut = 'client_left';
+  exchange.openAt = -1; // as it is settled
   exchange.call!.abort();
   expect(await running).toBeNull();
   expect([failing.aborted(), world.live.totalInFlight]).toEqual([2, 0]);

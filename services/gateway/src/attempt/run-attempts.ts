@@ -134,7 +134,7 @@ export async function runAttempts(exchange: Exchange, pool: Pool, owner: Owner |
       account = await placeFor(exchange, account, owner, pool, tried, parts);
       isBegun = account !== null;
       waitedMs += exchange.waitedMs - beforeMs;
-      if (exchange.cut !== null) {
+      if (hasLeft(exchange)) {
         leavePlace(exchange, live);
         last?.call.abort();
         return null;
@@ -199,7 +199,7 @@ export async function runAttempts(exchange: Exchange, pool: Pool, owner: Owner |
       result = { answer: null, collected: null, failure: error, judgement: judgeFailure(error.reason) };
     }
     if (isRetry) retries.release();
-    if (exchange.cut !== null) {
+    if (hasLeft(exchange)) {
       leavePlace(exchange, live);
       last?.call.abort();
       return null;
@@ -207,10 +207,10 @@ export async function runAttempts(exchange: Exchange, pool: Pool, owner: Owner |
     if (result.judgement.policy.name === 'credential_refused' && chosenBy !== 'renewed') {
       const pausedMs = nowMs();
       renewed = await parts.recover(account);
-      if (renewed !== null || exchange.cut !== null) {
+      if (renewed !== null || hasLeft(exchange)) {
         noteRenewed(record, result, parts);
         call!.abort();
-        if (exchange.cut === null) {
+        if (!hasLeft(exchange)) {
           waitedMs = roundMs(nowMs() - pausedMs);
           continue;
         }
@@ -246,7 +246,7 @@ export async function runAttempts(exchange: Exchange, pool: Pool, owner: Owner |
     const pausedMs = nowMs();
     exchange.call = pause;
     await pause.over;
-    if (exchange.cut !== null) {
+    if (hasLeft(exchange)) {
       last?.call.abort();
       return null;
     }
@@ -277,6 +277,11 @@ function judgeOpening(answer: UpstreamAnswer, ahead: LookAhead, { wallClockMs }:
 function joined(collected: Collected | null): Buffer | null {
   if (collected === null) return null;
   return collected.front.length === 1 ? collected.front[0]! : Buffer.concat(collected.front);
+}
+
+/** Whatever ended it: not every end is a cut. */
+function hasLeft({ openAt }: Exchange): boolean {
+  return openAt === -1;
 }
 
 interface AttemptResult {

@@ -46,7 +46,7 @@ function routeOf(script: Readonly<Record<string, readonly (object | null)[]>>) {
 const hard = ({ account }: ScriptedAccount): Owner => ({ account, strength: 'hard' });
 
 /** A turn past its intake, for the model `m`. */
-const turnOf = (world: ScriptedWorld): Exchange => ({ ...world.exchange(), openAt: 0 });
+const turnOf = (world: ScriptedWorld): Exchange => world.exchange();
 
 /** The first frame that the client gets. */
 const told = (turn: CommittedTurn | null): unknown => JSON.parse(turn!.opening.frames[0]!.data.toString());
