@@ -15,7 +15,7 @@ import { programVersion } from './machine/program-version.ts';
 import { startLoad, startMock } from './machine/worker.ts';
 import { measureFresh } from './measure-fresh.ts';
 import { measureOverload } from './measure-overload.ts';
-import { measureLoad } from './measure-load.ts';
+import { measureLoad, warmUp } from './measure-load.ts';
 import type { Bench, Entrant } from './measure-load.ts';
 import { measureBindings, measureChoice, measureGrown } from './measure-grown.ts';
 import { readPlan } from './plan.ts';
@@ -93,6 +93,7 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
       together.defer(() => running.end());
       entrants.push({ subject, running });
     }
+    await warmUp(warming, entrants);
     for (let round = 0; round <= plan.rounds && !enough(round > 1); round++) {
       const shift = round % entrants.length;
       const seen = await measureLoad(round === 0 ? warming : bench, [...entrants.slice(shift), ...entrants.slice(0, shift)], round);

@@ -38,6 +38,21 @@ export interface Entrant {
   readonly running: RunningSubject;
 }
 
+/** Node has compiled what is hot after about so many requests, and a machine that others share may need half a minute for them. */
+const HOT_REQUESTS = 40_000;
+const MOST_WARM_WINDOWS = 4;
+
+/** Asks each subject until it is as fast as it becomes, or for so many windows. */
+export async function warmUp(bench: Bench, entrants: readonly Entrant[]): Promise<void> {
+  for (const { subject, running } of entrants) {
+    let asked = 0;
+    for (let n = 0; n < MOST_WARM_WINDOWS && asked < HOT_REQUESTS; n++) {
+      bench.progress(`warming up ${subject.name}`);
+      asked += (await requests(bench, 'unary', running.chat, running.pid)).requests;
+    }
+  }
+}
+
 /** Measures everything that can be measured on running subjects, once, one subject after the other within each measure. */
 export async function measureLoad(bench: Bench, entrants: readonly Entrant[], round: number): Promise<Reading[]> {
   const readings: Reading[] = [];

@@ -27,7 +27,7 @@ export interface Plan {
   readonly rounds: number;
   readonly settleMs: number;
   readonly windowMs: number;
-  /** The windows of the round that is thrown away: Node has compiled what is hot only after some 40 000 requests. */
+  /** The windows of the warming up, and of the round that is thrown away. */
   readonly warmMs: number;
   /** Streams of each subject that one round of first bytes counts. */
   readonly firstByteStreams: number;
