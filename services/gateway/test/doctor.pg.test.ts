@@ -12,7 +12,7 @@ afterEach(() => gateway[Symbol.asyncDispose]());
 
 interface Report {
   readonly healthy: boolean;
-  readonly findings: readonly { readonly id: string; readonly severity: string; readonly evidence: readonly string[] }[];
+  readonly findings: readonly { readonly id: string; readonly severity: string; readonly cause: string; readonly evidence: readonly string[] }[];
 }
 
 async function report(from: Pick<TestGateway, 'gateway'> = gateway): Promise<Report> {
@@ -73,7 +73,37 @@ test('that every account is out of quota is named, also by who opens the files n
 test('an account whose circuit is open is named, and so is it when all have failed', async () => {
   for (const upstream of gateway.upstreams) upstream.script({ rules: [{ answer: { preset: '500' }, times: 'always' }] });
   for (let i = 0; i < 3; i++) await (await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).text();
-  expect(idsOf(await report())).toEqual(['all_aside', 'circuits_open']);
+  expect(idsOf(await report())).toEqual(['pool_cannot_serve', 'circuits_open']);
+});
+
+test('a mix of accounts without quota and such that fail is named as nobody who serves, by pool', async () => {
+  const [a, b] = gateway.upstreams;
+  a!.script({ rules: [{ answer: { preset: 'usage_limit_reached' }, times: 'always' }] });
+  b!.script({ rules: [{ answer: { preset: '503' }, times: 'always' }] });
+  for (let i = 0; i < 6; i++) await (await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).text();
+  const { healthy, findings } = await report();
+  expect(healthy).toBe(false);
+  expect(findings[0]).toMatchObject({
+    id: 'pool_cannot_serve',
+    severity: 'error',
+    cause: expect.stringContaining('`default`') as string,
+    evidence: [expect.stringMatching(/^a: out of quota, back in/), expect.stringMatching(/^b: left alone/)],
+  });
+  expect(JSON.stringify(findings)).not.toContain('Others serve');
+});
+
+test('a pool that is dry is named though another serves, and one whose stand-in serves only as such', async () => {
+  gateway.upstreams[0]!.script({ rules: [{ answer: { preset: 'usage_limit_reached' }, times: 'always' }] });
+  await (await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).text();
+  await untilRows(gateway.pool, 'select 1 from gateway.quota where blocked_until > now()', (rows) => rows.length === 1);
+  await using other = await gateway.reopen(
+    '[pools.dry]\naccounts = ["a"]\n[pools.helped]\naccounts = ["a"]\nfallback = ["dry", "live"]\n[pools.live]\naccounts = ["b"]\n',
+  );
+  const { findings } = await report(other);
+  expect(findings.map(({ id, severity, cause }) => [severity, id, /`(\w+)`/.exec(cause)?.[1]])).toEqual([
+    ['error', 'pool_cannot_serve', 'dry'],
+    ['warning', 'pool_stood_in', 'helped'],
+  ]);
 });
 
 test('a credential that is refused is named', async () => {

@@ -1,6 +1,7 @@
 import type { Account, Snapshot } from '../choice/account.ts';
 import { LANE_AT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
+import { isFor, isServing } from '../choice/serving.ts';
 import { LANES } from '../routes.ts';
 import type { Lane } from '../routes.ts';
 
@@ -62,12 +63,6 @@ export function readinessOf({ snapshot, live, isStopping, isSocketOn, hasDatabas
   return { status, lanes, degraded, next_actions: Object.fromEntries(reasons.map((reason) => [reason, NEXT_ACTIONS[reason]])) };
 }
 
-const SERVING: ReadonlySet<string> = new Set(['ready', 'soft_full', 'hard_full']);
-
-function isFor({ kind, speaksWebSocket }: Account, lane: Lane): boolean {
-  return lane === 'websocket' ? speaksWebSocket : lane !== 'standard' || kind !== 'chatgpt';
-}
-
 function serves({ slot }: Account, live: Pick<LiveFigures, 'standing'>, lane: Lane): boolean {
-  return SERVING.has(live.standing(slot, LANE_AT[lane]));
+  return isServing(live.standing(slot, LANE_AT[lane]));
 }

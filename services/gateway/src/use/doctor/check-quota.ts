@@ -11,17 +11,29 @@ export function checkQuota(facts: DoctorFacts): Finding[] {
   return [...allBlocked(facts), ...stale(facts)];
 }
 
-function allBlocked({ quota, stored, atMs }: DoctorFacts): Finding[] {
+/** Whether every account is out of quota, as far as is known. */
+export function isOutOfQuota(facts: DoctorFacts): boolean {
+  const real = realOf(facts);
+  return real.length > 0 && real.every((view) => isOut(view, facts.atMs));
+}
+
+function realOf({ quota, stored }: DoctorFacts): QuotaView[] {
   const kinds = new Map(stored?.tables?.accounts.map(({ id, kind }) => [id, kind]));
-  const real = quota.filter(({ account_id: id }) => kinds.get(id) !== 'sandbox');
-  const out = (view: QuotaView): boolean => (view.blocked_until !== null && Date.parse(view.blocked_until) > atMs) || view.band === 'exhausted';
-  if (real.length === 0 || !real.every(out)) return [];
+  return quota.filter(({ account_id: id }) => kinds.get(id) !== 'sandbox');
+}
+
+function isOut({ blocked_until: until, band }: QuotaView, atMs: number): boolean {
+  return (until !== null && Date.parse(until) > atMs) || band === 'exhausted';
+}
+
+function allBlocked(facts: DoctorFacts): Finding[] {
+  if (!isOutOfQuota(facts)) return [];
   return [
     {
       id: 'all_blocked',
       severity: 'error',
       cause: 'Every account is out of quota, so requests are refused until one has some again.',
-      evidence: real.map((view) => `${view.account}: until ${untilOf(view)}`),
+      evidence: realOf(facts).map((view) => `${view.account}: until ${untilOf(view)}`),
       next_action: 'Wait for the first of these moments, or add an account: `switchyard accounts add --help`. `switchyard quota` shows what is left of each.',
     },
   ];

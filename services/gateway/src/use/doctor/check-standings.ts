@@ -1,10 +1,10 @@
-import type { AccountStanding, DoctorFacts } from './facts.ts';
+import type { AccountStanding, DoctorFacts, LiveFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
 
 /** Whether accounts answer, as far as a running server has seen. */
 export function checkStandings({ live }: DoctorFacts): Finding[] {
-  const accounts = live?.accounts ?? [];
-  return [...refused(accounts), ...open(accounts), ...allAside(accounts)];
+  if (live === null) return [];
+  return [...refused(live.accounts), ...open(live)];
 }
 
 function refused(accounts: readonly AccountStanding[]): Finding[] {
@@ -21,7 +21,7 @@ function refused(accounts: readonly AccountStanding[]): Finding[] {
   ];
 }
 
-function open(accounts: readonly AccountStanding[]): Finding[] {
+function open({ accounts, pools }: LiveFacts): Finding[] {
   const seen = accounts.filter((account) => account.open.length > 0);
   if (seen.length === 0) return [];
   return [
@@ -33,21 +33,7 @@ function open(accounts: readonly AccountStanding[]): Finding[] {
         (account) =>
           `${account.name}: ${account.open.join(', ')}${account.reason === null ? '' : ` (${account.reason})`}, asked again in ${Math.round(account.backInMs / 1_000)} s`,
       ),
-      next_action: 'Others serve meanwhile, and it is taken back by itself. `switchyard accounts test NAME` asks it now.',
-    },
-  ];
-}
-
-function allAside(accounts: readonly AccountStanding[]): Finding[] {
-  const real = accounts.filter(({ kind }) => kind !== 'sandbox');
-  if (real.length === 0 || real.some(({ standing }) => standing !== 'backing_off' && standing !== 'circuit_open')) return [];
-  return [
-    {
-      id: 'all_aside',
-      severity: 'error',
-      cause: 'Every account has failed a moment ago. The one that is back soonest is asked all the same.',
-      evidence: real.map(({ name, reason, backInMs }) => `${name}: ${reason ?? 'failures'}, back in ${Math.round(backInMs / 1_000)} s`),
-      next_action: 'When all of them fail at once it is more likely the network of this machine than the upstreams: try `switchyard accounts test NAME`.',
+      next_action: `${pools.every(({ out }) => out.length === 0) ? 'Others serve meanwhile, and it' : 'It'} is taken back by itself when it answers again. \`switchyard accounts test NAME\` asks it now.`,
     },
   ];
 }

@@ -3,7 +3,7 @@ import { loadConfig } from '@switchyard/config';
 import { expect, test } from 'vitest';
 import { diagnose } from './diagnose.ts';
 import type { QuotaView } from '../quota.ts';
-import type { AccountStanding, DoctorFacts, LiveFacts, StoredFacts, TableFacts } from './facts.ts';
+import type { AccountStanding, DoctorFacts, LiveFacts, PoolStanding, StoredFacts, TableFacts } from './facts.ts';
 
 const config = (env: Readonly<Record<string, string>> = {}) => loadConfig({ env: { SWITCHYARD_HOME: '/tmp/none', ...env } }).config;
 
@@ -26,8 +26,14 @@ const QUOTA: QuotaView = {
   blocked_until: null,
   limited_models: [],
 };
+const POOL: PoolStanding = { name: 'team-b', taken: ['responses', 'compact'], out: [], stoodIn: [], members: [] };
+const MEMBERS: PoolStanding['members'] = [
+  { name: 'a1', standing: 'quota_blocked', reason: null, backInMs: 138_000 },
+  { name: 'b1', standing: 'backing_off', reason: 'server_error', backInMs: 20_000 },
+];
 const LIVE: LiveFacts = {
   accounts: [STANDING],
+  pools: [POOL],
   journal: { waiting: 3, lost: 0 },
   waits: { durable: 1_000, late: 10, suspended: 0 },
   lanes: [{ lane: 'responses', running: 3, waiting: 0, limit: 4 }],
@@ -72,7 +78,9 @@ test.each<[id: string, severity: string, seen: string | RegExp, changed: Partial
     /a1: compact \(transport\), asked again in 20 s/,
     live({ accounts: [{ ...STANDING, open: ['compact'], reason: 'transport', backInMs: 20_000 }] }),
   ],
-  ['all_aside', 'error', /a1: overload, back in 3 s/, live({ accounts: [{ ...STANDING, standing: 'backing_off', reason: 'overload', backInMs: 3_000 }] })],
+  ['pool_cannot_serve', 'error', 'a1: out of quota, back in 138 s', live({ pools: [{ ...POOL, out: ['responses'], members: MEMBERS }] })],
+  ['pool_cannot_serve', 'error', /b1: left alone \(server_error\), back in 20 s/, live({ pools: [{ ...POOL, out: ['responses'], members: MEMBERS }] })],
+  ['pool_stood_in', 'warning', /a1: out of quota/, live({ pools: [{ ...POOL, stoodIn: ['responses'], members: MEMBERS }] })],
   ['bindings_to_missing_accounts', 'warning', /7 of acct_9/, bindings({ missing: [{ account_id: 'acct_9', count: 7 }] })],
   ['bindings_full', 'info', 'response: 100', bindings({ kinds: [{ ...KIND, warm: 90, dead: 10 }] })],
   ['bindings_late', 'warning', /20 of 1020/, live({ waits: { durable: 1_000, late: 20, suspended: 0 } })],
@@ -100,6 +108,26 @@ test.each<[id: string, severity: string, seen: string | RegExp, changed: Partial
   const found = report.findings.find((finding) => finding.id === id);
   expect(found).toMatchObject({ severity, evidence: expect.arrayContaining([expect.stringMatching(seen)]) as string[] });
   expect(report.healthy).toBe(severity === 'info');
+});
+
+test('each pool that cannot serve is found by its name, with the lanes when it is not all of them, and not where all is said to be out of quota', () => {
+  const pools = [
+    { ...POOL, name: 'default', out: ['compact'] as const, members: MEMBERS },
+    { ...POOL, out: ['responses', 'compact'] as const, members: MEMBERS },
+  ];
+  const { findings } = diagnose({ ...HEALTHY, ...live({ pools }) });
+  expect(findings.map(({ id }) => id)).toEqual(['pool_cannot_serve', 'pool_cannot_serve']);
+  expect(findings[0]!.cause).toContain('the pool `default`, nor of those that stand in for it, can serve a new request on the lane compact.');
+  expect(findings[1]!.cause).toContain('the pool `team-b`, nor of those that stand in for it, can serve a new request.');
+  const all = diagnose({ ...HEALTHY, ...live({ pools }), quota: [{ ...QUOTA, blocked_until: iso(-60_000) }] });
+  expect(all.findings.map(({ id }) => id)).toEqual(['all_blocked']);
+});
+
+test('that others serve meanwhile is only said where they do', () => {
+  const accounts = [{ ...STANDING, open: ['responses'] as const, reason: 'transport' as const, backInMs: 20_000 }];
+  const said = (pool: PoolStanding) => diagnose({ ...HEALTHY, ...live({ accounts, pools: [pool] }) }).findings.find(({ id }) => id === 'circuits_open')!;
+  expect(said(POOL).next_action).toContain('Others serve meanwhile');
+  expect(said({ ...POOL, out: ['responses'], members: MEMBERS }).next_action).not.toContain('Others');
 });
 
 test('an id that two accounts claim is found with its digest', () => {

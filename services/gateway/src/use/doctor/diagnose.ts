@@ -8,6 +8,7 @@ import { checkJournal } from './check-journal.ts';
 import { checkLanes } from './check-lanes.ts';
 import { checkMigrations } from './check-migrations.ts';
 import { checkQuota } from './check-quota.ts';
+import { checkPools } from './check-pools.ts';
 import { checkStandings } from './check-standings.ts';
 import { checkSockets } from './check-sockets.ts';
 import type { DoctorFacts } from './facts.ts';
@@ -21,6 +22,7 @@ const CHECKS: readonly ((facts: DoctorFacts) => readonly Finding[])[] = [
   checkAccounts,
   checkQuota,
   checkStandings,
+  checkPools,
   checkBindings,
   checkLanes,
   checkJournal,

@@ -70,8 +70,30 @@ export interface AccountStanding {
   readonly backInMs: number;
 }
 
+/** An account of a pool, or of one that stands in for it, as it stands there on one lane. */
+export interface PoolMember {
+  readonly name: string;
+  readonly standing: Standing;
+  readonly reason: BackoffReason | null;
+  readonly backInMs: number;
+}
+
+/** Whether a pool can serve what is new. */
+export interface PoolStanding {
+  readonly name: string;
+  /** The lanes that some account takes, of the pool or of those that stand in for it. */
+  readonly taken: readonly Lane[];
+  /** Those of them that none can serve now. */
+  readonly out: readonly Lane[];
+  /** Those that only a stand-in serves now. */
+  readonly stoodIn: readonly Lane[];
+  /** Who cannot, on the first of the lanes that are out, or that a stand-in serves. */
+  readonly members: readonly PoolMember[];
+}
+
 export interface LiveFacts {
   readonly accounts: readonly AccountStanding[];
+  readonly pools: readonly PoolStanding[];
   readonly journal: {
     /** Rows that the database has not taken yet. */
     readonly waiting: number;

@@ -17,6 +17,7 @@ import { quotaView } from '../quota.ts';
 import { diagnoseRunning } from './diagnose-running.ts';
 import type { Report } from './finding.ts';
 import { IncidentWatch } from './incident-watch.ts';
+import { poolStandings } from './pool-standing.ts';
 import { standingOf } from './standing-of.ts';
 
 interface DoctorParts extends Pick<Ground, 'config' | 'database' | 'instanceId' | 'wallClockMs' | 'log'> {
@@ -77,6 +78,7 @@ export function openDoctor(parts: DoctorParts): Doctor {
         quota: () => registry.snapshot.accounts.map((account) => quotaView(account, live.quota, account.slot, wallClockMs())),
         live: () => ({
           accounts: registry.snapshot.accounts.map((account) => standingOf(account, live)),
+          pools: poolStandings(registry.snapshot, live, config['websocket.enabled']),
           journal: { waiting: journal.backlog, lost: journal.lost },
           waits: { ...waits },
           lanes: LANES.map((lane) => ({ lane, running: gate.inLane(lane), waiting: gate.waitingFor(lane), limit: lanePlaces[lane] })),
