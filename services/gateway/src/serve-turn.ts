@@ -1,7 +1,7 @@
 import { SwitchyardError } from '@switchyard/contracts';
 import type { Owner } from './attempt/owner.ts';
 import { runTurn } from './attempt/socket-turn.ts';
-import type { CommittedTurn } from './attempt/socket-turn.ts';
+import type { CommittedTurn } from './attempt/turn-route.ts';
 import type { UpstreamRoute } from './attempt/upstream-route.ts';
 import { resolveOwner } from './bindings/resolve-owner.ts';
 import { poolFor } from './choice/pool.ts';

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { SwitchyardError, newId } from '@switchyard/contracts';
 import type { WebSocket } from 'ws';
-import { refusalFrame } from './attempt/socket-turn.ts';
+import { refusalFrame } from './attempt/error-frames.ts';
 import type { FrameSink, openUpstreamSocket, SocketLimits } from './attempt/socket-upstream.ts';
 import { UpstreamRoute } from './attempt/upstream-route.ts';
 import type { Account } from './choice/account.ts';

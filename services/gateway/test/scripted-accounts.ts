@@ -9,7 +9,7 @@ import { Pressure } from '../src/admission/pressure.ts';
 import { WaitingRoom } from '../src/admission/waiting-room.ts';
 import { Holds } from '../src/attempt/holds.ts';
 import { RetryBudget } from '../src/attempt/retry-budget.ts';
-import type { AttemptParts } from '../src/attempt/run-attempts.ts';
+import type { AttemptParts } from '../src/attempt/attempt-parts.ts';
 import { makeSnapshot } from '../src/choice/account.ts';
 import type { Account } from '../src/choice/account.ts';
 import { LiveFigures } from '../src/choice/live-figures.ts';

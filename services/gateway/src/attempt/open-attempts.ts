@@ -4,9 +4,9 @@ import type { Account } from '../choice/account.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import type { Ground } from '../ground.ts';
 import { tallies } from '../metrics.ts';
+import type { AttemptParts } from './attempt-parts.ts';
 import { Holds } from './holds.ts';
 import { RetryBudget } from './retry-budget.ts';
-import type { AttemptParts } from './run-attempts.ts';
 
 interface AttemptsParts extends Pick<Ground, 'config' | 'metrics' | 'timing' | 'nowMs' | 'wallClockMs' | 'log'> {
   readonly live: LiveFigures;

@@ -7,7 +7,7 @@ import type { Pool } from '../choice/pool.ts';
 import { CLOSED } from '../choice/standing.ts';
 import type { Taken } from '../exchange.ts';
 import type { Owner } from './owner.ts';
-import type { AttemptParts } from './run-attempts.ts';
+import type { AttemptParts } from './attempt-parts.ts';
 
 /**
  * Waits for a place at an account, when whoever could serve a request has as many as it may have. Which accounts that are is asked only of

@@ -9,7 +9,7 @@ import type { Exchange } from '../exchange.ts';
 import { HoldFrames } from './hold-frames.ts';
 import type { Owner } from './owner.ts';
 import { runTurn } from './socket-turn.ts';
-import type { CommittedTurn, TurnRoute } from './socket-turn.ts';
+import type { CommittedTurn, TurnRoute } from './turn-route.ts';
 
 const SERVES = { type: 'response.output_text.delta', delta: 'x' };
 const failing = (status: number, code: string): object => ({ type: 'error', status, error: { code, message: 'x' } });

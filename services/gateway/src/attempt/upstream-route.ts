@@ -3,8 +3,8 @@ import type { Account } from '../choice/account.ts';
 import type { FrameFacts } from '../intake/read-frame.ts';
 import { SOCKET_BACKLOG } from '../relay/socket-backlog.ts';
 import { HoldFrames } from './hold-frames.ts';
-import type { CommittedTurn, TurnRoute } from './socket-turn.ts';
 import type { FrameSink, RefusedUpgrade, SocketCall, SocketLimits, UpstreamSocket, openUpstreamSocket } from './socket-upstream.ts';
+import type { CommittedTurn, TurnRoute } from './turn-route.ts';
 
 export interface UpstreamRouteParts extends SocketLimits {
   readonly openUpstream: typeof openUpstreamSocket;

@@ -1,7 +1,7 @@
 import type { AccountRegistry } from '../accounts/account-registry.ts';
 import { exhaustedUntilMs } from '../attempt/exhausted-owner.ts';
-import { noteBroken } from '../attempt/run-attempts.ts';
-import type { AttemptParts } from '../attempt/run-attempts.ts';
+import type { AttemptParts } from '../attempt/attempt-parts.ts';
+import { noteBroken } from '../attempt/note-attempt.ts';
 import type { BindingsRoom } from '../bindings/open-bindings.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { quotaFromEvent } from '../choice/read-quota.ts';
