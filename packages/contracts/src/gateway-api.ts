@@ -98,6 +98,7 @@ const AccountState = Account.extend({
     'needs_login',
     'left_out',
   ]),
+  /** What it has failed of without having answered since, though it may be asked again meanwhile. */
   backoff_reason: z.string().nullable(),
   /** Milliseconds until it is back, as far as is known. */
   backoff_ms: z.number(),

@@ -110,7 +110,20 @@ test('a pool that is dry is named though another serves, and one whose stand-in 
 test('a credential that is refused is named', async () => {
   gateway.upstreams[0]!.script({ rules: [{ answer: { preset: 'invalid_api_key' }, times: 'always' }] });
   for (let i = 0; i < 2; i++) await (await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).text();
-  expect((await report()).findings).toContainEqual(expect.objectContaining({ id: 'account_refused', evidence: ['a: its credential is refused'] }));
+  const refused = expect.objectContaining({ id: 'account_refused', evidence: ['a: its credential is refused'] }) as object;
+  expect((await report()).findings).toContainEqual(refused);
+
+  // Though it may be asked again after a while, nothing has shown that it is well.
+  type Listed = { state: string; backoff_reason: string | null };
+  const first = async (): Promise<Listed> => ((await (await gateway.gateway.adminApi.request('/api/accounts')).json()) as { data: Listed[] }).data[0]!;
+  gateway.skip(600_000);
+  await expect.poll(first, { timeout: 5_000 }).toMatchObject({ state: 'ready', backoff_reason: 'auth' });
+  expect((await report()).findings).toContainEqual(refused);
+  gateway.upstreams[0]!.clearScript();
+  gateway.upstreams[1]!.script({ rules: [{ answer: { preset: '500' } }] });
+  expect((await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).headers.get('x-switchyard-account')).toBe('a');
+  expect(await first()).toMatchObject({ state: 'ready', backoff_reason: null });
+  expect(idsOf(await report())).not.toContain('account_refused');
 });
 
 test('an incident is noted by the server that sees it, told by the doctor, and closed for a server that is gone', { timeout: 30_000 }, async () => {

@@ -73,7 +73,9 @@ function needsLogin(name: string): string {
 function stateText({ state, backoff_reason: reason, backoff_ms: leftMs }: ListedAccount): string {
   if (state === null) return 'server stopped';
   const text = STATES[state] ?? state;
-  return (leftMs ?? 0) > 0 ? `${text} for ${duration(leftMs ?? 0)}${reason === null ? '' : ` (${reason})`}` : text;
+  const since = (leftMs ?? 0) > 0 ? `${text} for ${duration(leftMs ?? 0)}` : text;
+  if (reason === null) return since;
+  return state === 'backing_off' || state === 'circuit_open' ? `${since} (${reason})` : `${since}, not heard of since it failed (${reason})`;
 }
 
 /** Percent left of the tighter window. */

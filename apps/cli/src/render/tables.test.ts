@@ -65,12 +65,14 @@ test('accounts are listed in the order in which they are asked, each with how it
   const lines = accountsTable([
     { ...account, name: 'z', priority: 5, state: 'backing_off', backoff_ms: 65_000, backoff_reason: 'overload', health: 6 },
     { ...account, quota },
+    { ...account, name: 'b2', backoff_reason: 'auth' },
     { ...account, name: 'gone', priority: 200, state: 'left_out', source: 'file' },
     { ...account, name: 'off', priority: 300, state: null, in_flight: null, backoff_ms: null, backoff_reason: null, health: null, source: 'builtin' },
   ]).split('\n');
-  expect(lines.slice(1, 5).map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
+  expect(lines.slice(1, 6).map((line) => line.replaceAll(/ {2,}/g, '|'))).toEqual([
     'z|openai|backing off for 1 min 5 s (overload)|2|-|6 against it|5|added|https://api.openai.com/v1|m1, m2',
     'a1|openai|ready|2|10 %|good|100|added|https://api.openai.com/v1|m1, m2',
+    'b2|openai|ready, not heard of since it failed (auth)|2|-|good|100|added|https://api.openai.com/v1|m1, m2',
     'gone|openai|left out|2|-|good|200|switchyard.toml|https://api.openai.com/v1|m1, m2',
     'off|openai|server stopped|-|-|-|300|built in|https://api.openai.com/v1|m1, m2',
   ]);

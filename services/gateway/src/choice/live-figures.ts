@@ -207,8 +207,9 @@ export class LiveFigures implements OrderedFigures {
       return;
     }
     this.#health.ease(at);
-    const reason = this.#backOffs.reason(at);
-    for (const place of placesOf(slot, at, reason)) this.#backOffs.clear(place);
+    // What held the account on every lane is over on every lane, whatever this one has failed of since.
+    for (let place = slot * LANE_COUNT; place < (slot + 1) * LANE_COUNT; place++)
+      if (place === at || isOfAccount(this.#backOffs.reason(place))) this.#backOffs.clear(place);
     this.#circuits.close(at);
     this.#refresh(slot);
   }
@@ -310,9 +311,11 @@ export class LiveFigures implements OrderedFigures {
     return !this.#circuits.isClosed(slot * LANE_COUNT + lane);
   }
 
-  /** Why the account is left alone on a lane; null when it is not, or for another reason than a failure. */
-  backoffReason(slot: number, lane: number): BackoffReason | null {
-    return this.standing(slot, lane) === 'backing_off' ? this.#backOffs.reason(slot * LANE_COUNT + lane) : null;
+  /** What the account has failed of without having answered since, though it may be asked again meanwhile; null when there is nothing. On the lane first of all. */
+  failedOf(slot: number, lane: number): BackoffReason | null {
+    let reason = this.#backOffs.reason(slot * LANE_COUNT + lane);
+    for (let other = 0; reason === null && other < LANE_COUNT; other++) reason = this.#backOffs.reason(slot * LANE_COUNT + other);
+    return reason;
   }
 
   /**
@@ -452,8 +455,13 @@ export class LiveFigures implements OrderedFigures {
   }
 }
 
+/** Whether an account fails of it whatever it is asked for. */
+function isOfAccount(reason: BackoffReason | null): boolean {
+  return reason === 'auth' || reason === 'forbidden';
+}
+
 /** Where a back-off for this reason holds: a credential is the same on every lane. */
 function placesOf(slot: number, at: number, reason: BackoffReason | null): readonly number[] {
-  if (reason !== 'auth' && reason !== 'forbidden') return [at];
+  if (!isOfAccount(reason)) return [at];
   return Array.from({ length: LANE_COUNT }, (_, lane) => slot * LANE_COUNT + lane);
 }

@@ -139,7 +139,7 @@ function withState(account: AccountView, { registry, live, nowMs, wallClockMs }:
   return {
     ...plain(account),
     state: loaded.models.length === 0 ? ('no_models' as const) : live.standing(slot, worst),
-    backoff_reason: live.backoffReason(slot, worst),
+    backoff_reason: live.failedOf(slot, worst),
     backoff_ms: Math.max(0, live.backInMs(slot, worst)),
     in_flight: live.inFlight(slot),
     health: live.health(slot, worst),

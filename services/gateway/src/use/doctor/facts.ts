@@ -66,6 +66,7 @@ export interface AccountStanding {
   readonly standing: Standing;
   /** The lanes on which its circuit is open. */
   readonly open: readonly Lane[];
+  /** What it has failed of without having answered since, though it may be asked again meanwhile. */
   readonly reason: BackoffReason | null;
   readonly backInMs: number;
 }

@@ -40,10 +40,10 @@ function serves(members: Snapshot, live: LiveFigures, lane: Lane): boolean {
 function membersOn(members: Snapshot, live: LiveFigures, lane: Lane): PoolMember[] {
   const order = live.orderOf(members);
   const at = LANE_AT[lane];
-  return takersOf(members, lane).map(({ name, slot }) => ({
-    name,
-    standing: order.standing(slot, at),
-    reason: live.backoffReason(slot, at),
-    backInMs: Math.max(0, live.backInMs(slot, at, order.tier(slot, at))),
-  }));
+  return takersOf(members, lane).map(({ name, slot }) => {
+    const standing = order.standing(slot, at);
+    // One that is out of quota is not held back by what it has failed of besides.
+    const reason = standing === 'backing_off' || standing === 'circuit_open' ? live.failedOf(slot, at) : null;
+    return { name, standing, reason, backInMs: Math.max(0, live.backInMs(slot, at, order.tier(slot, at))) };
+  });
 }

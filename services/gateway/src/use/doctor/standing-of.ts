@@ -12,7 +12,7 @@ export function standingOf({ name, kind, slot }: Pick<Account, 'name' | 'kind' |
     kind,
     standing: live.standing(slot, worst),
     open: LANES.filter((lane) => live.isCircuitOpen(slot, LANE_AT[lane])),
-    reason: live.backoffReason(slot, worst),
+    reason: live.failedOf(slot, worst),
     backInMs: Math.max(0, live.backInMs(slot, worst)),
   };
 }
