@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { diagnose } from './diagnose.ts';
 import type { QuotaView } from '../quota.ts';
 import type { AccountStanding, DoctorFacts, LiveFacts, PoolStanding, StoredFacts, TableFacts } from './facts.ts';
+import { INCIDENT_KINDS } from './incident-rules.ts';
 
 const config = (env: Readonly<Record<string, string>> = {}) => loadConfig({ env: { SWITCHYARD_HOME: '/tmp/none', ...env } }).config;
 
@@ -148,6 +149,18 @@ test('an id that two accounts claim is found with its digest', () => {
   expect(findings).toMatchObject([
     { id: 'binding_conflicts', severity: 'error', evidence: [expect.stringContaining('response 0123456789abcdef0123456789abcdef of the key "laptop"')] },
   ]);
+});
+
+test.each(INCIDENT_KINDS)('an incident of the kind %s says why it comes about and what to do, in a finding of its own', (kind) => {
+  const other = INCIDENT_KINDS.find((each) => each !== kind)!;
+  const { findings } = diagnose({ ...HEALTHY, ...tables({ incidents: [kind, other, kind].map((each) => ({ ...INCIDENT, kind: each })) }) });
+  const found = findings.filter(({ id }) => id === 'recent_incidents');
+  expect(found).toHaveLength(2);
+  expect(new Set(found.map(({ cause }) => cause)).size).toBe(2);
+  const own = found.find(({ evidence }) => evidence[0]!.startsWith(kind))!;
+  expect(own.evidence).toHaveLength(2);
+  expect(own.cause).toMatch(/^[A-Z].*\.$/);
+  expect(own.next_action).toMatch(/^[A-Z].*\.$/);
 });
 
 test('the database being away does not hide that answers went out unbound', () => {
