@@ -350,6 +350,10 @@ const WouldBe = z
     lane: z.enum(['responses', 'websocket', 'compact', 'standard']).default('responses'),
     /** Id of a key; left out, one of the default pool that may use everything. */
     key: z.string().optional(),
+    /** Ids that it would continue something by; they are the key's, which has to be named. */
+    previous_response_id: z.string().min(1).max(512).optional(),
+    session: z.string().min(1).max(512).optional(),
+    turn_state: z.string().min(1).optional(),
   })
   .openapi('WouldBeRequest');
 
@@ -508,13 +512,18 @@ export const GATEWAY_API = {
   explainChoice: createRoute({
     method: 'post',
     path: '/api/explain',
-    summary: 'Which account a new conversation would go to now, and why; changes nothing',
+    summary: 'Which account a request would go to now, and why; changes nothing',
     request: { body: body(WouldBe, {}) },
     responses: {
       200: json(
         'The choice',
         z.object({
           winner: z.string().nullable(),
+          /** As in a decision; null when nobody would be asked. */
+          chosen_by: z.string().nullable(),
+          affinity: RecordedAffinity.nullable(),
+          /** The error that its ids, or the quota of its owner, would meet. */
+          refused: z.string().nullable(),
           /** The pool that would be asked. */
           pool: z.string(),
           candidates: z.number().int(),

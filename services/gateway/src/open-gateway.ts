@@ -142,7 +142,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
     handle: (request, response) => serve(request, response, pipeline),
     mayUpgrade: (request) => upgradeOf(request, pipeline) !== null,
     upgrade: (request, socket, head) => sockets.take(request, socket, head, pipeline),
-    adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs, wallClockMs, bindings, limits, doctor: doctor.diagnose }),
+    adminApi: adminApi({ control, pool: database.pool, registry, live, nowMs, wallClockMs, bindings, limits, owners: bound.owners, doctor: doctor.diagnose }),
     control,
     makeFirstKey: () => makeFirstKey(control, config),
     running: () => settler.openCount,

@@ -200,6 +200,39 @@ test('what a clock that was a day behind has stamped outlives the server, too, t
     expect(await turn({ input: answered(each), tools: SHELL, store: false }, {}, again)).toMatchObject({ status: 200, account: each.account });
 });
 
+test('where a follow-up would go is explained by the ids of its key, and explaining binds and counts nothing', async () => {
+  const { rows } = await gateway.pool.query<{ id: string }>('select id from gateway.key');
+  const other = await createKey(gateway.gateway.control, { name: 'other', models: null, accounts: null });
+  const explain = async (asked: object): Promise<unknown> => {
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ model: 'm', ...asked }) };
+    return (await gateway.gateway.adminApi.request('/api/explain', init)).json();
+  };
+  const [first, second] = [await turn({}, { 'thread-id': 'thread-1' }), await turn({}, { 'thread-id': 'thread-2' })];
+  expect(second.account).not.toBe(first.account);
+  const key = rows[0]!.id;
+  const tables = async () => (await gateway.pool.query('select digest, touched_at, state from gateway.binding order by digest')).rows;
+  const before = [received(), await tables()];
+  for (const { account, id, session } of [
+    { ...first, session: 'thread-1' },
+    { ...second, session: 'thread-2' },
+  ]) {
+    const hard = { kind: 'response', strength: 'hard', found_in: 'memory' };
+    expect(await explain({ key, previous_response_id: id })).toMatchObject({ winner: account, chosen_by: 'owner', affinity: hard, refused: null });
+    expect(await explain({ key, session })).toMatchObject({ winner: account, chosen_by: 'kept', affinity: { kind: 'session', strength: 'soft' } });
+    expect(await explain({ key, session, lane: 'compact' })).toMatchObject({ winner: account, chosen_by: 'owner', affinity: { strength: 'hard' } });
+    expect(await explain({ key: other.id, previous_response_id: id })).toMatchObject({ winner: null, chosen_by: null, affinity: null, refused: 'not_found' });
+    expect(await explain({ key: other.id, session })).toMatchObject({ chosen_by: 'choice', affinity: null, refused: null });
+  }
+  const disagreeing = { key, previous_response_id: first.id, session: 'thread-2', lane: 'compact' };
+  expect(await explain(disagreeing)).toMatchObject({ winner: first.account, affinity: { kind: 'response', disagrees: true } });
+  expect(await gateway.metric('switchyard_affinity_disagreements_total{kind="response"}')).toBeNaN();
+  ownerOf(first).script({ rules: [{ answer: { preset: 'usage_limit_reached' }, times: 'always' }] });
+  await turn({ previous_response_id: first.id });
+  expect(await explain({ key, previous_response_id: first.id })).toMatchObject({ winner: null, chosen_by: null, refused: 'owner_exhausted' });
+  expect((await explain({ key, session: 'thread-1' })) as object).toMatchObject({ chosen_by: 'choice' });
+  expect([received() - 1, await tables()]).toEqual(before);
+});
+
 test('what the owner says it does not know is remembered against the binding, and no other account is asked', async () => {
   const made = await turn({});
   const owner = gateway.upstreams['abc'.indexOf(made.account!)]!;

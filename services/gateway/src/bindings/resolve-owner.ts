@@ -1,6 +1,7 @@
 import { SwitchyardError } from '@switchyard/contracts';
 import type { Owner } from '../attempt/owner.ts';
 import type { Snapshot } from '../choice/account.ts';
+import type { KeyRecord } from '../edge/key-table.ts';
 import type { Taken } from '../exchange.ts';
 import type { Match } from '../routes.ts';
 import type { Bindings } from './bindings.ts';
@@ -29,6 +30,12 @@ export interface Continued extends Affinity {
   readonly turnState: string | null;
 }
 
+/** A request whose owner is looked for: what it is, and what is found out of it. */
+export interface Asking extends Pick<Taken, 'match' | 'model' | 'affinity' | 'decision'> {
+  readonly facts: { readonly claims: Claims | null } | null;
+  readonly key: Pick<KeyRecord, 'id' | 'accounts' | 'pool'>;
+}
+
 /** The field that a refusal is about, of the claims that have one. */
 const PARAMS: Partial<Readonly<Record<BindingKind, string>>> = {
   response: 'previous_response_id',
@@ -44,7 +51,7 @@ const PARAMS: Partial<Readonly<Record<BindingKind, string>>> = {
  * @returns null when any account may be asked
  * @throws SwitchyardError `not_found` for what belongs to another key, or to an account that this key may not use; `owner_unavailable`
  */
-export function resolveOwner(exchange: Taken, snapshot: Snapshot, parts: OwnerParts): Owner | null | Promise<Owner | null> {
+export function resolveOwner(exchange: Asking, snapshot: Snapshot, parts: OwnerParts): Owner | null | Promise<Owner | null> {
   const { match, facts, key } = exchange;
   const claims = match.surface.names === undefined ? facts!.claims : { ...(facts!.claims ?? NO_CLAIMS), ...claimOfPath(match) };
   if (claims === null) return null;
@@ -69,7 +76,7 @@ function claimOfPath({ surface, id }: Match): Partial<Claims> {
   }
 }
 
-function ownerOf(affinity: Affinity | Foreign | null, exchange: Taken, snapshot: Snapshot, claims: Claims, wasRead: boolean, parts: OwnerParts): Owner | null {
+function ownerOf(affinity: Affinity | Foreign | null, exchange: Asking, snapshot: Snapshot, claims: Claims, wasRead: boolean, parts: OwnerParts): Owner | null {
   const { surface } = exchange.match;
   if (affinity !== null && 'foreign' in affinity) throw notFound(affinity.foreign, exchange.match, claims);
   if (affinity === null || affinity.strength === 'none') {
@@ -92,13 +99,13 @@ function ownerOf(affinity: Affinity | Foreign | null, exchange: Taken, snapshot:
 }
 
 /** A preference for an account that is gone, that the key may not use or that does not serve the model is none. */
-function preferred({ key, model }: Taken, { accountId }: Affinity, strength: Owner['strength'], snapshot: Snapshot): Owner | null {
+function preferred({ key, model }: Asking, { accountId }: Affinity, strength: Owner['strength'], snapshot: Snapshot): Owner | null {
   const account = snapshot.byId.get(accountId!);
   if (account === undefined || (key.accounts !== null && !key.accounts.has(account.id))) return null;
   return model === null || account.models.includes(model) ? { account, strength } : null;
 }
 
-function required({ key, match }: Taken, { accountId, kind }: Affinity, snapshot: Snapshot, claims: Claims): Owner['account'] {
+function required({ key, match }: Asking, { accountId, kind }: Affinity, snapshot: Snapshot, claims: Claims): Owner['account'] {
   if (accountId === null) throw new SwitchyardError('owner_unavailable', 'Two accounts claim this conversation, so none of them is asked.');
   if (key.accounts !== null && !key.accounts.has(accountId)) throw notFound(kind, match, claims);
   const account = snapshot.byId.get(accountId);

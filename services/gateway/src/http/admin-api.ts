@@ -7,6 +7,7 @@ import { draftOf } from '../accounts/account-draft.ts';
 import type { AccountRegistry } from '../accounts/account-registry.ts';
 import type { Bindings } from '../bindings/bindings.ts';
 import type { KindLimits } from '../bindings/kinds.ts';
+import type { OwnerParts } from '../bindings/resolve-owner.ts';
 import { LANE_COUNT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { listDecisions, recentDecisions } from '../store/decisions.ts';
@@ -18,6 +19,7 @@ import type { Report } from '../use/doctor/finding.ts';
 import { earnedOver } from '../use/earned-over.ts';
 import { explainChoice, replayDecision } from '../use/explain.ts';
 import { createKey, endKey, findKey, showKeys } from '../use/keys.ts';
+import { findBelonging } from '../use/find-belonging.ts';
 import { forecastPools } from '../use/forecast-pools.ts';
 import { limitedModels, quotaView } from '../use/quota.ts';
 import { forgetSessionBindings, showSessionBindings } from '../use/session-bindings.ts';
@@ -30,6 +32,7 @@ export interface AdminApiParts {
   readonly live: LiveFigures;
   readonly nowMs: () => number;
   readonly bindings: Pick<Bindings, 'take'>;
+  readonly owners: OwnerParts;
   /** Of bindings. */
   readonly limits: KindLimits;
   readonly wallClockMs: () => number;
@@ -91,9 +94,11 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
     return c.json(plain(earnedOver(await recentDecisions(pool, limit), edits)), 200);
   });
   api.openapi(GATEWAY_API.explainChoice, async (c) => {
-    const { model = null, lane, key } = c.req.valid('json');
-    const asking = key === undefined ? null : await findKey(control, key);
-    return c.json(plain(explainChoice(parts.registry.snapshot, parts.live, { model, lane, key: asking })) as GatewayAnswer<'explainChoice'>, 200);
+    const { model = null, lane, key, previous_response_id: previousResponse = null, session = null, turn_state: turnState = null } = c.req.valid('json');
+    const asked = { model, lane, key: key === undefined ? null : await findKey(control, key), continues: { previousResponse, session, turnState } };
+    const table = parts.registry.snapshot;
+    const belonging = await findBelonging(asked, table, parts.owners);
+    return c.json(plain(explainChoice(table, parts.live, asked, belonging, parts.wallClockMs())) as GatewayAnswer<'explainChoice'>, 200);
   });
   api.openapi(GATEWAY_API.listRequests, async (c) => {
     const { limit, after } = c.req.valid('query');

@@ -1,20 +1,25 @@
 import { SwitchyardError } from '@switchyard/contracts';
+import type { FaultCode } from '@switchyard/contracts';
+import { exhaustedUntilMs } from '../attempt/exhausted-owner.ts';
+import { mayMove } from '../attempt/may-move.ts';
 import { speakingPool } from '../attempt/speaking-pool.ts';
+import { recordAffinity, wholeAffinity } from '../bindings/record-affinity.ts';
+import type { Account, Snapshot } from '../choice/account.ts';
 import { figuresOfAll, rank, readFigures, recordFigures, winnerOf } from '../choice/candidate-figures.ts';
 import { chooseAccount } from '../choice/choose-account.ts';
-import type { Skips } from '../choice/choose-account.ts';
+import type { Query, Skips } from '../choice/choose-account.ts';
 import type { Heuristics } from '../choice/heuristics.ts';
+import { returnsBy } from '../choice/keep-owner.ts';
 import { LANE_AT } from '../choice/lanes.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { modelFor, poolFor, poolToAsk, serves } from '../choice/pool.ts';
-import type { AccountTable } from '../choice/pool.ts';
+import type { AccountTable, Pool } from '../choice/pool.ts';
 import type { StrategyName } from '../choice/strategies.ts';
 import { whatEarned } from '../choice/what-decided.ts';
 import type { Earned } from '../choice/what-decided.ts';
-import type { Lane } from '../routes.ts';
 import { countedIn, shownFigures } from '../settle/decision.ts';
-import type { DecisionRecord, ShownFigures } from '../settle/decision.ts';
-import type { KeyView } from './keys.ts';
+import type { ChosenBy, DecisionRecord, ShownFigures } from '../settle/decision.ts';
+import type { Belonging, WouldBe } from './find-belonging.ts';
 
 /** The version of no table: for one explanation no index is worth its while. */
 const NOT_IN_FORCE = -1;
@@ -82,6 +87,12 @@ export function replayDecision(decision: DecisionRecord, { strategy, heuristics,
 export interface Explanation {
   /** Null when nobody could be chosen; without a model the sandbox is never, so that a server that has only that has none. */
   readonly winner: string | null;
+  /** Why that one, in the words of a decision; null when nobody would be asked. */
+  readonly chosen_by: ChosenBy | null;
+  /** By which of its ids it would belong to an account, as in a decision; null when it would to none. */
+  readonly affinity: object | null;
+  /** The refusal that its ids, or the quota of its owner, would meet; null for none. */
+  readonly refused: FaultCode | null;
   /** The pool that would be asked. */
   readonly pool: string;
   readonly candidates: number;
@@ -94,14 +105,17 @@ export interface Explanation {
 }
 
 /**
- * Which account a new conversation would go to now. Changes nothing: no turn is taken.
- * @param key  Null: one of the default pool that may use every account.
+ * Which account a request would go to now: its owner, where it has one, else the one that would be chosen. Changes nothing: no turn is taken.
+ * What is told of candidates and heuristics is of a new conversation in its place.
+ * @param belonging  Null: it continues nothing.
  * @throws SwitchyardError `model_not_found` when nobody serves the model, or the key may not use it; `no_account_available` without its pool
  */
 export function explainChoice(
   table: AccountTable,
   live: LiveFigures,
-  asked: { readonly model: string | null; readonly lane: Lane; readonly key: KeyView | null },
+  asked: Omit<WouldBe, 'continues'>,
+  belonging: Belonging | null,
+  wallClockMs: number,
 ): Explanation {
   const { lane, key } = asked;
   const model = asked.model === null ? null : modelFor(table, asked.model);
@@ -114,8 +128,12 @@ export function explainChoice(
   const query = { model, lane: LANE_AT[lane], key: { accounts: key?.accounts ? new Set(key.accounts) : null }, tried: [] };
   const { name, members } = poolToAsk(lane === 'websocket' ? speakingPool(pool, ({ speaksWebSocket }) => speaksWebSocket, NOT_IN_FORCE) : pool, live, query);
   const { account, candidates, skipped, leastBad } = chooseAccount(members, live, query);
+  const led = leadOf(belonging, pool, members, live, query, account, wallClockMs);
   return {
-    winner: account?.name ?? null,
+    winner: (led.by === 'choice' ? account : led.account)?.name ?? null,
+    chosen_by: led.by === 'choice' && account === null ? null : led.by,
+    affinity: belonging === null || belonging.affinity === null ? null : wholeAffinity(recordAffinity(belonging.affinity, null)),
+    refused: led.refused,
     pool: name,
     candidates,
     skipped: skipped ?? {},
@@ -123,4 +141,36 @@ export function explainChoice(
     figures: (recordFigures(members, live, query) ?? []).map((stored) => shownFigures(readFigures(stored))),
     heuristics: candidates < 2 ? [] : whatEarned(figuresOfAll(members, live, query), live.orderOf(members).strategy, live.uses),
   };
+}
+
+/** Who has a say before the choice, as for a request that is made. */
+interface Lead {
+  readonly by: ChosenBy | null;
+  readonly account: Account | null;
+  readonly refused: FaultCode | null;
+}
+
+const BY_CHOICE: Lead = { by: 'choice', account: null, refused: null };
+
+/** @param chosen  Whom a new conversation would go to. */
+function leadOf(
+  belonging: Belonging | null,
+  pool: Pool,
+  members: Snapshot,
+  live: LiveFigures,
+  query: Query,
+  chosen: Account | null,
+  wallClockMs: number,
+): Lead {
+  if (belonging === null) return BY_CHOICE;
+  const { owner, refused, affinity, claims } = belonging;
+  if (refused !== null) return { by: null, account: null, refused };
+  if (owner === null) return BY_CHOICE;
+  const { account, strength } = owner;
+  if (strength === 'soft') {
+    const by = returnsBy(affinity?.kind, members, live, account, query);
+    return by === null ? BY_CHOICE : { by, account, refused: null };
+  }
+  if (exhaustedUntilMs(account, live, wallClockMs) === null) return { by: 'owner', account, refused: null };
+  return mayMove(owner, pool, claims) && chosen !== null ? BY_CHOICE : { by: null, account: null, refused: 'owner_exhausted' };
 }
