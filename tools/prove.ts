@@ -19,7 +19,11 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   'merge-sql': long('services/gateway/test/bindings.pg.test.ts', { SWITCHYARD_TEST_MERGES: '100000' }),
   'crash-streams': long('apps/server/acceptance/crash-streams.child.test.ts', { SWITCHYARD_TEST_STREAMS: '1000' }),
   // As many as 20 000 file descriptors a process allow.
-  'slow-clients': long('apps/server/acceptance/slow-clients.child.test.ts', { SWITCHYARD_TEST_SILENT_CLIENTS: '10000', SWITCHYARD_TEST_SLOW_CLIENTS: '4000' }),
+  'slow-clients': long('apps/server/acceptance/slow-clients.child.test.ts', {
+    SWITCHYARD_TEST_SILENT_CLIENTS: '10000',
+    SWITCHYARD_TEST_SLOW_CLIENTS: '4000',
+    SWITCHYARD_TEST_SLOW_READERS: '500',
+  }),
   kills: long('apps/server/acceptance/kill-loop.child.test.ts', { SWITCHYARD_TEST_KILLS: '200' }),
   // Goes on where it was left; three hours at most, then the rest is for another time.
   model: { command: ['services/gateway/prove/run-prove.ts'] },

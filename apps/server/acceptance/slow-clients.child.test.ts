@@ -9,9 +9,10 @@ import { expectRefusal, rawAnswers } from './raw-answer.ts';
 
 // Clients that are silent, or slow to speak or to listen: fault rows B01, B02 and A09.
 
-/** `npm run prove` runs this with 10 000 and 4 000. */
+/** `npm run prove` runs this with 10 000, 4 000 and 500. */
 const SILENT = Number(process.env['SWITCHYARD_TEST_SILENT_CLIENTS'] ?? 2_000);
 const SLOW = Number(process.env['SWITCHYARD_TEST_SLOW_CLIENTS'] ?? 100);
+const READERS = Number(process.env['SWITCHYARD_TEST_SLOW_READERS'] ?? 100);
 /** Thousands say something every second, a hundred every tenth of one: it is the server that is to be kept busy. */
 const PAUSE_MS = SLOW > 1_000 ? 1_000 : 100;
 const PATIENCE_MS = 120_000;
@@ -169,6 +170,42 @@ describe('a client that is slow to listen', () => {
     expect(await server.metric('switchyard_requests_in_flight{lane="responses"}')).toBe(0);
     expect(await outcomes(4)).toEqual(Array.from({ length: 4 }, () => 'client_stalled'));
     for (const socket of clients) socket.destroy();
+  });
+
+  test(`${READERS} that take 1 KiB a second hold back theirs, cost no more than their buffers, and are cut in the end`, { timeout: PATIENCE_MS }, async () => {
+    await upstream.reset();
+    await upstream.script(BIG);
+    const before = memory(server.child);
+    let peak = before;
+    const clients = Array.from({ length: READERS }, () => {
+      const socket = connect({ port, host: '127.0.0.1' });
+      socket.on('error', () => {});
+      socket.pause();
+      socket.write(streamRequest());
+      return { socket, sipping: setInterval(() => socket.read(1_024), 1_000) };
+    });
+    try {
+      // What they take goes into the kernel's buffers; the server itself writes nothing for longer than it may be kept waiting.
+      await until(
+        async () => {
+          await expectAlive();
+          peak = Math.max(peak, memory(server.child));
+          return upstream.counters();
+        },
+        ({ received, open }) => received === READERS && open === 0,
+      );
+    } finally {
+      for (const { socket, sipping } of clients) {
+        clearInterval(sipping);
+        socket.destroy();
+      }
+    }
+    process.stdout.write(`${READERS} slow readers: ${Math.round((peak - before) / MIB)} MiB more at most\n`);
+    // 256 KiB each, and 200 MB for five hundred of them.
+    expect(peak - before).toBeLessThan(READERS * 0.25 * MIB + 66 * MIB);
+    expect(await upstream.counters()).toMatchObject({ received: READERS, aborted: READERS, completed: 0 });
+    expect(new Set(await outcomes(READERS))).toEqual(new Set(['client_stalled']));
+    expect(await server.metric('switchyard_upstream_in_flight')).toBe(0);
   });
 
   test('is not cut while it takes something, and gets every byte', async () => {

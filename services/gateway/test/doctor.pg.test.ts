@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { loadConfig } from '@switchyard/config';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { diagnoseStopped } from '../src/index.ts';
+import { addAccount, diagnoseStopped } from '../src/index.ts';
 import { openTestGateway, untilRows } from './open-test-gateway.ts';
 import type { TestGateway } from './open-test-gateway.ts';
 
@@ -143,4 +143,39 @@ test('an incident is noted by the server that sees it, told by the doctor, and c
   ];
   await untilRows(gateway.pool, 'select kind, closed_at is null as lasts from gateway.incident order by kind', (rows) => isDeepStrictEqual(rows, tidied));
   expect(idsOf(await report(other))).toContain('recent_incidents');
+});
+
+test('an incident names the accounts that it is about, and tells no id and no secret of theirs', { timeout: 30_000 }, async () => {
+  const { control } = gateway.gateway;
+  const backend = gateway.upstreams[0]!.url;
+  await addAccount(control, {
+    name: 'c1',
+    kind: 'chatgpt',
+    baseUrl: `${backend}/backend-api/codex`,
+    credential: null,
+    models: ['g'],
+    priority: 100,
+    organization: null,
+    project: null,
+    headers: {},
+    websocket: false,
+    maxInFlight: null,
+    softInFlight: null,
+    reservePercent: 0,
+    modelMap: {},
+    login: {
+      tokens: { access_token: 'at-lost-not-a-secret', refresh_token: 'rt-lost-not-a-secret', id_token: null, account_id: 'acct-lost', last_refresh: null },
+      tokenUrl: `${backend}/oauth/token`,
+      codexHome: null,
+    },
+  });
+  await gateway.pool.query("update gateway.account set login_state = 'needs_login' where name = 'c1'");
+  await control.applied();
+  await untilRows(gateway.pool, "select 1 from gateway.incident where kind = 'login_lost' and closed_at is null", (rows) => rows.length === 1);
+  const told = (await report()).findings.find(({ id }) => id === 'recent_incidents')!;
+  expect(told.evidence).toEqual([expect.stringMatching(/^login_lost from .* on: A new login is needed: c1\.$/)]);
+  const { rows } = await gateway.pool.query<{ evidence: string }>('select evidence from gateway.incident');
+  const logged = gateway.log.filter(({ event }) => event === 'incident_opened');
+  expect(logged).toHaveLength(1);
+  expect(JSON.stringify([told, rows, logged.map(({ message, fields }) => [message, fields])])).not.toMatch(/acct_|acct-lost|not-a-secret/);
 });
