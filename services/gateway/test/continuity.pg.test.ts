@@ -233,6 +233,41 @@ test('where a follow-up would go is explained by the ids of its key, and explain
   expect([received() - 1, await tables()]).toEqual(before);
 });
 
+test.each([
+  ['a day and a minute ahead', 86_460_000],
+  ['a day and a minute back', -86_460_000],
+  ['ten minutes ahead', 600_000],
+  ['ten minutes back', -600_000],
+])(
+  'a wall clock that is set %s in a running server takes neither a conversation nor a call from their account, and has no quota wait longer (C10)',
+  async (_how, byMs) => {
+    const made = await turn({});
+    const called = await turn({ previous_response_id: made.id, input: [user('call shell')], tools: SHELL, store: false });
+    const blocked = ['a', 'b', 'c'].find((name) => name !== made.account)!;
+    const refusal = { status: 429, body: { error: { type: 'usage_limit_reached', resets_in_seconds: 7_200 } } };
+    gateway.upstreams['abc'.indexOf(blocked)]!.script({ rules: [{ answer: refusal }] });
+    type Listed = { name: string; state: string; backoff_ms: number };
+    const listed = async (): Promise<Listed> =>
+      ((await (await gateway.gateway.adminApi.request('/api/accounts')).json()) as { data: Listed[] }).data.find(({ name }) => name === blocked)!;
+    while ((await listed()).state !== 'quota_blocked') await turn({});
+
+    gateway.setWallClock(byMs);
+    // A block ends with the time that was named for it, by whichever clock that comes first.
+    if (byMs > 7_200_000) await expect.poll(listed, { timeout: 5_000 }).toMatchObject({ state: 'ready', backoff_ms: 0 });
+    else {
+      await expect.poll(async () => (await listed()).backoff_ms, { timeout: 5_000 }).toBeLessThanOrEqual(7_200_000);
+      expect((await listed()).state).toBe('quota_blocked');
+    }
+    const next = await turn({ previous_response_id: made.id });
+    expect([next.status, next.account]).toEqual([200, made.account]);
+    // Whoever is free to choose now takes another one.
+    expect(await turn({ input: answered(called), tools: SHELL, store: false })).toMatchObject({ status: 200, account: called.account });
+
+    gateway.setWallClock(0);
+    expect(await turn({ previous_response_id: next.id })).toMatchObject({ status: 200, account: made.account });
+  },
+);
+
 test('what the owner says it does not know is remembered against the binding, and no other account is asked', async () => {
   const made = await turn({});
   const owner = gateway.upstreams['abc'.indexOf(made.account!)]!;
