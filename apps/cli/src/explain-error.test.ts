@@ -20,6 +20,7 @@ test.each([
   { command: 'switchyard accounts test', names: 'switchyard accounts list' },
   { command: 'switchyard keys revoke', names: 'switchyard keys list' },
   { command: 'switchyard why', names: 'switchyard logs' },
+  { command: 'switchyard quota lift', names: 'switchyard quota' },
 ])('what $command does not find is looked for with one command', ({ command, names }) => {
   const { text } = explainError(new SwitchyardError('not_found', 'There is none.'), { ...asked, command });
   expect(text).toBe(`error: There is none.\n  See \`${names}\` for what there is.\n`);

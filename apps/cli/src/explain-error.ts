@@ -37,6 +37,7 @@ const AREAS: readonly { readonly commands: RegExp; readonly list: string; readon
   { commands: / keys /, list: 'switchyard keys list', end: 'switchyard keys revoke' },
   { commands: / (why|logs)$/, list: 'switchyard logs' },
   { commands: / sessions( |$)/, list: 'switchyard sessions' },
+  { commands: / quota /, list: 'switchyard quota' },
 ];
 
 /** The option behind a field of our API. */

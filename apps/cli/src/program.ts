@@ -61,12 +61,7 @@ export function makeProgram(cli: Cli, ended: (code: number) => void): Command {
     .option(...JSON_OPTION)
     .action(async (id: string, options) => ended(await (await import('./commands/why.ts')).why(id, options, cli)));
 
-  program
-    .command('quota')
-    .description('show what is left of the quota of every account, and when each pool runs dry')
-    .option('--watch', 'show it anew every 5 seconds, until Ctrl-C')
-    .option(...JSON_OPTION)
-    .action(async (options) => ended(await (await import('./commands/quota.ts')).quota(options, cli)));
+  addQuota(program.command('quota').description('show what is left of the quota of every account, and when each pool runs dry'), cli, ended);
 
   program
     .command('logs')
@@ -177,7 +172,7 @@ Examples:
     .action(async (name: string, options) => ended(await (await import('./commands/accounts.ts')).removeAccount(name, options, cli)));
   accounts
     .command('test')
-    .description('ask the upstream of an account for its models, with the stored key')
+    .description('ask the upstream of an account for its models, with the stored key; when it answers, a credential that it refused counts as good again')
     .argument('<name>', 'name or id')
     .option(...JSON_OPTION)
     .action(async (name: string, options) => ended(await (await import('./commands/accounts.ts')).testAccount(name, options, cli)));
@@ -205,6 +200,22 @@ function addKeys(keys: Command, cli: Cli, ended: (code: number) => void): void {
     .argument('<name>', 'name of a live key, or id')
     .option(...JSON_OPTION)
     .action(async (name: string, options) => ended(await (await import('./commands/keys.ts')).revokeKey(name, options, cli)));
+}
+
+function addQuota(quota: Command, cli: Cli, ended: (code: number) => void): void {
+  quota
+    .option('--watch', 'show it anew every 5 seconds, until Ctrl-C')
+    .option(...JSON_OPTION)
+    .action(async (options) => ended(await (await import('./commands/quota.ts')).quota(options, cli)));
+  quota
+    .command('lift')
+    .description('ask an account again that refused for its quota, before its time is up')
+    .argument('<name>', 'name or id')
+    .option(...JSON_OPTION)
+    // An option that the command above has too is read there.
+    .action(async (name: string, _options, command: Command) =>
+      ended(await (await import('./commands/quota.ts')).liftQuota(name, command.optsWithGlobals(), cli)),
+    );
 }
 
 function addSessions(sessions: Command, cli: Cli, ended: (code: number) => void): void {

@@ -64,6 +64,7 @@ test('accounts and keys are managed with the server stopped, and again while it 
   expect(listed.data).toEqual([expect.objectContaining({ name: 'a1', models: ['alpha', 'beta'], has_credential: true, state: null })]);
   expect(await runCommand(['quota'], env)).toMatchObject({ code: 0, out: expect.stringMatching(/^a1 +no limit known/m) as string });
   expect(await runCommand(['accounts', 'test', 'a1'], env)).toMatchObject({ code: 0, out: expect.stringContaining('2 models: alpha, beta') as string });
+  expect(await runCommand(['quota', 'lift', 'nobody'], env)).toMatchObject({ code: 1, err: expect.stringContaining('no account "nobody"') as string });
 
   // Running: what was stored above serves, though the server never saw the variable.
   await using server = await startServer(env);
@@ -87,6 +88,9 @@ test('accounts and keys are managed with the server stopped, and again while it 
   await watching.printed('out', /^a1 +no limit known.*\n[^]*^default +no forecast.*\n/m);
   watching.child.kill('SIGINT');
   expect(await watching.ended).toMatchObject({ code: 0, signal: null });
+
+  expect(await runCommand(['quota', 'lift', 'a1'], env)).toMatchObject({ code: 0, out: expect.stringContaining('a1 counts as having quota') as string });
+  expect(said(await runCommand(['quota', 'lift', 'a1', '--json'], env))).toMatchObject({ account: 'a1', blocked_until: null });
 
   const unserved = await runCommand(['keys', 'create', '--name', 'third', '--models', 'gamma,nosuchmodel,sandbox', '--json'], env);
   expect(said<Made>(unserved)).toHaveProperty('key');

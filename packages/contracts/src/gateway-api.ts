@@ -402,9 +402,22 @@ export const GATEWAY_API = {
   testAccount: createRoute({
     method: 'post',
     path: '/api/accounts/{id}/test',
-    summary: 'Ask the upstream of an account for its models',
+    summary:
+      'Ask the upstream of an account for its models. Where the upstream names them they are served from now on, and an account that was left alone for refusing its credential is asked again',
     request: { params: byId },
-    responses: { 200: json('What it answered', z.object({ account: Account, models: z.array(z.string()), duration_ms: z.number() })), ...refusals },
+    responses: {
+      200: json(
+        'What it answered',
+        z.object({
+          account: Account,
+          models: z.array(z.string()),
+          /** Whether they are others than were known, and are served from now on. */
+          learnt: z.boolean(),
+          duration_ms: z.number(),
+        }),
+      ),
+      ...refusals,
+    },
   }),
   listKeys: createRoute({
     method: 'get',
@@ -431,6 +444,13 @@ export const GATEWAY_API = {
     path: '/api/quota',
     summary: 'What is left of the quota of every account, and when each pool runs dry',
     responses: { 200: json('Quotas', z.object({ data: z.array(Quota), pools: z.array(PoolForecast) })), ...refusals },
+  }),
+  liftQuota: createRoute({
+    method: 'post',
+    path: '/api/quota/{id}/lift',
+    summary: 'Ask an account again, by id or name, that is out of quota as far as is known: ends its block and the limits of its models',
+    request: { params: byId },
+    responses: { 200: json('Its quota as it is known now', Quota), ...refusals },
   }),
   listDecisions: createRoute({
     method: 'get',

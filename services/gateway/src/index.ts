@@ -22,6 +22,7 @@ export { findRequest, listRequests } from './store/requests.ts';
 export { HEURISTICS } from './choice/heuristics.ts';
 export { SKIP_REASONS } from './choice/standing.ts';
 export { STRATEGY_NAMES } from './choice/strategies.ts';
+export { liftStoredQuota } from './use/lift-quota.ts';
 export { showStoredQuota } from './use/quota.ts';
 export type { LoggedRequest } from './store/requests.ts';
 export type { DB as GatewayTables } from './store/schema.gen.ts';

@@ -275,3 +275,26 @@ test('an account that another running server declares cannot be removed here, an
   await removeAccount(control, 'theirs');
   expect(await names()).toEqual(['a']);
 });
+
+test('a test takes over the models that an upstream names, everywhere, and leaves those that were given', async () => {
+  await using other = await gateway.reopen();
+  const lists = (...ids: string[]): void =>
+    gateway.upstreams[0]!.script({
+      rules: [{ match: { path: '/v1/models' }, answer: { body: { object: 'list', data: ids.map((id) => ({ id, object: 'model' })) } } }],
+    });
+  lists('m-old');
+  await addAccount(control, { ...draft('own'), models: null });
+  const served = async (of: TestGateway['gateway']): Promise<unknown> => {
+    const { data } = (await (await of.adminApi.request('/api/accounts')).json()) as { data: { name: string; models: string[] }[] };
+    return data.find(({ name }) => name === 'own')!.models;
+  };
+  expect(await served(gateway.gateway)).toEqual(['m-old']);
+  lists('m-new', 'm-old');
+  const told = await testAccount(control, 'own', () => 0, null);
+  expect(told).toMatchObject({ learnt: true, models: ['m-new', 'm-old'], account: { models: ['m-new', 'm-old'] } });
+  expect((await gateway.ask('/v1/chat/completions', { model: 'm-new', messages: [] })).headers.get('x-switchyard-account')).toBe('own');
+  await expect.poll(() => served(other.gateway), { timeout: 10_000 }).toEqual(['m-new', 'm-old']);
+
+  lists('m-other');
+  expect(await testAccount(control, 'a', () => 0, null)).toMatchObject({ learnt: false, account: { models: ['m'] } });
+});

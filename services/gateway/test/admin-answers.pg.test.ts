@@ -41,6 +41,7 @@ test('every answer of our own API has the shape that its route declares, and not
   await (await gateway.ask('/v1/responses', { model: 'm', input: 'tells its quota' })).text();
   await expectDeclared('listAccounts');
   await expectDeclared('listQuota');
+  await expectDeclared('liftQuota', { id: 'own' });
   await expectDeclared('removeAccount', { id: 'own' });
 });
 

@@ -126,6 +126,17 @@ test('a credential that is refused is named', async () => {
   expect(idsOf(await report())).not.toContain('account_refused');
 });
 
+test('a credential that is refused is forgiven when a test of the account is answered', async () => {
+  gateway.upstreams[0]!.script({ rules: [{ answer: { preset: 'invalid_api_key' }, times: 'always' }] });
+  for (let i = 0; i < 2; i++) await (await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).text();
+  const test = (): Promise<Response> => Promise.resolve(gateway.gateway.adminApi.request('/api/accounts/a/test', { method: 'POST' }));
+  expect((await test()).status).not.toBe(200);
+  expect(idsOf(await report())).toContain('account_refused');
+  gateway.upstreams[0]!.clearScript();
+  expect((await test()).status).toBe(200);
+  expect(await report()).toMatchObject({ healthy: true, findings: [] });
+});
+
 test('an incident is noted by the server that sees it, told by the doctor, and closed for a server that is gone', { timeout: 30_000 }, async () => {
   for (const upstream of gateway.upstreams) upstream.script({ rules: [{ answer: { preset: 'usage_limit_reached' }, times: 'always' }] });
   await (await gateway.ask('/v1/responses', { model: 'm', input: 'x' })).text();

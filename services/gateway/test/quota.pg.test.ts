@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { addAccount } from '../src/index.ts';
+import { addAccount, liftStoredQuota } from '../src/index.ts';
 import { KEY, openTestGateway, untilRows } from './open-test-gateway.ts';
 import type { TestGateway } from './open-test-gateway.ts';
 
@@ -269,4 +269,40 @@ test('a decision worked out again gives its winners, and others under other sett
   expect(before).toMatchObject({ candidates: 3, figures: [{}, {}, { account: 'b', band: 'critical' }] });
   expect(await post('/api/explain', { model: 'm' })).toEqual(before);
   expect(await answers()).toBe((before as { winner: string }).winner);
+});
+
+test('a block that is lifted by hand ends at once, also for other processes and after a restart, and the log tells of it', async () => {
+  gateway = await openTestGateway(2);
+  // It comes second, so it knows from the start that it is not alone.
+  await using other = await gateway.reopen();
+  const [a] = gateway.upstreams;
+  const body = { error: { type: 'usage_limit_reached', message: 'limit', resets_at: inSeconds(90 * 86_400) } };
+  const usedUp = { primary: { usedPercent: 100, windowMinutes: 300, resetAt: inSeconds(9_000) }, secondary: { usedPercent: 10 } };
+  a!.script({ rules: [{ answer: { status: 429, body, quota: usedUp } }] });
+  expect(await answers(other.url)).toBe('b');
+  const blockedUntilMs = Date.parse((await quotas(other.gateway))[0]!['blocked_until'] as string);
+  expect(blockedUntilMs - Date.now()).toBeLessThanOrEqual(31 * 86_400_000);
+  await expect.poll(async () => (await quotas())[0]!['blocked_until'], { timeout: 10_000 }).not.toBeNull();
+
+  const lifted = await other.gateway.adminApi.request('/api/quota/a/lift', { method: 'POST' });
+  expect([lifted.status, await lifted.json()]).toMatchObject([200, { account: 'a', blocked_until: null }]);
+  expect(gateway.log).toContainEqual(expect.objectContaining({ event: 'quota_lifted', fields: expect.objectContaining({ account: 'a' }) as object }));
+  gateway.upstreams[1]!.script({ rules: [{ answer: { preset: '500' }, times: 'always' }] });
+  expect(await answers(other.url)).toBe('a');
+  await expect.poll(async () => (await quotas())[0]!['blocked_until'], { timeout: 10_000 }).toBeNull();
+  await using later = await gateway.reopen();
+  expect((await quotas(later.gateway))[0]).toMatchObject({ blocked_until: null });
+  expect((await quotas(later.gateway))[0]!['band']).not.toBe('exhausted');
+});
+
+test('with no server running a block is lifted for the next that starts', async () => {
+  gateway = await openTestGateway(2);
+  gateway.upstreams[0]!.script({ rules: [{ answer: { preset: 'usage_limit_reached' } }] });
+  expect(await answers()).toBe('b');
+  await untilRows(gateway.pool, 'select 1 from gateway.quota where blocked_until is not null', (rows) => rows.length === 1);
+  const { db, wallClockMs } = gateway.gateway.control;
+  expect(await liftStoredQuota({ db, pool: gateway.pool, wallClockMs }, 'a')).toMatchObject({ account: 'a', blocked_until: null });
+  await expect(liftStoredQuota({ db, pool: gateway.pool, wallClockMs }, 'nobody')).rejects.toMatchObject({ code: 'not_found' });
+  await using again = await gateway.reopen();
+  expect((await quotas(again.gateway))[0]).toMatchObject({ account: 'a', blocked_until: null });
 });

@@ -31,7 +31,7 @@ export async function testAccount(idOrName: string, { json }: Json, cli: Cli): P
   if (json) cli.out.write(`${JSON.stringify(test)}\n`);
   else
     cli.out.write(
-      `${test.account.name} (${test.account.base_url}) answered after ${duration(test.duration_ms)} with ${plural(test.models.length, 'model')}: ${modelsText(test.models)}.\n`,
+      `${test.account.name} (${test.account.base_url}) answered after ${duration(test.duration_ms)} with ${plural(test.models.length, 'model')}: ${modelsText(test.models)}.${test.learnt ? ' They are others than before, and are served from now on.' : ''}\n`,
     );
   return 0;
 }

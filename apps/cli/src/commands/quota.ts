@@ -34,6 +34,14 @@ export async function quota({ watch, json }: { readonly watch?: true; readonly j
   return 0;
 }
 
+/** `switchyard quota lift`. */
+export async function liftQuota(idOrName: string, { json }: { readonly json?: true }, cli: Cli): Promise<number> {
+  await using operations = await openOperations(cli);
+  const quota = await operations.liftQuota(idOrName);
+  cli.out.write(json ? `${JSON.stringify(quota)}\n` : `${quota.account} counts as having quota, until it refuses for it again.\n`);
+  return 0;
+}
+
 /** @returns false when the wait was ended */
 function passes(ms: number, ended: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {

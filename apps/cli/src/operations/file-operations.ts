@@ -8,6 +8,7 @@ import {
   endKey,
   findRequest,
   forgetSessionBindings,
+  liftStoredQuota,
   listRequests,
   removeAccount,
   showAccounts,
@@ -36,6 +37,7 @@ export async function openFileOperations(config: Config, err: Output): Promise<O
     removeAccount: async (idOrName) => asWire(await removeAccount(control, idOrName)),
     testAccount: async (idOrName) => asWire(await testAccount(control, idOrName, () => performance.now())),
     listQuota: async () => asWire({ data: await showStoredQuota({ db: control.db, pool, wallClockMs: control.wallClockMs }), pools: [] }),
+    liftQuota: async (idOrName) => asWire(await liftStoredQuota({ db: control.db, pool, wallClockMs: control.wallClockMs }, idOrName)),
     listKeys: async () => asWire(await showKeys(control)),
     createKey: async ({ name, models, accounts, pool }) =>
       asWire(await createKey(control, { name, models: models ?? null, accounts: accounts ?? null, pool: pool ?? null })),

@@ -41,6 +41,8 @@ export interface Operations extends AsyncDisposable {
   testAccount(idOrName: string): Promise<AccountTest>;
   /** As it is now; with the server stopped, as it was last written, and without a forecast. */
   listQuota(): Promise<Quotas>;
+  /** Ends what an account is not asked for because of its quota. @throws SwitchyardError `not_found` */
+  liftQuota(idOrName: string): Promise<Quota>;
   listKeys(): Promise<readonly Key[]>;
   /** @throws SwitchyardError `invalid_value`, `name_taken` */
   createKey(draft: NewKey): Promise<MadeKey>;

@@ -30,6 +30,7 @@ export function serverOperations(address: string, token: string): Operations {
     removeAccount: (id) => ask('removeAccount', { id }),
     testAccount: (id) => ask('testAccount', { id }),
     listQuota: () => ask('listQuota'),
+    liftQuota: (id) => ask('liftQuota', { id }),
     listKeys: async () => (await ask('listKeys')).data,
     createKey: (body) => ask('createKey', { body }),
     revokeKey: (id) => ask('revokeKey', { id }),

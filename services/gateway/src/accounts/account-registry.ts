@@ -113,6 +113,11 @@ export class AccountRegistry {
     else this.#build();
   }
 
+  /** Has an account serve every model again that it had no quota for. */
+  liftLimits(accountId: string): void {
+    if (this.#limits.lift(accountId)) this.#build();
+  }
+
   /** Has accounts serve again what they had no quota for; to be called once a second. */
   tick(): void {
     if (this.#limits.end(this.#parts.nowMs()) || this.#isDue) this.#build();

@@ -19,6 +19,11 @@ export class ModelLimits {
     return models === undefined ? null : new Map(models);
   }
 
+  /** Forgets those of an account. @returns whether there were any */
+  lift(accountId: string): boolean {
+    return this.#until.delete(accountId);
+  }
+
   /** Forgets those that are over. @returns whether there were any */
   end(nowMs: number): boolean {
     let isAny = false;

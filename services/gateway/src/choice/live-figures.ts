@@ -230,10 +230,11 @@ export class LiveFigures implements OrderedFigures {
     this.#refresh(slot);
   }
 
-  /** The account has another credential than the one that it refused: it is not put aside for that any more. */
+  /** The account has another credential than the one that it or its upstream refused, or has taken it in a test: it is not put aside for that any more. */
   trustAnew(slot: number): void {
     for (let at = slot * LANE_COUNT; at < (slot + 1) * LANE_COUNT; at++) {
-      if (this.#backOffs.reason(at) !== 'auth') continue;
+      const reason = this.#backOffs.reason(at);
+      if (reason !== 'auth' && reason !== 'forbidden') continue;
       this.#backOffs.clear(at);
       this.#circuits.close(at);
     }
@@ -244,6 +245,12 @@ export class LiveFigures implements OrderedFigures {
   block(slot: number, waitMs: number | null, isShort: boolean): void {
     this.quota.block(slot, waitMs, isShort, this.#clock.wallClockMs());
     this.#moving.add(slot);
+    this.#refresh(slot);
+  }
+
+  /** An operator says that the account has quota. */
+  lift(slot: number): void {
+    this.quota.lift(slot, this.#clock.wallClockMs());
     this.#refresh(slot);
   }
 

@@ -109,6 +109,31 @@ export class QuotaWindows {
     this.#changed.add(slot);
   }
 
+  /**
+   * Takes an operator's word that there is quota: ends a block, and takes each window that is used up for full, until it is told of anew.
+   * @returns whether there was anything to end
+   */
+  lift(slot: number, nowMs: number): boolean {
+    const entry = this.#entries[slot];
+    if (entry === undefined) return false;
+    const { held, block } = entry;
+    const isUsedUp = (window: QuotaWindow | null): boolean => leftOf(window, nowMs) === 0;
+    const isHeldUp = held !== null && (isUsedUp(held.short) || isUsedUp(held.weekly));
+    if (block.untilMs <= nowMs && !isHeldUp) return false;
+    entry.block = { ...NO_BLOCK, liftedMs: Math.max(nowMs, block.sinceMs, block.liftedMs) };
+    entry.hopeAtMs = 0;
+    // Newer than what was told, so that it counts for other processes too.
+    if (isHeldUp)
+      entry.held = {
+        ...held,
+        atMs: Math.max(nowMs, held.atMs + 1),
+        short: isUsedUp(held.short) ? { ...held.short!, usedPercent: 0 } : held.short,
+        weekly: isUsedUp(held.weekly) ? { ...held.weekly!, usedPercent: 0 } : held.weekly,
+      };
+    this.#changed.add(slot);
+    return true;
+  }
+
   /** Takes over what an earlier life left. */
   restore(slot: number, record: QuotaRecord, nowMs: number): void {
     const { held, block } = notAhead(record, nowMs);

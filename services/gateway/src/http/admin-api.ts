@@ -2,6 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { GATEWAY_API } from '@switchyard/contracts/api';
 import type { GatewayAnswer } from '@switchyard/contracts/api';
 import { SwitchyardError } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/observability';
 import type { Pool } from 'pg';
 import { draftOf } from '../accounts/account-draft.ts';
 import type { AccountRegistry } from '../accounts/account-registry.ts';
@@ -21,6 +22,7 @@ import { explainChoice, replayDecision } from '../use/explain.ts';
 import { createKey, endKey, findKey, showKeys } from '../use/keys.ts';
 import { findBelonging } from '../use/find-belonging.ts';
 import { forecastPools } from '../use/forecast-pools.ts';
+import { liftQuota } from '../use/lift-quota.ts';
 import { limitedModels, quotaView } from '../use/quota.ts';
 import { forgetSessionBindings, showSessionBindings } from '../use/session-bindings.ts';
 import type { SoughtId } from '../use/session-bindings.ts';
@@ -37,6 +39,7 @@ export interface AdminApiParts {
   readonly limits: KindLimits;
   readonly wallClockMs: () => number;
   readonly doctor: () => Promise<Report>;
+  readonly log: Logger;
 }
 
 /** The gateway's part of our own API. Who may call it is decided before it is reached. */
@@ -61,7 +64,10 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
   api.openapi(GATEWAY_API.removeAccount, async (c) => c.json(plain(await removeAccount(control, c.req.valid('param').id)), 200));
   api.openapi(GATEWAY_API.testAccount, async (c) => {
     const test = await testAccount(control, c.req.valid('param').id, nowMs, parts.registry.snapshot);
-    return c.json({ account: plain(test.account), models: [...test.models], duration_ms: test.duration_ms }, 200);
+    // It has just taken its credential.
+    const loaded = parts.registry.snapshot.byId.get(test.account.id);
+    if (loaded !== undefined) parts.live.trustAnew(loaded.slot);
+    return c.json({ ...plain(test), models: [...test.models] }, 200);
   });
   api.openapi(GATEWAY_API.listQuota, (c) => {
     const { registry, live, wallClockMs } = parts;
@@ -71,6 +77,7 @@ export function adminApi(parts: AdminApiParts): OpenAPIHono {
     const data = table.accounts.map((account) => plain(quotaView(account, live.quota, account.slot, nowMs, limitedModels(account, aheadMs))));
     return c.json({ data, pools: forecastPools(table, live, nowMs) }, 200);
   });
+  api.openapi(GATEWAY_API.liftQuota, (c) => c.json(plain(liftQuota(parts, c.req.valid('param').id)), 200));
   api.openapi(GATEWAY_API.listKeys, async (c) => c.json({ data: (await showKeys(control)).map(plain) }, 200));
   api.openapi(GATEWAY_API.createKey, async (c) => {
     const { name, models, accounts, pool } = c.req.valid('json');

@@ -120,6 +120,16 @@ export async function upsertDeclaredAccount(db: Kysely<DB>, account: Omit<NewAcc
     );
 }
 
+/** Takes over what an upstream has said of its models, where those are asked for. */
+export async function updateModels(db: Kysely<DB>, id: string, models: readonly string[]): Promise<void> {
+  await db
+    .updateTable('gateway.account')
+    .set({ models: [...models], updated_at: sql`now()` })
+    .where('id', '=', id)
+    .where('models_from', '=', 'listed')
+    .execute();
+}
+
 /** Forgets an account and what was bound to it; call it in a transaction. @returns whether there was one */
 export async function deleteAccount(db: Kysely<DB>, id: string): Promise<boolean> {
   await db.deleteFrom('gateway.binding').where('account_id', '=', id).execute();

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { SwitchyardError, newId } from '@switchyard/contracts';
 import { accountHeaders, basePathOf, checkDraft } from '../accounts/account-draft.ts';
 import type { AccountDraft } from '../accounts/account-draft.ts';
@@ -6,7 +7,7 @@ import type { AccountKind, Snapshot } from '../choice/account.ts';
 import { Connections } from '../attempt/connections.ts';
 import { HttpUpstream } from '../attempt/http-upstream.ts';
 import { listModels } from '../attempt/list-models.ts';
-import { deleteAccount, findAccount, insertAccount, listAccounts, upsertDeclaredAccount } from '../store/accounts.ts';
+import { deleteAccount, findAccount, insertAccount, listAccounts, updateModels, upsertDeclaredAccount } from '../store/accounts.ts';
 import type { AccountRow } from '../store/accounts.ts';
 import { announceChange } from '../store/announce.ts';
 import { isDeclared } from '../store/instance.ts';
@@ -163,11 +164,13 @@ export async function removeAccount(control: Control, idOrName: string): Promise
 export interface AccountTest {
   readonly account: AccountView;
   readonly models: readonly string[];
+  /** Whether they are others than were known, and are served from now on. */
+  readonly learnt: boolean;
   readonly duration_ms: number;
 }
 
 /**
- * Asks an account's upstream for its models. Changes nothing.
+ * Asks an account's upstream for its models, and takes them over where it is the upstream that names them.
  * @param loaded  The accounts as a running server has them, with every credential; null: only stored credentials are at hand.
  * @throws SwitchyardError `not_found`, `held_by_file`, `account_refused`
  */
@@ -176,7 +179,19 @@ export async function testAccount(control: Control, idOrName: string, nowMs: () 
   const account = loaded?.byId.get(row.id);
   const startedMs = nowMs();
   const models = account === undefined ? await askStored(control, row) : await listModels(account.upstream, account.basePath, account.headers, account.kind);
-  return { account: view(row), models, duration_ms: Math.round(nowMs() - startedMs) };
+  const durationMs = Math.round(nowMs() - startedMs);
+  const learnt = await learn(control, row, models);
+  return { account: view(learnt ? { ...row, models } : row), models, learnt, duration_ms: durationMs };
+}
+
+async function learn(control: Control, { id, models: known, models_from: from }: AccountRow, models: readonly string[]): Promise<boolean> {
+  if (from !== 'listed' || models.length === 0 || isDeepStrictEqual(known, models)) return false;
+  await control.db.transaction().execute(async (transaction) => {
+    await updateModels(transaction, id, models);
+    await announceChange(transaction, id);
+  });
+  await control.applied(id);
+  return true;
 }
 
 async function askStored(control: Control, row: AccountRow): Promise<string[]> {

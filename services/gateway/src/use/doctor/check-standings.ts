@@ -16,9 +16,18 @@ function refused(accounts: readonly AccountStanding[]): Finding[] {
       severity: 'error',
       cause: 'The upstream of an account refuses its credential, or the account itself.',
       evidence: seen.map(({ name, reason }) => `${name}: ${reason === 'auth' ? 'its credential is refused' : 'it may not be used'}`),
-      next_action: 'Try it with `switchyard accounts test NAME`. Then remove it and add it with a credential that is valid.',
+      next_action: `Try it with \`switchyard accounts test NAME\`: when it answers, it is asked again at once. Else ${seen
+        .map(remedyOf)
+        .filter((text, i, all) => all.indexOf(text) === i)
+        .join('; ')}.`,
     },
   ];
+}
+
+function remedyOf({ source, kind }: AccountStanding): string {
+  if (source === 'file') return 'give an account of switchyard.toml a credential that is valid, where that file says it is, and start the server again';
+  if (kind === 'chatgpt') return 'sign in again in the Codex home that a ChatGPT login was added from, from where it is taken by itself';
+  return 'remove an account that was added by command, and add it with a credential that is valid';
 }
 
 function open({ accounts, pools }: LiveFacts): Finding[] {

@@ -12,7 +12,7 @@ const ACCOUNT = { id: 'acct_1', name: 'a1', kind: 'openai', source: 'api', model
 const KIND = { kind: 'response', limit: 100, warm: 1, verified: 0, suspect: 0, dead: 0, conflict: 0 } as const;
 const TABLES: TableFacts = { accounts: [ACCOUNT], incidents: [], bindings: { kinds: [KIND], conflicts: [], missing: [] } };
 const STORED: StoredFacts = { migrations: { pending: [], unknown: [], changed: [] }, clockAheadMs: 12, tables: TABLES };
-const STANDING: AccountStanding = { name: 'a1', kind: 'openai', standing: 'ready', open: [], reason: null, backInMs: 0 };
+const STANDING: AccountStanding = { name: 'a1', kind: 'openai', source: 'api', standing: 'ready', open: [], reason: null, backInMs: 0 };
 const AT_MS = 1_800_000_000_000;
 const iso = (agoMs: number): string => new Date(AT_MS - agoMs).toISOString();
 const QUOTA: QuotaView = {
@@ -129,6 +129,17 @@ test('that others serve meanwhile is only said where they do', () => {
   const said = (pool: PoolStanding) => diagnose({ ...HEALTHY, ...live({ accounts, pools: [pool] }) }).findings.find(({ id }) => id === 'circuits_open')!;
   expect(said(POOL).next_action).toContain('Others serve meanwhile');
   expect(said({ ...POOL, out: ['responses'], members: MEMBERS }).next_action).not.toContain('Others');
+});
+
+test('what to do about a refused credential depends on where the account was declared', () => {
+  const said = (changed: Partial<AccountStanding>) =>
+    diagnose({ ...HEALTHY, ...live({ accounts: [{ ...STANDING, standing: 'backing_off', reason: 'auth', backInMs: 9, ...changed }] }) }).findings.find(
+      ({ id }) => id === 'account_refused',
+    )!.next_action;
+  expect(said({})).toContain('remove an account');
+  expect(said({ source: 'file' })).toMatch(/switchyard\.toml.*start the server again/);
+  expect(said({ source: 'file' })).not.toContain('remove');
+  expect(said({ kind: 'chatgpt' })).toContain('sign in again');
 });
 
 test('an id that two accounts claim is found with its digest', () => {

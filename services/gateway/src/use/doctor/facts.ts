@@ -63,6 +63,8 @@ export interface BindingFacts {
 export interface AccountStanding {
   readonly name: string;
   readonly kind: string;
+  /** Where it was declared. */
+  readonly source: string;
   readonly standing: Standing;
   /** The lanes on which its circuit is open. */
   readonly open: readonly Lane[];
