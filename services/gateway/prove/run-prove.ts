@@ -21,14 +21,17 @@ import { startWalkers } from './walkers.ts';
 const SLICE_STEPS = 2_000;
 /** More than the cases of a slice, so that no two slices walk the same. */
 const SEEDS_APART = 1_000;
+/** A server takes a hundred connections, and a world with two gateways has eleven. */
+const MOST_WORLDS = 8;
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 const { values } = parseArgs({
   options: {
     steps: { type: 'string', default: '1000000' },
     minutes: { type: 'string', default: '180' },
-    processes: { type: 'string', default: String(availableParallelism()) },
-    worlds: { type: 'string', default: '4' },
+    processes: { type: 'string', default: String(Math.min(MOST_WORLDS, availableParallelism())) },
+    // Of each process: while one waits for its database, another walks.
+    worlds: { type: 'string' },
     seed: { type: 'string' },
     show: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
@@ -39,6 +42,7 @@ const { values } = parseArgs({
   },
 });
 
+const worldsOf = (processes: number): number => Number(values.worlds ?? Math.max(1, Math.floor(MOST_WORLDS / processes)));
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 await using stack = new AsyncDisposableStack();
@@ -97,6 +101,7 @@ async function runAll(): Promise<void> {
   const untilMs = performance.now() + Number(values.minutes) * 60_000;
   const total = (): number => results.slices.reduce((sum, { steps }) => sum + steps, 0);
   const isWrong = (): boolean => !values['keep-going'] && results.slices.some(({ violations }) => violations.length > 0);
+  const processes = Number(values.processes);
   const beganMs = performance.now();
   const before = total();
   let last = Math.max(-1, ...results.slices.map(({ slice }) => slice));
@@ -104,8 +109,8 @@ async function runAll(): Promise<void> {
   const given = new Map<number, number>();
   if (!stopping && !isWrong()) {
     const walkers = startWalkers({
-      processes: Number(values.processes),
-      worlds: Number(values.worlds),
+      processes,
+      worlds: worldsOf(processes),
       databaseUrl: databases.url,
       next() {
         const left = wanted - total() - given.values().reduce((sum, steps) => sum + steps, 0);
@@ -142,7 +147,7 @@ async function runAll(): Promise<void> {
 
 /** For a mutant: no file, and over with the first violation. */
 async function runQuick(): Promise<void> {
-  const worlds = await Promise.all(Array.from({ length: Number(values.worlds) }, () => openWorld(databases, stack)));
+  const worlds = await Promise.all(Array.from({ length: worldsOf(2) }, () => openWorld(databases, stack)));
   const steps = Math.ceil(Number(values.steps) / worlds.length);
   const beganMs = performance.now();
   const slices = await Promise.all(
