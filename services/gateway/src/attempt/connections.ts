@@ -1,5 +1,4 @@
 import { Client } from 'undici';
-import type { HttpExchange, HttpUpstream } from './http-upstream.ts';
 
 /**
  * Deadlines are counted in looks at all running requests, one each tick: a timer per head and per body cost 5 µs a request, and each
@@ -13,11 +12,19 @@ export interface ConnectionsOptions {
   readonly connectTimeoutMs: number;
 }
 
+/** A request on a connection. */
+export interface Running {
+  /** Whose it is. */
+  readonly upstream: object;
+  /** Counts the time in which nothing came. */
+  tick(): void;
+}
+
 /** A connection, and what runs on it. */
 export interface Connection {
   readonly client: Client;
   isConnected: boolean;
-  running: HttpExchange | null;
+  running: Running | null;
 }
 
 /**
@@ -53,7 +60,7 @@ export class Connections {
   }
 
   /** Breaks off what runs for one of the accounts. */
-  async end(upstream: HttpUpstream): Promise<void> {
+  async end(upstream: object): Promise<void> {
     const own = [...this.#all].filter(({ running }) => running?.upstream === upstream);
     await Promise.all(own.map((connection) => this.#drop(connection)));
   }

@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import { UpstreamFailure } from '@switchyard/contracts';
 import type { BodySink, Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall, UpstreamFailureReason, UpstreamRequest } from '@switchyard/contracts';
 import { TICK_MS } from './connections.ts';
-import type { Connection, Connections } from './connections.ts';
+import type { Connection, Connections, Running } from './connections.ts';
 
 /** An account reached over HTTP/1.1. Redirects are not followed and encodings are not undone. */
 export class HttpUpstream implements Upstream {
@@ -49,7 +49,7 @@ function refusedCall(): UpstreamCall {
 }
 
 /** One request and its answer: undici's handler on one side, our port on the other. */
-export class HttpExchange implements UpstreamCall, Dispatcher.DispatchHandler, UpstreamBody {
+class HttpExchange implements UpstreamCall, Running, Dispatcher.DispatchHandler, UpstreamBody {
   readonly answer: Promise<UpstreamAnswer>;
   /** Whose request it is. */
   readonly upstream: HttpUpstream;
