@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { HEURISTICS } from './heuristics.ts';
 
 // The gateway's part of our own API: what operators and the command line call. Strict: an unknown field is the caller's typo.
 
@@ -215,20 +216,6 @@ const CandidateFigures = z
     last_chosen: z.number().int(),
   })
   .openapi('CandidateFigures');
-/** What choices go by beyond what operators say themselves; each has its switch, the setting `choice.<name>`. */
-const HEURISTICS = [
-  'quota_band',
-  'quota_pressure',
-  'fresh_quota',
-  'in_flight',
-  'health',
-  'bad_pairing',
-  'latency',
-  'circuit',
-  'prompt_cache',
-  'warm_conversation',
-  'last_chosen',
-] as const;
 const Heuristic = z.enum(HEURISTICS);
 /** What a heuristic earned: who would have been chosen had it been switched the other way; null when nobody could be. */
 const Earned = z.object({ heuristic: Heuristic, on: z.boolean(), otherwise: z.string().nullable() }).openapi('EarnedByHeuristic');

@@ -3,6 +3,8 @@ export type { CodexLogin } from './codex-login.ts';
 export { FAULTS, SwitchyardError, errorEnvelope, retryAfterSeconds } from './faults.ts';
 export type { ErrorEnvelope, Fault, FaultCode, RetryAdvice } from './faults.ts';
 export { FaultBudget, ON_PURPOSE } from './fault-budget.ts';
+export { HEURISTICS } from './heuristics.ts';
+export type { Heuristic } from './heuristics.ts';
 export { ID_PREFIXES, isId, newId } from './ids.ts';
 export type { IdKind } from './ids.ts';
 export { UPSTREAM_FAILURES, UpstreamFailure } from './upstream.ts';

@@ -19,7 +19,6 @@ export type { KeyDraft, KeyView } from './use/keys.ts';
 export { bindingLimits } from './bindings/kinds.ts';
 export { forgetSessionBindings, showSessionBindings } from './use/session-bindings.ts';
 export { findRequest, listRequests } from './store/requests.ts';
-export { HEURISTICS } from './choice/heuristics.ts';
 export { SKIP_REASONS } from './choice/standing.ts';
 export { STRATEGY_NAMES } from './choice/strategies.ts';
 export { liftStoredQuota } from './use/lift-quota.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { BINDING_KIND_NAMES, HEURISTICS, POLICY_NAMES, SKIP_REASONS, STRATEGY_NAMES } from '@switchyard/service-gateway';
+import { HEURISTICS } from '@switchyard/contracts';
+import { BINDING_KIND_NAMES, POLICY_NAMES, SKIP_REASONS, STRATEGY_NAMES } from '@switchyard/service-gateway';
 import type { ExplainedRequest } from '../operations/operations.ts';
 import { decisionReport } from './decision-report.ts';
 

@@ -1,3 +1,5 @@
+import { HEURISTICS } from '@switchyard/contracts';
+import type { Heuristic } from '@switchyard/contracts';
 import { SETTING_KEYS } from '@switchyard/config';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -6,8 +8,8 @@ import { figuresOfAll, rank, winnerOf } from './candidate-figures.ts';
 import { chooseAccount } from './choose-account.ts';
 import type { Query } from './choose-account.ts';
 import { account, adopted, figuresAt } from './fixtures/accounts.ts';
-import { ALL_HEURISTICS, HEURISTICS, heuristicsWhere, switchedOff } from './heuristics.ts';
-import type { Heuristic, Heuristics } from './heuristics.ts';
+import { ALL_HEURISTICS, heuristicsWhere, switchedOff } from './heuristics.ts';
+import type { Heuristics } from './heuristics.ts';
 import { chosenInstead, returnsBy } from './keep-owner.ts';
 import { LANE_AT } from './lanes.ts';
 import type { LiveFigures } from './live-figures.ts';

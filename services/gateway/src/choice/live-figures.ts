@@ -1,3 +1,4 @@
+import type { Heuristic } from '@switchyard/contracts';
 import type { Snapshot } from './account.ts';
 import { BackOffs } from './back-offs.ts';
 import type { BackoffReason, DeferringReason } from './back-offs.ts';
@@ -8,7 +9,7 @@ import { grown } from './grown.ts';
 import { Health } from './health.ts';
 import type { HealthEvent } from './health.ts';
 import { ALL_HEURISTICS, switchedOff } from './heuristics.ts';
-import type { Heuristic, Heuristics } from './heuristics.ts';
+import type { Heuristics } from './heuristics.ts';
 import { LANE_COUNT, familyOf } from './lanes.ts';
 import { pressureBucket } from './pressure.ts';
 import { QuotaWindows } from './quota-windows.ts';

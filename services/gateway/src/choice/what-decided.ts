@@ -1,7 +1,8 @@
+import { HEURISTICS } from '@switchyard/contracts';
+import type { Heuristic } from '@switchyard/contracts';
 import { winnerOf } from './candidate-figures.ts';
 import type { CandidateFigures } from './candidate-figures.ts';
-import { HEURISTICS } from './heuristics.ts';
-import type { Heuristic, Heuristics } from './heuristics.ts';
+import type { Heuristics } from './heuristics.ts';
 import type { StrategyName } from './strategies.ts';
 
 /** What one heuristic earned in one choice. */

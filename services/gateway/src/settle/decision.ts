@@ -1,4 +1,4 @@
-import type { UpstreamFailureReason } from '@switchyard/contracts';
+import type { Heuristic, UpstreamFailureReason } from '@switchyard/contracts';
 import type { PolicyName } from '../attempt/policy.ts';
 import { wholeAffinity } from '../bindings/record-affinity.ts';
 import type { RecordedAffinity } from '../bindings/record-affinity.ts';
@@ -7,7 +7,7 @@ import { bandOf, readFigures } from '../choice/candidate-figures.ts';
 import type { CandidateFigures, StoredFigures } from '../choice/candidate-figures.ts';
 import type { Skips } from '../choice/choose-account.ts';
 import { heuristicsWhere } from '../choice/heuristics.ts';
-import type { Heuristic, Heuristics } from '../choice/heuristics.ts';
+import type { Heuristics } from '../choice/heuristics.ts';
 import { DEFAULT_POOL } from '../choice/pool.ts';
 import type { StrategyName } from '../choice/strategies.ts';
 import { whatDecided, whatKept } from '../choice/what-decided.ts';

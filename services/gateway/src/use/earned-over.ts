@@ -1,5 +1,5 @@
-import { HEURISTICS } from '../choice/heuristics.ts';
-import type { Heuristic } from '../choice/heuristics.ts';
+import { HEURISTICS } from '@switchyard/contracts';
+import type { Heuristic } from '@switchyard/contracts';
 import type { DecisionRecord } from '../settle/decision.ts';
 import { replayDecision } from './explain.ts';
 import type { ReplayEdits } from './explain.ts';
