@@ -79,7 +79,8 @@ function forecastWindows(windows: readonly WindowForecast[], shut: readonly numb
   }
   if (pace === 0) return LASTS;
   for (const { atMs, gain } of refills.sort((a, b) => a.atMs - b.atMs)) {
-    const dryAtMs = nowMs + left / pace;
+    // Whole milliseconds, as resets are: what is used up at the very moment of a reset does not run dry by a rounding error.
+    const dryAtMs = Math.round(nowMs + left / pace);
     if (dryAtMs < atMs) return { outlook: 'runs_dry', dryAtMs, backAtMs: atMs };
     left += gain;
   }
