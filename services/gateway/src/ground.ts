@@ -12,7 +12,7 @@ export interface Ground extends Omit<GatewayParts, 'metrics' | 'timing'> {
 }
 
 /** The waits of a server (product section 4). */
-const TIMING: Timing = {
+export const TIMING: Timing = {
   after(ms, run) {
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);

@@ -7,7 +7,7 @@ import type { TestGateway } from './open-test-gateway.ts';
 
 let gateway: TestGateway;
 beforeEach(async () => {
-  gateway = await openTestGateway(3);
+  gateway = await openTestGateway(3, {}, { bindingWaitMs: 5_000 });
 });
 afterEach(() => gateway[Symbol.asyncDispose]());
 

@@ -7,6 +7,7 @@ import type { Config } from '@switchyard/config';
 import { openDatabase } from '@switchyard/database';
 import { createMetrics } from '@switchyard/observability';
 import { openVault } from '@switchyard/security';
+import { TIMING } from '../src/ground.ts';
 import { GATEWAY_MIGRATIONS, addAccount, openGateway } from '../src/index.ts';
 import type { Gateway, GatewayTables } from '../src/index.ts';
 import { openSimulator } from '@switchyard/simulator';
@@ -53,6 +54,8 @@ export interface OtherGateway extends AsyncDisposable {
 interface TestLimits {
   readonly active?: number;
   readonly perAccount?: number;
+  /** Longest wait for a binding to be written; where a test is about what is bound, a slow disk must not decide. */
+  readonly bindingWaitMs?: number;
 }
 
 /** @param accounts  How many simulators, each an account named a, b, … that serves the model `m`. */
@@ -89,6 +92,7 @@ export async function openTestGateway(accounts = 1, settings: Readonly<Record<st
         maxActive: limits.active ?? 1_000,
         loopDelayMs: () => 0,
         faults: null,
+        ...(limits.bindingWaitMs === undefined ? {} : { timing: { ...TIMING, bindingWaitMs: limits.bindingWaitMs } }),
       }),
     );
     const server = createServer({ shouldUpgradeCallback: gateway.mayUpgrade }, (request, response) => gateway.handle(request, response));
