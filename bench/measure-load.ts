@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import { chatBody } from './load/request.ts';
 import { DIRECT } from './readings.ts';
-import type { BodiesReading, Reading } from './readings.ts';
+import type { BodiesReading, PacedReading, Reading } from './readings.ts';
 import type { Target } from './load/request.ts';
 import type { Watched } from './load/window.ts';
 import type { Load, Mock } from './machine/worker.ts';
@@ -19,6 +20,8 @@ const BODY_BYTES = 1_048_576;
 const EVENT_BYTES = 220;
 const PACED_STREAMS = 40;
 const PACE_MS = 20;
+/** In this time a stream whose client has left ends upstream, where anybody ends it. */
+const LEAVE_MS = 500;
 /** Portkey waits 25 ms before each first byte, so that it is asked apart from the others, and less often. */
 const PORTKEY_FIRST_BYTE_STREAMS = 100;
 
@@ -105,24 +108,13 @@ export async function measureLoad(bench: Bench, entrants: readonly Entrant[], ro
           readings.push({ round, measure, subject: turn(entrant), result: await frames(bench, socket, pid) });
         }
         break;
-      case 'paced': {
-        const job = (target: Target, pid: number) =>
-          bench.load.run({
-            kind: 'open-streams',
-            target,
-            streams: PACED_STREAMS,
-            paceMs: PACE_MS,
-            eventBytes: EVENT_BYTES,
-            holdMs: bench.plan.windowMs,
-            watched: watch(bench, pid),
-          });
-        readings.push({ round, measure, subject: DIRECT, result: await job(direct, bench.mock.child.pid) });
+      case 'paced':
+        readings.push({ round, measure, subject: DIRECT, result: await paced(bench, direct, bench.mock.child.pid) });
         for (const entrant of entrants) {
           bench.progress(`round ${round}: paced events through ${turn(entrant)}`);
-          readings.push({ round, measure, subject: turn(entrant), result: await job(entrant.running.chat, entrant.running.pid) });
+          readings.push({ round, measure, subject: turn(entrant), result: await paced(bench, entrant.running.chat, entrant.running.pid) });
         }
         break;
-      }
       case 'first-byte':
         readings.push(...(await measureFirstByte(bench, direct, entrants, round)));
         break;
@@ -207,6 +199,21 @@ function events(bench: Bench, measure: 'events' | 'flood', target: Target, pid: 
     windowMs: bench.plan.windowMs,
     watched: watch(bench, pid),
   });
+}
+
+/** Streams that go on slowly until their clients leave. Some read theirs on for ever, at the cost of all that is measured after them: those are counted and ended. */
+async function paced(bench: Bench, target: Target, pid: number): Promise<PacedReading> {
+  const result = await bench.load.run({
+    kind: 'open-streams',
+    target,
+    streams: PACED_STREAMS,
+    paceMs: PACE_MS,
+    eventBytes: EVENT_BYTES,
+    holdMs: bench.plan.windowMs,
+    watched: watch(bench, pid),
+  });
+  await wait(LEAVE_MS);
+  return { ...result, leftRunning: await bench.mock.endStreams() };
 }
 
 function frames(bench: Bench, target: Target, pid: number) {

@@ -15,7 +15,7 @@ interface Results {
   readonly flood: EventResult;
   readonly frames: FrameResult;
   readonly 'first-byte': FirstByteReading;
-  readonly paced: OpenStreamsResult;
+  readonly paced: PacedReading;
   readonly 'open-streams': OpenStreamsReading;
   readonly start: StartReading;
   readonly bindings: BindingsReading;
@@ -40,6 +40,12 @@ export type Reading = { [M in keyof Results]: ReadingOf<M> }[keyof Results];
 export interface BodiesReading extends RequestResult {
   readonly uploadsSampled: number;
   readonly uploadsIdentical: number;
+}
+
+/** Streams whose clients leave in the middle. */
+export interface PacedReading extends OpenStreamsResult {
+  /** Those that still ran upstream half a second later, and were ended by the mock. */
+  readonly leftRunning: number;
 }
 
 /** First bytes of a subject, and of the mock asked directly in the same stretch. Microseconds. */

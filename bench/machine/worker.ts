@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Job, JobResult } from '../load/main.ts';
-import type { MockStats } from '../mock/main.ts';
+import type { MockQuestion, MockStats } from '../mock/main.ts';
 import { logTail, startChild } from './child.ts';
 import type { Child } from './child.ts';
 
@@ -10,6 +10,8 @@ export interface Mock {
   readonly port: number;
   readonly creditPort: number;
   stats(): Promise<MockStats>;
+  /** Breaks off what still runs. @returns how many streams that were */
+  endStreams(): Promise<number>;
 }
 
 /** The load generator, running. */
@@ -23,15 +25,11 @@ export interface Load {
 export async function startMock(core: number | undefined, logFile: string): Promise<Mock> {
   const child = await startProgram('mock', '../mock/main.ts', core, logFile);
   const { port, creditPort } = await reply<{ port: number; creditPort: number }>(child, logFile, 20_000);
-  return {
-    child,
-    port,
-    creditPort,
-    stats: () => {
-      child.process.send('stats');
-      return reply<MockStats>(child, logFile, 20_000);
-    },
+  const ask = <T>(question: MockQuestion): Promise<T> => {
+    child.process.send(question);
+    return reply<T>(child, logFile, 20_000);
   };
+  return { child, port, creditPort, stats: () => ask('stats'), endStreams: () => ask('end-streams') };
 }
 
 /** Starts the load generator on a core. */

@@ -1,7 +1,7 @@
 /**
  * The mock upstream, a process of its own. It speaks just enough HTTP/1.1 over `node:net`, with bytes built in advance,
  * to have a ceiling well above what a Node server can pass through (`bench/README.md`, "Method").
- * The parent forks it; its first message is `{ port, creditPort }`, and each `stats` message is answered with `MockStats`.
+ * The parent forks it; its first message is `{ port, creditPort }`. A message `stats` is answered with `MockStats`, `end-streams` with how many ran.
  */
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
@@ -11,6 +11,9 @@ import { STREAM_END, STREAM_HEAD, UNARY_BODY, chunk, eventBytes, jsonResponse, m
 import { openFrames } from './frames.ts';
 import { readScript, readWait } from './script.ts';
 import type { StreamScript } from './script.ts';
+
+/** What the mock is asked. */
+export type MockQuestion = 'stats' | 'end-streams';
 
 /** What the mock has received since it started. */
 export interface MockStats {
@@ -48,7 +51,8 @@ let bodyBytes = 0;
 let largeBodies = 0;
 let streamsEnded = 0;
 let streamsAborted = 0;
-let streamsOpen = 0;
+/** Connections on which a stream runs. */
+const streaming = new Set<Socket>();
 
 /** The events of one size as ready chunks, built once per number. */
 function eventChunk(number: number, size: number): Buffer {
@@ -60,12 +64,12 @@ function eventChunk(number: number, size: number): Buffer {
 function openStream(socket: Socket, script: StreamScript): OpenStream {
   let sent = 0;
   let timer: NodeJS.Timeout | undefined;
-  streamsOpen++;
+  streaming.add(socket);
 
   const finish = (): void => {
     clearInterval(timer);
     if (creditStreams.get(script.id) === stream) creditStreams.delete(script.id);
-    streamsOpen--;
+    streaming.delete(socket);
     stream.over = true;
   };
   const stream: OpenStream = {
@@ -193,8 +197,13 @@ function listen(server: Server): Promise<number> {
 
 const port = await listen(createServer({ noDelay: true }, serve));
 const creditPort = await listen(createServer({ noDelay: true }, takeCredits));
-process.on('message', () => {
-  const stats: MockStats = { requests, bodyBytes, streamsEnded, streamsAborted, streamsOpen, bodyHashes };
+process.on('message', (question: MockQuestion) => {
+  if (question === 'end-streams') {
+    process.send?.(streaming.size);
+    for (const socket of streaming) socket.destroy();
+    return;
+  }
+  const stats: MockStats = { requests, bodyBytes, streamsEnded, streamsAborted, streamsOpen: streaming.size, bodyHashes };
   bodyHashes = [];
   process.send?.(stats);
 });
