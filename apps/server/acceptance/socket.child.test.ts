@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { connectSocket, rawExchange } from '@switchyard/testkit';
 import type { SocketClient } from '@switchyard/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -57,6 +58,35 @@ function closeCode(received: Buffer): number | null {
 }
 
 const residentKb = (of = server): number => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${of.child.pid}/status`, 'utf8'))?.[1]);
+
+test('the sandbox gets a socket while it is alone; beside an account that speaks none, or has no model to serve, clients are sent to HTTP', async () => {
+  const home = opened.use(await makeHome());
+  const toml = (models: string): string =>
+    `[[accounts]]\nname = "own"\nkind = "openai-compatible"\nbase_url = "http://127.0.0.1:9/v1"\nwebsocket = true\n${models}`;
+  const upgradeAt = async (on: Server): Promise<Buffer> =>
+    (await rawExchange(Number(new URL(on.url).port), upgrade().replace('Connection: Upgrade', 'Connection: Upgrade, close'))).received;
+  {
+    await using alone = await startServer(home.path);
+    const client = await connectSocket(alone.url, AUTH);
+    client.create({ model: 'sandbox', input: 'hello' });
+    await client.next('response.completed');
+    await client[Symbol.asyncDispose]();
+    await addAccount(alone, second, 'plain', 'm');
+    expectRefusal(await upgradeAt(alone), 426, 'upgrade_required');
+    expect((await alone.ask('/v1/responses', { model: 'm', input: 'over HTTP' })).status).toBe(200);
+    expect((await alone.admin('/api/accounts/plain', { method: 'DELETE' })).status).toBe(200);
+  }
+  // One that cannot be asked for its models serves none, whatever it speaks; with models it would.
+  for (const [models, gets] of [
+    ['', 426],
+    ['models = ["m"]\n', 101],
+  ] as const) {
+    writeFileSync(join(home.path, 'switchyard.toml'), toml(models), { mode: 0o600 });
+    await using server = await startServer(home.path);
+    if (gets === 426) expectRefusal(await upgradeAt(server), 426, 'upgrade_required');
+    else await (await connectSocket(server.url, AUTH))[Symbol.asyncDispose]();
+  }
+}, 120_000);
 
 describe('bytes that no client should send (B19)', () => {
   const HELLO = Buffer.from('{"type":"response.create"');

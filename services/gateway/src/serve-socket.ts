@@ -154,15 +154,20 @@ export class Sockets {
     return null;
   }
 
-  /** The sandbox speaks it too, but a client that came for another account must not be kept from HTTP by that. */
+  /**
+   * Whether an account that could serve something speaks it. The sandbox does too, but a client that came for another account must not be kept
+   * from HTTP by that: it counts only where there is nothing else, not even one that cannot serve now.
+   */
   #isSpoken(key: KeyRecord, head: RequestHead, table: AccountTable): boolean {
     if ((this.#declined.get(clientOf(key, head) ?? '') ?? 0) > this.#options.nowMs()) return false;
-    const may = ({ id }: Account): boolean => key.accounts === null || key.accounts.has(id);
+    const may = ({ id }: Pick<Account, 'id'>): boolean => key.accounts === null || key.accounts.has(id);
+    const mayServe = (account: Account): boolean => account.models.length > 0 && may(account);
     const pool = poolFor(table, key);
     const inPools = (isOne: (pool: Pool) => boolean): boolean => isOne(pool) || (pool.fallback?.some(isOne) ?? false);
     return (
-      inPools((each) => this.#speakingOf(each).members.general.some(may)) ||
-      (inPools((each) => this.#speakingOf(each).members.accounts.some(may)) && !inPools(({ members }) => members.general.some(may)))
+      inPools((each) => this.#speakingOf(each).members.general.some(mayServe)) ||
+      (inPools((each) => this.#speakingOf(each).members.accounts.some(mayServe)) &&
+        !inPools(({ members }) => members.general.some(may) || members.off.some(may)))
     );
   }
 
