@@ -5,8 +5,9 @@ import { SwitchyardError, errorEnvelope, newId, retryAfterSeconds } from '@switc
 import { isConnectionLoss } from '@switchyard/database';
 import type { Logger, Metrics } from '@switchyard/observability';
 import { sameSecret } from '@switchyard/security';
-import { bearerToken, isFromLoopback, isPlainTarget, readHead, sendRefusal } from '@switchyard/service-gateway';
+import { bearerToken, isFromLoopback, isPlainTarget, notJson, readHead, sendRefusal } from '@switchyard/service-gateway';
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { allowedMethods } from './allowed-methods.ts';
 import { apiDocs, isApiDocs } from './api-docs.ts';
 
 export interface AdminParts {
@@ -21,6 +22,7 @@ export interface AdminParts {
 }
 
 const MAX_BODY = 1_048_576;
+const JSON_TYPE = /^application\/json *(?:;|$)/i;
 
 /** What a browser that was led here may do with any answer: show it nowhere, load nothing. The page of the docs says otherwise for itself. */
 const BROWSER_RULES = {
@@ -40,7 +42,7 @@ export function adminHandler(parts: AdminParts): (request: IncomingMessage, resp
     const id = newId('request', Date.now());
     for (const [name, value] of Object.entries(BROWSER_RULES)) response.setHeader(name, value);
     try {
-      const { authorization, contentLength, isChunked } = readHead(request);
+      const { authorization, contentLength, contentType, isChunked } = readHead(request);
       // What follows decides by the path as it was sent; the framework would fold its dot segments first (fault row B17).
       if (!isPlainTarget(request.url!))
         throw new SwitchyardError('bad_framing', 'The path has a spelling that two readers could take differently; send it plain.');
@@ -52,8 +54,7 @@ export function adminHandler(parts: AdminParts): (request: IncomingMessage, resp
           'This needs the admin token. Send `Authorization: Bearer TOKEN`; it is the text of `admin.token` in the home of the server.',
         );
       }
-      if (isChunked || (contentLength ?? 0) > MAX_BODY)
-        throw new SwitchyardError('body_too_large', `A body here must declare its length, and be no longer than ${MAX_BODY} bytes.`);
+      refuseBody(contentLength ?? 0, contentType, isChunked);
     } catch (error) {
       if (!(error instanceof SwitchyardError)) throw error;
       parts.log[error.fault.level]('admin_request_refused', error.message, { request_id: id, code: error.code });
@@ -63,6 +64,14 @@ export function adminHandler(parts: AdminParts): (request: IncomingMessage, resp
     response.setHeader('x-request-id', id);
     void listener(request, response);
   };
+}
+
+/** @throws SwitchyardError for a body that is not read here, by what its head says of it */
+function refuseBody(length: number, type: string | null, isChunked: boolean): void {
+  if (isChunked) throw new SwitchyardError('body_too_large', 'A body here has to come with its length: send `Content-Length`, and no `Transfer-Encoding`.');
+  if (length > MAX_BODY)
+    throw new SwitchyardError('body_too_large', `The body is ${length} bytes long; our own API takes at most ${MAX_BODY}. Send a smaller one.`);
+  if (length > 0 && !JSON_TYPE.test(type ?? '')) throw notJson(type);
 }
 
 function isAdmin(authorization: string | null, token: string): boolean {
@@ -75,11 +84,14 @@ function adminApp({ api, document, metrics, log }: AdminParts): OpenAPIHono {
   app.get('/metrics', async (c) => c.body(await metrics.render(), 200, { 'content-type': metrics.registry.contentType }));
   app.route('/', apiDocs(document));
   app.route('/', api);
-  app.notFound(() => {
-    throw new SwitchyardError('route_not_found', 'There is nothing at this path.');
+  app.notFound((c) => {
+    const allow = allowedMethods(app, c.req.path);
+    if (allow === '') throw new SwitchyardError('route_not_found', 'There is nothing at this path; `GET /api/docs` lists what there is.');
+    c.header('allow', allow);
+    throw new SwitchyardError('method_not_allowed', `This path does not take ${c.req.method}; it takes ${allow}.`);
   });
   app.onError((thrown, c) => {
-    const error = faultOf(thrown);
+    const error = faultOf(thrown, c.req.header('content-length') ?? '0');
     // The id that the answer carries already.
     const id = String((c.env as HttpBindings).outgoing.getHeader('x-request-id'));
     log[error.fault.level](error.code === 'internal_error' ? 'admin_request_failed' : 'admin_request_refused', error.message, {
@@ -94,10 +106,14 @@ function adminApp({ api, document, metrics, log }: AdminParts): OpenAPIHono {
   return app;
 }
 
-function faultOf(thrown: unknown): SwitchyardError {
+/** @param length  Of the body, as its head says it. */
+function faultOf(thrown: unknown, length: string): SwitchyardError {
   if (thrown instanceof SwitchyardError) return thrown;
   if (isConnectionLoss(thrown)) return new SwitchyardError('database_unavailable', 'The database does not answer.', { cause: thrown });
   // Hono's own refusal of a body that is no JSON.
-  if ((thrown as { status?: unknown }).status === 400) return new SwitchyardError('invalid_json', 'The body is not valid JSON.', { cause: thrown });
+  if ((thrown as { status?: unknown }).status === 400) {
+    const message = length === '0' ? 'The body is empty; send a JSON object.' : 'The body is not valid JSON.';
+    return new SwitchyardError('invalid_json', `${message} \`GET /api/docs\` has an example for each route.`, { cause: thrown });
+  }
   return new SwitchyardError('internal_error', 'Switchyard failed to handle this request.', { cause: thrown });
 }

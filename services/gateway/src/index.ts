@@ -28,5 +28,5 @@ export type { DB as GatewayTables } from './store/schema.gen.ts';
 export { sendRefusal } from './edge/answer.ts';
 export { isFromLoopback } from './edge/client-address.ts';
 export { isLingering, linger } from './edge/linger.ts';
-export { bearerToken, readHead } from './edge/read-head.ts';
+export { bearerToken, notJson, readHead } from './edge/read-head.ts';
 export { GATEWAY_MIGRATIONS } from './store/migrations.ts';

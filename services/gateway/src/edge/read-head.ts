@@ -222,7 +222,19 @@ function ambiguous(): SwitchyardError {
 
 /** The refusal of a body whose encoding is not undone here. */
 export function compressed(): SwitchyardError {
-  return new SwitchyardError('unsupported_media_type', 'This body is compressed; send it uncompressed.', { param: 'content-encoding' });
+  const message = 'The header `Content-Encoding` says that the body is compressed; on this route send it as it is, without that header.';
+  return new SwitchyardError('unsupported_media_type', message, { param: 'content-encoding' });
+}
+
+/** What came as the type of a body is told back no longer than this. */
+const MAX_TYPE = 100;
+
+/** The refusal of a body that is not said to be JSON. @param type  What the header says; null without it. */
+export function notJson(type: string | null): SwitchyardError {
+  const came = type === null || type === '' ? 'came without `Content-Type`' : `came with \`Content-Type: ${type.slice(0, MAX_TYPE)}\``;
+  return new SwitchyardError('unsupported_media_type', `The body ${came}; this route takes JSON in UTF-8: send \`Content-Type: application/json\`.`, {
+    param: 'content-type',
+  });
 }
 
 // A key in the address ends up in logs and browser histories on the way here (fault row B08).

@@ -185,7 +185,8 @@ export class JsonScanner {
    */
   end(): void {
     if (this.#state === NUMBER) this.#state = this.#endNumber(this.#offset);
-    if (this.#state !== DONE) this.#refuse(this.#offset, this.#offset === 0 ? 'an empty body' : 'a text that stops short');
+    if (this.#offset === 0) throw new SwitchyardError('invalid_json', 'The body is empty; this takes one JSON object, with `model` at least.');
+    if (this.#state !== DONE) this.#refuse(this.#offset, 'a text that stops short');
     for (let i = 0; i < this.#suspectNumbers.length; i += 2) {
       const start = this.#suspectNumbers[i]!;
       if (!Number.isFinite(Number(this.text(start, this.#suspectNumbers[i + 1]!)))) this.#refuse(start, 'a number that no double can hold');

@@ -99,5 +99,8 @@ export function readBody<T>(
 
 /** The refusal of a body that is larger than any may be. */
 export function tooLarge(maxBytes: number): SwitchyardError {
-  return new SwitchyardError('body_too_large', `The body is larger than ${maxBytes} bytes.`);
+  return new SwitchyardError(
+    'body_too_large',
+    `The body is larger than ${maxBytes} bytes, which \`limits.body_bytes\` allows; send a smaller one, or raise that setting.`,
+  );
 }

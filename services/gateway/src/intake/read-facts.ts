@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchyardError } from '@switchyard/contracts';
 import { NO_CLAIMS } from '../bindings/claims.ts';
 import type { Claims } from '../bindings/claims.ts';
-import { compressed } from '../edge/read-head.ts';
+import { compressed, notJson } from '../edge/read-head.ts';
 import type { RequestHead } from '../edge/read-head.ts';
 import type { Surface } from '../routes.ts';
 import { decodeBody } from './decode-body.ts';
@@ -70,7 +70,7 @@ export function readFacts(
   const { contentType } = head;
   const json = surface.body === 'json' || (surface.body !== 'none' && isJson(contentType));
   if (surface.body === 'json' && !isJson(contentType)) {
-    throw new SwitchyardError('unsupported_media_type', 'This route takes JSON; send `Content-Type: application/json`.', { param: 'content-type' });
+    throw notJson(contentType);
   }
   const continues = surface.watch === 'responses';
   const scanner = json ? new JsonScanner(continues ? CONTINUING : ROUTED, surface.body === 'any', continues && readsItems ? INPUT : null) : null;
