@@ -70,6 +70,9 @@ test(
     const sums = (await post('/api/decisions/replay', { limit: 3 })) as { heuristics: unknown[] };
     expect(sums.heuristics).toContainEqual({ heuristic: 'quota_band', counted: 3, decided: 1 });
     expect(await post('/api/explain', { model: 'm' })).toMatchObject({ winner: 'a2' });
+    expect(await post('/api/explain', { model: 'm', key: 'nobody' })).toMatchObject({
+      error: { code: 'not_found', param: 'key', message: expect.stringContaining('`switchyard keys list`') as string },
+    });
 
     await restart({ SWITCHYARD_CHOICE_QUOTA_BAND: 'false' });
     expect(await post('/api/explain', { model: 'm' })).toMatchObject({
@@ -111,6 +114,28 @@ test(
     expect(await refusals()).toBe(before);
     const served = new Set<string | null>();
     while (!served.has('a1')) served.add((await ask('m')).account);
+  },
+  PATIENCE_MS,
+);
+
+test(
+  'with nobody left the command line says why, of how many, until when, and what to do',
+  async () => {
+    const resetsAt = Math.ceil(Date.now() / 60_000) * 60 + 3_630; // the middle of a minute
+    const answer = { status: 429, body: { error: { type: 'usage_limit_reached', message: 'limit', resets_at: resetsAt } } };
+    for (const upstream of upstreams) await upstream.script({ rules: [{ times: 'always', answer }] });
+    expect((await ask()).status).toBe(429);
+    const refused = await ask();
+    expect(refused).toMatchObject({ status: 429, account: null });
+    const text = await why(refused.id);
+    expect(text).toContain('`switchyard quota lift NAME`');
+    expect(text).toContain(`Why no account
+  Every account that could serve it was out of quota.
+  In the pool default: 2 accounts serve it; passed over: 2 that refused for their quota.
+  Quota is there again at ${new Date(resetsAt * 1_000).toISOString().slice(0, 16).replace('T', ' ')}:`);
+    const unknown = await ask('nobody-has-this');
+    expect(unknown.status).toBe(404);
+    expect(await why(unknown.id)).toContain('No account that it may use serves the model.');
   },
   PATIENCE_MS,
 );

@@ -231,6 +231,8 @@ const Attempt = z
     in_flight: z.number().int(),
     /** The candidates as they looked then, best first, then those that could not be chosen: all of up to 16, else the eight best. Empty with one. */
     figures: z.array(CandidateFigures),
+    /** Candidates besides those: of more than 16 only the best are kept. */
+    left_out: z.number().int(),
     /** The heuristics without which, each by itself, another account would have been chosen among those recorded. */
     decided_by: z.array(Earned.omit({ on: true })),
     /** The pool that it was chosen from, and the order in which its accounts are asked. */
@@ -264,6 +266,19 @@ const RecordedAffinity = z
     moved: z.boolean(),
   })
   .openapi('RecordedAffinity');
+/** Why a request was sent to no account. */
+const Unserved = z
+  .object({
+    /** In one word; docs/operations.md says what each means and what to do about it. */
+    reason: z.string(),
+    /** The account that it hung on: the owner of the conversation, or the one that needs a login; null when it hung on no single one. */
+    account: z.string().nullable(),
+    /** When the first of those who could serve it has quota again; null when that is not why, or not known. */
+    back_at: z.string().nullable(),
+    /** The pool of the key, then those that stand in for it: how many serve the model there, and why they were passed over. */
+    looked_in: z.array(z.object({ pool: z.string(), candidates: z.number().int(), skipped: z.record(z.string(), z.number().int()) })),
+  })
+  .openapi('Unserved');
 const ExplainedRequest = LoggedRequest.extend({
   /** Null for a request that ended before an account was looked for. */
   decision: z
@@ -278,6 +293,8 @@ const ExplainedRequest = LoggedRequest.extend({
       attempts: z.array(Attempt),
       affinity: RecordedAffinity.nullable(),
       stopped_by: z.string().nullable(),
+      /** Null when an account was asked, or it was refused for something else. */
+      unserved: Unserved.nullable(),
     })
     .nullable(),
 }).openapi('ExplainedRequest');
@@ -335,7 +352,7 @@ const WouldBe = z
   .strictObject({
     model: z.string().optional(),
     lane: z.enum(['responses', 'websocket', 'compact', 'standard']).default('responses'),
-    /** Id of a key; left out, one of the default pool that may use everything. */
+    /** Id of a key, or the name of a live one; left out, one of the default pool that may use everything. */
     key: z.string().optional(),
     /** Ids that it would continue something by; they are the key's, which has to be named. */
     previous_response_id: z.string().min(1).max(512).optional(),
@@ -537,6 +554,8 @@ export const GATEWAY_API = {
           skipped: z.record(z.string(), z.number().int()),
           least_bad: z.boolean(),
           figures: z.array(CandidateFigures),
+          /** Candidates besides those; of more than 16 only the best are told. */
+          left_out: z.number().int(),
           /** Worked out from all candidates; empty with one. */
           heuristics: z.array(Earned),
         }),

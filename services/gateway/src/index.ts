@@ -21,6 +21,7 @@ export { forgetSessionBindings, showSessionBindings } from './use/session-bindin
 export { findRequest, listRequests } from './store/requests.ts';
 export { SKIP_REASONS } from './choice/standing.ts';
 export { STRATEGY_NAMES } from './choice/strategies.ts';
+export { UNSERVED_REASONS } from './choice/unserved.ts';
 export { liftStoredQuota } from './use/lift-quota.ts';
 export { showStoredQuota } from './use/quota.ts';
 export type { LoggedRequest } from './store/requests.ts';

@@ -1,4 +1,5 @@
 import { SwitchyardError } from '@switchyard/contracts';
+import { noteUnserved } from './attempt/note-unserved.ts';
 import type { Owner } from './attempt/owner.ts';
 import { runTurn } from './attempt/socket-turn.ts';
 import type { CommittedTurn } from './attempt/turn-route.ts';
@@ -71,6 +72,7 @@ export async function serveTurn(
         if (exchange.openAt === -1) return null;
         continue;
       }
+      noteUnserved(exchange, refusal, table, pipeline.attempts.live);
       if (!route.isStale || refusal.code !== 'upstream_unreachable') return refusal;
       return new SwitchyardError('stale_continuation', 'The socket that this continues was silent for too long, and its account took no new one.', {
         cause: refusal,

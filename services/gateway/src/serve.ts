@@ -4,12 +4,14 @@ import type { FaultCode } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/observability';
 import type { Gate } from './admission/gate.ts';
 import type { AttemptParts } from './attempt/attempt-parts.ts';
+import { noteUnserved } from './attempt/note-unserved.ts';
 import { runAttempts } from './attempt/run-attempts.ts';
 import { resolveOwner } from './bindings/resolve-owner.ts';
 import type { OwnerParts } from './bindings/resolve-owner.ts';
 import type { Account } from './choice/account.ts';
 import { limitedUntil, modelFor, poolFor, serves } from './choice/pool.ts';
 import type { AccountTable, Pool } from './choice/pool.ts';
+import { Unserved } from './choice/unserved.ts';
 import { closeBeforeLongRest, sendRefusal } from './edge/answer.ts';
 import type { KeyRecord, KeyTable } from './edge/key-table.ts';
 import { bearerToken, readHead, refuseCredentialInQuery } from './edge/read-head.ts';
@@ -150,7 +152,10 @@ async function pass(exchange: Exchange, parts: PipelineParts): Promise<void> {
     } catch (error) {
       const refusal = asRefusal(error, exchange.id, parts.log);
       const again = isLast ? false : isWorthAnother(refusal, table, parts);
-      if (again === false || !(await again)) return refuse(exchange, refusal, parts.log);
+      if (again === false || !(await again)) {
+        if (table !== null) noteUnserved(exchange, refusal, table, parts.attempts.live);
+        return refuse(exchange, refusal, parts.log);
+      }
       if (exchange.openAt === -1) return;
     }
   }
@@ -207,33 +212,39 @@ export function takeModel(
 ): void {
   const { key } = exchange;
   const model = modelFor(table, asked);
-  const mayUse = key.models === null || key.models.has(asked) || key.models.has(model);
-  if (mayUse && serves(pool, model)) {
-    exchange.model = model;
-    return;
-  }
+  exchange.model = model;
+  if (key.models !== null && !key.models.has(asked) && !key.models.has(model)) throw notServed(asked, 'model_not_for_key');
+  if (serves(pool, model)) return;
   const isOff = ({ id, models }: Pick<Account, 'id' | 'models'>): boolean => models.includes(model) && (key.accounts === null || key.accounts.has(id));
-  if (mayUse && [pool, ...(pool.fallback ?? [])].some(({ members }) => members.off.some(isOff)))
-    throw new SwitchyardError('no_account_available', 'The account that serves this model needs a new login; `switchyard accounts list` says which it is.');
-  const limitedUntilMs = mayUse ? limitedUntil(pool, model) : null;
+  for (const { members } of [pool, ...(pool.fallback ?? [])]) {
+    const off = members.off.find(isOff);
+    if (off === undefined) continue;
+    const message = 'The account that serves this model needs a new login; `switchyard accounts list` says which it is.';
+    throw new Unserved('no_account_available', 'needs_login', message, { account: off.name });
+  }
+  const limitedUntilMs = limitedUntil(pool, model);
   if (limitedUntilMs !== null) {
     const retryAfterMs = Math.max(1, Math.ceil(limitedUntilMs - nowMs()));
-    throw new SwitchyardError('quota_exhausted', `Every account that serves \`${asked}\` has used up its quota for that model.`, {
-      retryAfterMs,
-      resetsAtS: Math.ceil((wallClockMs() + retryAfterMs) / 1_000),
-    });
+    const backAtMs = wallClockMs() + retryAfterMs;
+    const resetsAtS = Math.ceil(backAtMs / 1_000);
+    const message = `Every account that serves \`${asked}\` has used up its quota for that model.`;
+    throw new Unserved('quota_exhausted', 'model_out_of_quota', message, { retryAfterMs, resetsAtS, backAtMs });
   }
-  if (mayUse && serves(all, model))
-    throw new SwitchyardError('model_not_found', `The model \`${asked}\` is served by ChatGPT logins, and so only on /v1/responses.`, { param: 'model' });
-  throw new SwitchyardError('model_not_found', `The model \`${asked}\` does not exist or this key may not use it.`, { param: 'model' });
+  if (!serves(all, model)) throw notServed(asked, 'model_not_served');
+  const message = `The model \`${asked}\` is served by ChatGPT logins, and so only on /v1/responses.`;
+  throw new Unserved('model_not_found', 'model_for_responses_only', message, { param: 'model' });
+}
+
+/** What is not there, and what a key may not use, look the same. */
+function notServed(asked: string, reason: 'model_not_for_key' | 'model_not_served'): Unserved {
+  return new Unserved('model_not_found', reason, `The model \`${asked}\` does not exist or this key may not use it.`, { param: 'model' });
 }
 
 /** A key that is held to models may not reach, without naming one, whatever else an account can do. */
 function refuseUnnamedModel({ key, match }: Exchange): void {
   if (key.models === null || match.surface.body !== 'any') return;
-  throw new SwitchyardError('model_not_found', 'This key is held to certain models, and on this path no model could be read from the request.', {
-    param: 'model',
-  });
+  const message = 'This key is held to certain models, and on this path no model could be read from the request.';
+  throw new Unserved('model_not_found', 'model_not_named', message, { param: 'model' });
 }
 
 /** A request for a WebSocket that comes here gets none: those that do are upgraded before. */

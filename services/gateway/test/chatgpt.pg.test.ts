@@ -62,11 +62,16 @@ interface Attempt {
   readonly status: number;
   readonly backoff?: string;
 }
-async function attemptsOf(answer: Response): Promise<readonly Attempt[]> {
-  const sql = `select decision from gateway.request where ended_at is not null and id = '${answer.headers.get('x-switchyard-request-id')}'`;
-  const [row] = await untilRows<{ decision: { attempts: Attempt[] } }>(gateway.pool, sql, (rows) => rows.length === 1);
-  return row!.decision.attempts;
+interface Decision {
+  readonly attempts: readonly Attempt[];
+  readonly unserved?: { readonly reason: string; readonly account?: string };
 }
+async function decisionOf(answer: Response): Promise<Decision> {
+  const sql = `select decision from gateway.request where ended_at is not null and id = '${answer.headers.get('x-switchyard-request-id')}'`;
+  const [row] = await untilRows<{ decision: Decision }>(gateway.pool, sql, (rows) => rows.length === 1);
+  return row!.decision;
+}
+const attemptsOf = async (answer: Response) => (await decisionOf(answer)).attempts;
 
 describe('an account that is a ChatGPT login', () => {
   test('is asked below its own path, with its token and its account; the tokens are nowhere in the database but sealed', async () => {
@@ -215,6 +220,7 @@ describe('a token that is refused', () => {
     expect((await showAccounts(gateway.gateway.control)).find(({ name }) => name === 'c1')).toMatchObject({ login_state: 'needs_login' });
     const refused = await turn();
     expect([refused.status, await refused.json()]).toEqual([503, { error: expect.objectContaining({ code: 'no_account_available' }) as object }]);
+    expect(await decisionOf(refused)).toMatchObject({ attempts: [], unserved: { reason: 'needs_login', account: 'c1' } });
     expect(gateway.log).toContainEqual(
       expect.objectContaining({ event: 'login_ended', fields: expect.objectContaining({ account: 'c1', code: 'invalid_grant' }) as object }),
     );

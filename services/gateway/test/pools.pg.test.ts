@@ -168,7 +168,8 @@ test('explaining tells the pool that would be asked, and for sockets only of acc
     const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
     return (await gateway.gateway.adminApi.request('/api/explain', init)).json();
   };
-  expect(await explained({ model: 'fast', key: id })).toMatchObject({ winner: 'b', pool: 'team', candidates: 1 });
+  expect(await explained({ model: 'fast', key: id })).toMatchObject({ winner: 'b', pool: 'team', candidates: 1, left_out: 0 });
+  expect(await explained({ model: 'fast', key: 'team' })).toMatchObject({ winner: 'b', pool: 'team' });
   expect(await explained({ model: 'fast', key: id, lane: 'websocket' })).toMatchObject({ winner: 'c', pool: 'rest', candidates: 1 });
   expect(await explained({ model: 'fast' })).toMatchObject({ winner: 'a', pool: 'default', candidates: 3 });
 });

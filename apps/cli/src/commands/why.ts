@@ -14,7 +14,9 @@ export async function why(id: string, { json }: { readonly json?: true }, cli: C
     return 0;
   }
   const keys = new Map((await operations.listKeys()).map((key) => [key.id, key.name]));
-  cli.out.write(decisionReport(request, (keyId) => keys.get(keyId) ?? null, emphasisFor(cli.out, cli.env)));
+  const accounts = new Map((await operations.listAccounts()).map((account) => [account.id, account.name]));
+  const names = { ofKey: (keyId: string) => keys.get(keyId) ?? null, ofAccount: (accountId: string) => accounts.get(accountId) ?? null };
+  cli.out.write(decisionReport(request, names, emphasisFor(cli.out, cli.env)));
   return 0;
 }
 

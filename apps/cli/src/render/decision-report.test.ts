@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { HEURISTICS } from '@switchyard/contracts';
-import { BINDING_KIND_NAMES, POLICY_NAMES, SKIP_REASONS, STRATEGY_NAMES } from '@switchyard/service-gateway';
+import { BINDING_KIND_NAMES, POLICY_NAMES, SKIP_REASONS, STRATEGY_NAMES, UNSERVED_REASONS } from '@switchyard/service-gateway';
 import type { ExplainedRequest } from '../operations/operations.ts';
 import { decisionReport } from './decision-report.ts';
 
@@ -15,6 +15,7 @@ const attempt: LoggedAttempt = {
   least_bad: false,
   in_flight: 0,
   figures: [],
+  left_out: 0,
   decided_by: [],
   pool: 'default',
   strategy: 'balance',
@@ -32,7 +33,7 @@ const attempt: LoggedAttempt = {
 
 type Decision = NonNullable<ExplainedRequest['decision']>;
 function decided(attempts: LoggedAttempt[], more: Partial<Decision> = {}): Decision {
-  return { snapshot: 3, pool: 'default', switched_off: [], alias_for: null, attempts, affinity: null, stopped_by: null, ...more };
+  return { snapshot: 3, pool: 'default', switched_off: [], alias_for: null, attempts, affinity: null, stopped_by: null, unserved: null, ...more };
 }
 
 const figures: LoggedAttempt['figures'][number] = {
@@ -82,7 +83,7 @@ const fields: ExplainedRequest = {
 };
 
 function report(changed: Partial<ExplainedRequest>): string {
-  return decisionReport({ ...fields, ...changed }, (id) => (id === 'key_1' ? 'laptop' : null));
+  return decisionReport({ ...fields, ...changed }, { ofKey: (id) => (id === 'key_1' ? 'laptop' : null), ofAccount: (id) => (id === 'acct_1' ? 'a1' : null) });
 }
 
 /** The report of one attempt that differs from the plain one. */
@@ -208,6 +209,13 @@ test('a refusal says which, and what to do about it', () => {
   expect(text).toContain('not told by the upstream');
 });
 
+test('figures that were not kept are counted with those that are not shown', () => {
+  const seen = ['a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 'a8'].map((account) => ({ ...figures, account }));
+  expect(told({ candidates: 20, figures: seen, left_out: 12 })).toContain(
+    'a4: priority 100, 0 running, healthy.\n       and 16 more; of 12 of them no figures were kept.\n',
+  );
+});
+
 test('a request for which no account could be asked says so', () => {
   expect(report({ decision: decided([]) })).toContain('None could be asked for m1.');
 });
@@ -237,6 +245,48 @@ test.each([
   [{ ...affinity, account_id: null, strength: 'none', state: 'dead' } as const, 'It began anew: the response that it goes on from had been given up'],
 ])('what a request belonged to an account by is told: %o', (told, words) => {
   expect(report({ decision: decided([attempt], { affinity: told }) })).toContain(words);
+});
+
+test('a request that was sent to nobody tells why, where accounts were looked for, and what to do', () => {
+  const unserved = {
+    reason: 'out_of_quota',
+    account: null,
+    back_at: '2026-11-21T15:00:00.000Z',
+    looked_in: [
+      { pool: 'team', candidates: 3, skipped: { exhausted: 2, key_may_not: 1 } },
+      { pool: 'backup', candidates: 0, skipped: {} },
+    ],
+  };
+  const text = report({ status: 429, outcome: 'refused', fault: 'quota_exhausted', decision: decided([], { pool: 'team', unserved }) });
+  expect(text).toContain('Switchyard refused it (quota_exhausted), status 429, after 1.24 s.\n`switchyard quota` shows when each is back;');
+  expect(text).toContain(`Why no account
+  The pool team serves its key.
+  Every account that could serve it was out of quota.
+  In the pool team: 3 accounts serve it; passed over: 2 out of quota, 1 that this key may not use.
+  In the pool backup, which stands in for team: none serves it.
+  Quota is there again at 2026-11-21 15:00:00 UTC at the soonest.
+`);
+});
+
+test('the owner that could not be asked is named, by its id when it has no name any more', () => {
+  const unserved = { reason: 'owner_out_of_quota', account: 'a1', back_at: null, looked_in: [] };
+  expect(report({ decision: decided([], { affinity, unserved }) })).toContain(
+    'it belongs to a1, and no other account may answer it.\n  The account a1 was out of quota.\n',
+  );
+  const gone = { affinity: { ...affinity, account_id: 'acct_9' }, unserved: { ...unserved, reason: 'owner_gone', account: null } };
+  expect(report({ decision: decided([], gone) })).toContain(
+    'it belongs to acct_9, and no other account may answer it.\n  The account acct_9 is not in use here',
+  );
+});
+
+test.each(UNSERVED_REASONS)('the reason %s for which nobody was asked has words, and something to do', (reason) => {
+  const text = report({ fault: null, decision: decided([], { unserved: { reason, account: 'c1', back_at: null, looked_in: [] } }) });
+  expect(text).not.toContain(reason);
+  expect(text).toMatch(/after 1\.24 s\.\n.{20,}\n\n/);
+});
+
+test('a reason of a newer server is told as it is', () => {
+  expect(report({ decision: decided([], { unserved: { reason: 'whim', account: null, back_at: null, looked_in: [] } }) })).toContain('None was asked: whim.');
 });
 
 test.each(BINDING_KIND_NAMES)('a binding of the kind %s has words', (kind) => {

@@ -1,6 +1,8 @@
 import { FAULTS } from '@switchyard/contracts';
 import type { ExplainedRequest } from '../operations/operations.ts';
 import type { Emphasis } from './emphasis.ts';
+import { SKIPPED, skippedText } from './skipped-words.ts';
+import { unservedAdvice, unservedLines } from './unserved-lines.ts';
 import { duration, grouped, moment, plural, visible } from './words.ts';
 
 type Decision = NonNullable<ExplainedRequest['decision']>;
@@ -29,18 +31,6 @@ const FAILURES: Readonly<Record<string, string>> = {
   reset: 'it broke the connection off',
   protocol: 'what it sent is not HTTP',
   aborted: 'it was stopped, because the client had left',
-};
-
-const SKIPPED: Readonly<Record<string, string>> = {
-  key_may_not: 'that this key may not use',
-  already_tried: 'tried before',
-  soft_full: 'with enough to do already',
-  backing_off: 'left alone for a while',
-  circuit_open: 'left alone as unhealthy',
-  hard_full: 'with as many requests as they may have',
-  quota_blocked: 'that refused for their quota',
-  reserve: 'down to the reserve of their quota',
-  exhausted: 'out of quota',
 };
 
 const STRATEGIES: Readonly<Record<string, string>> = {
@@ -125,20 +115,23 @@ const STOPPED: Readonly<Record<string, string>> = {
   retry_budget: 'No other was tried: too many requests were being retried at that moment, because the upstreams fail for nearly everybody',
 };
 
-/**
- * What became of a request and why, as a report for a person (product section 3, "Every choice is explained").
- * @param keyName  The name of a key by its id; null when it is not known.
- */
-export function decisionReport(request: ExplainedRequest, keyName: (id: string) => string | null, emphasise: Emphasis = (text) => text): string {
+/** Names by id; null where one is not known. */
+interface Names {
+  readonly ofKey: (id: string) => string | null;
+  readonly ofAccount: (id: string) => string | null;
+}
+
+/** What became of a request and why, as a report for a person (product section 3, "Every choice is explained"). */
+export function decisionReport(request: ExplainedRequest, names: Names, emphasise: Emphasis = (text) => text): string {
   const lines = [
     emphasise(`Request ${visible(request.id)}`),
     `${outcomeSentence(request)}.`,
     ...adviceOf(request),
     '',
-    ...facts(request, keyName).map(([name, text]) => `  ${name.padEnd(9)}${visible(text)}`),
+    ...facts(request, names).map(([name, text]) => `  ${name.padEnd(9)}${visible(text)}`),
     '',
-    emphasise('Why this account'),
-    ...decisionLines(request).map((line) => `  ${visible(line)}`),
+    emphasise(request.decision?.unserved ? 'Why no account' : 'Why this account'),
+    ...decisionLines(request, names).map((line) => `  ${visible(line)}`),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -148,14 +141,16 @@ function outcomeSentence({ outcome, status, fault, duration_ms: took }: Explaine
   return `${what}${status === null ? '' : `, status ${status}`}${took === null ? '' : `, after ${duration(took)}`}`;
 }
 
-function adviceOf({ fault }: ExplainedRequest): string[] {
+function adviceOf({ fault, decision }: ExplainedRequest): string[] {
+  const advice = decision?.unserved ? unservedAdvice(decision.unserved) : null;
+  if (advice !== null) return [advice];
   return fault !== null && Object.hasOwn(FAULTS, fault) ? [FAULTS[fault as keyof typeof FAULTS].remedy] : [];
 }
 
-function facts(fields: ExplainedRequest, keyName: (id: string) => string | null): (readonly [string, string])[] {
+function facts(fields: ExplainedRequest, { ofKey }: Names): (readonly [string, string])[] {
   const { model, stream, key_id: key, client_address: client, input_tokens: input, output_tokens: output } = fields;
   const asked = `${fields.surface}${model === null ? '' : ` for the model ${model}`}${stream ? ', streamed' : ''} (lane ${fields.lane})`;
-  const name = key === null ? null : keyName(key);
+  const name = key === null ? null : ofKey(key);
   const by = key === null ? '' : `, with the key ${name === null ? key : `"${name}" (${key})`}`;
   const cached = fields.cached_tokens === null ? '' : ` (${grouped(fields.cached_tokens)} cached)`;
   const reasoning = fields.reasoning_tokens === null ? '' : ` (${grouped(fields.reasoning_tokens)} reasoning)`;
@@ -185,10 +180,14 @@ function amount(tokens: number | null): string {
   return tokens === null ? '?' : grouped(tokens);
 }
 
-function decisionLines({ decision, model }: ExplainedRequest): string[] {
+function decisionLines({ decision, model }: ExplainedRequest, { ofAccount }: Names): string[] {
   if (decision === null) return ['None was looked for: the request ended before that.'];
-  const belongs = [...askedOf(decision, model), ...affinityLines(decision)];
-  if (decision.attempts.length === 0) return [...belongs, `None could be asked${model === null ? '' : ` for ${model}`}.`];
+  const { unserved, affinity } = decision;
+  const ownerId = affinity === null ? null : affinity.account_id;
+  const owner = ownerId === null ? null : (ofAccount(ownerId) ?? ownerId);
+  const belongs = [...askedOf(decision, model), ...affinityLines(decision, owner)];
+  const none = unserved === null ? [] : unservedLines(unserved, owner);
+  if (decision.attempts.length === 0) return [...belongs, ...(none.length > 0 ? none : [`None could be asked${model === null ? '' : ` for ${model}`}.`])];
   const attempts = decision.attempts.flatMap((attempt, n) => [
     `${n + 1}. ${attempt.account}, asked ${duration(attempt.started_ms)} after the start${attempt.waited_ms === 0 ? '' : `, after a pause of ${duration(attempt.waited_ms)}`}`,
     `   ${chosenBecause(attempt)}.`,
@@ -199,15 +198,15 @@ function decisionLines({ decision, model }: ExplainedRequest): string[] {
     `   ${whatHappened(attempt)}.`,
   ]);
   const stopped = decision.stopped_by === null ? [] : [`${STOPPED[decision.stopped_by] ?? `No other was tried: ${decision.stopped_by}`}.`];
-  return [...belongs, ...attempts, ...stopped];
+  return [...belongs, ...attempts, ...stopped, ...none];
 }
 
-function affinityLines({ affinity, attempts }: NonNullable<ExplainedRequest['decision']>): string[] {
+/** @param owner  Its name, or else its id. */
+function affinityLines({ affinity }: Decision, owner: string | null): string[] {
   if (affinity === null) return [];
   const by = CONTINUED[affinity.kind] ?? affinity.kind;
   if (affinity.strength === 'none') return [`It began anew: ${by} had been given up, because its account had denied it, or an operator ended it.`];
-  if (affinity.account_id === null) return [`By ${by} it belongs to nobody: two accounts claim that. \`switchyard sessions\` shows it, and how to end it.`];
-  const owner = attempts.find(({ account_id: id }) => id === affinity.account_id)?.account ?? affinity.account_id;
+  if (owner === null) return [`By ${by} it belongs to nobody: two accounts claim that. \`switchyard sessions\` shows it, and how to end it.`];
   const how = `${affinity.found_in === 'database' ? ', as the database said' : ''}${affinity.state === 'suspect' ? ', though that account has denied it once' : ''}`;
   return [
     `By ${by} it belongs to ${owner}${how}, ${STRENGTHS[affinity.strength] ?? affinity.strength}.`,
@@ -262,14 +261,16 @@ function named({ pool, sent_model: sent }: LoggedAttempt, own: string): string[]
 const SHOWN = 4;
 
 /** The figures of the one that was chosen and of the next best, in the order of choice. */
-function compared({ figures }: LoggedAttempt): string[] {
+function compared({ figures, left_out: leftOut }: LoggedAttempt): string[] {
   const shown = figures.slice(0, SHOWN).map(({ account, standing, band, used_percent: used, in_flight: running, health, priority }) => {
     const stood = standing === 'ready' ? [] : [SKIPPED[standing] ?? standing];
     const quota = used === 0 && band === 'ready' ? [] : [`${Number(used.toFixed(1))} % of its quota used (${band})`];
     return `${account}: ${[...stood, `priority ${priority}`, ...quota, `${running} running`, health === 0 ? 'healthy' : `${health} against its health`].join(', ')}`;
   });
   const rest = figures.length - shown.length;
-  return shown.length === 0 ? [] : ['In the order of choice', ...shown.map((text) => `  ${text}`), ...(rest > 0 ? [`  and ${rest} more`] : [])];
+  const more = rest + leftOut;
+  const unkept = leftOut === 0 ? '' : `; of ${leftOut} of them no figures were kept`;
+  return shown.length === 0 ? [] : ['In the order of choice', ...shown.map((text) => `  ${text}`), ...(more > 0 ? [`  and ${more} more${unkept}`] : [])];
 }
 
 /** Who would have been chosen without one thing or another that was looked at. */
@@ -279,8 +280,8 @@ function otherwise({ decided_by: decidedBy }: LoggedAttempt): string[] {
 }
 
 function passedOver({ skipped }: LoggedAttempt): string[] {
-  const texts = Object.entries(skipped).map(([reason, count]) => `${count} ${SKIPPED[reason] ?? reason}`);
-  return texts.length === 0 ? [] : [`Passed over: ${texts.join(', ')}`];
+  const text = skippedText(skipped);
+  return text === '' ? [] : [`Passed over: ${text}`];
 }
 
 function whatHappened({ status, failure, failure_detail: detail, upstream_code: code, policy, verdict, backoff }: LoggedAttempt): string {

@@ -47,7 +47,6 @@ function isLetGo(exchange: Taken, pool: Pool, owner: Owner, { live, wallClockMs 
   if (refusal === null) return false;
   const query: Query = { model: exchange.model, lane: LANE_AT[exchange.match.surface.lane], key: exchange.key, tried: NOBODY };
   if (mayMove(owner, pool, exchange.facts!.claims) && chooseAccount(poolToAsk(pool, live, query).members, live, query).account !== null) return true;
-  exchange.decision = openDecision(exchange, pool, live, NO_ATTEMPTS);
   throw refusal;
 }
 
@@ -220,11 +219,6 @@ export class AttemptCourse {
     await pause.over;
     this.#exchange.call = null;
     this.#waitedMs = roundMs(nowMs() - pausedMs);
-  }
-
-  /** Nobody was asked. */
-  noteNobodyAsked(): void {
-    this.#exchange.decision = openDecision(this.#exchange, this.#pool, this.#parts.live, NO_ATTEMPTS);
   }
 }
 

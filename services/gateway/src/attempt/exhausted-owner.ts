@@ -1,7 +1,7 @@
-import { SwitchyardError } from '@switchyard/contracts';
 import type { Account } from '../choice/account.ts';
 import type { LiveFigures } from '../choice/live-figures.ts';
 import { quotaHeaders, tellQuota } from '../choice/tell-quota.ts';
+import { Unserved } from '../choice/unserved.ts';
 import type { Owner } from './owner.ts';
 
 /** A block that is over sooner than this is the owner's own to tell: it answers with its own words, or serves again. */
@@ -19,12 +19,14 @@ export function exhaustedUntilMs({ slot }: Pick<Account, 'slot'>, live: LiveFigu
  * @param wallClockMs  Epoch milliseconds.
  * @returns null when the owner may be asked
  */
-export function exhaustedOwner({ account }: Owner, live: LiveFigures, wallClockMs: number): SwitchyardError | null {
+export function exhaustedOwner({ account }: Owner, live: LiveFigures, wallClockMs: number): Unserved | null {
   const untilMs = exhaustedUntilMs(account, live, wallClockMs);
   if (untilMs === null) return null;
   const resetsAtS = Math.ceil(untilMs / 1_000);
   const headers = quotaHeaders(tellQuota(live.quota, account.slot, wallClockMs));
-  return new SwitchyardError('owner_exhausted', 'The account that owns this conversation has reached its usage limit.', {
+  return new Unserved('owner_exhausted', 'owner_out_of_quota', 'The account that owns this conversation has reached its usage limit.', {
+    account: account.name,
+    backAtMs: untilMs,
     retryAfterMs: untilMs - wallClockMs,
     resetsAtS,
     headers,

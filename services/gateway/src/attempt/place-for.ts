@@ -1,10 +1,10 @@
-import { SwitchyardError } from '@switchyard/contracts';
 import { shedRank } from '../admission/shed.ts';
 import { servesModel } from '../choice/account.ts';
 import type { Account } from '../choice/account.ts';
 import { LANE_AT } from '../choice/lanes.ts';
 import type { Pool } from '../choice/pool.ts';
 import { CLOSED } from '../choice/standing.ts';
+import { Unserved } from '../choice/unserved.ts';
 import type { Taken } from '../exchange.ts';
 import type { Owner } from './owner.ts';
 import type { AttemptParts } from './attempt-parts.ts';
@@ -39,6 +39,6 @@ export function placeFor(
 }
 
 /** The refusal of a conversation whose owner has had no room in time. */
-export function ownerFull(): SwitchyardError {
-  return new SwitchyardError('server_is_overloaded', 'The account that owns this conversation has as many requests as it may have.');
+export function ownerFull({ name }: Account): Unserved {
+  return new Unserved('server_is_overloaded', 'owner_full', 'The account that owns this conversation has as many requests as it may have.', { account: name });
 }

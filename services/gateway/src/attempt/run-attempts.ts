@@ -127,8 +127,7 @@ export async function runAttempts(exchange: Exchange, pool: Pool, owner: Owner |
     attempts.at(-1)!.verdict = 'gave_up';
     throw nobodyAnswered(attempts.length, failure!);
   }
-  course.noteNobodyAsked();
-  throw course.isOwned ? ownerFull() : nobodyLeft(pool, live, course.query(), wallClockMs());
+  throw course.isOwned ? ownerFull(owner!.account) : nobodyLeft(pool, live, course.query(), wallClockMs());
 }
 
 /** By what the next account is chosen: it is the owner, where there is one that must or should be asked, or whom the table of choice says. */

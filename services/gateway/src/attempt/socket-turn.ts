@@ -8,6 +8,7 @@ import type { LiveFigures } from '../choice/live-figures.ts';
 import { nobodyLeft } from '../choice/nobody-left.ts';
 import { poolToAsk } from '../choice/pool.ts';
 import type { Pool } from '../choice/pool.ts';
+import { Unserved } from '../choice/unserved.ts';
 import type { Taken } from '../exchange.ts';
 import { spliceTurn } from '../intake/splice-turn.ts';
 import type { AttemptRecord, ChosenBy } from '../settle/decision.ts';
@@ -151,14 +152,17 @@ function refusalOf(
     if (failure !== null) return nobodyAnswered(attempts.length, failure);
     return new SwitchyardError('no_account_available', 'No account of this key took the turn over WebSocket.');
   }
-  course.noteNobodyAsked();
-  if (course.isOwned && route.speaks(owner!.account)) return ownerFull();
-  if (course.isOwned) return new SwitchyardError('no_account_available', 'The account that owns this conversation does not speak WebSocket.');
+  if (course.isOwned) {
+    const { account } = owner!;
+    if (route.speaks(account)) return ownerFull(account);
+    const message = 'The account that owns this conversation does not speak WebSocket.';
+    return new Unserved('no_account_available', 'owner_not_over_websocket', message, { account: account.name });
+  }
   // While another account could serve it over HTTP, its client is sent there.
   const query = course.query();
   const refused = nobodyLeft(speaking, live, query, wallClockMs());
   if (refused.code !== 'model_not_found' && chooseAccount(poolToAsk(pool, live, query).members, live, query).account === null) return refused;
-  return new SwitchyardError('no_account_available', `No account of this key takes the model \`${query.model}\` over WebSocket now.`);
+  return new Unserved('no_account_available', 'not_over_websocket', `No account of this key takes the model \`${query.model}\` over WebSocket now.`);
 }
 
 /** The client has left: nothing is kept for it. */

@@ -1,6 +1,7 @@
 import { SwitchyardError } from '@switchyard/contracts';
 import type { Owner } from '../attempt/owner.ts';
 import type { Snapshot } from '../choice/account.ts';
+import { Unserved } from '../choice/unserved.ts';
 import type { KeyRecord } from '../edge/key-table.ts';
 import type { Taken } from '../exchange.ts';
 import type { Match } from '../routes.ts';
@@ -106,17 +107,25 @@ function preferred({ key, model }: Asking, { accountId }: Affinity, strength: Ow
 }
 
 function required({ key, match }: Asking, { accountId, kind }: Affinity, snapshot: Snapshot, claims: Claims): Owner['account'] {
-  if (accountId === null) throw new SwitchyardError('owner_unavailable', 'Two accounts claim this conversation, so none of them is asked.');
-  if (key.accounts !== null && !key.accounts.has(accountId)) throw notFound(kind, match, claims);
+  if (accountId === null) throw new Unserved('owner_unavailable', 'owner_claimed_twice', 'Two accounts claim this conversation, so none of them is asked.');
   const account = snapshot.byId.get(accountId);
-  if (account === undefined) throw new SwitchyardError('owner_unavailable', 'The account that owns this conversation is not available.');
-  return account;
+  if (key.accounts !== null && !key.accounts.has(accountId))
+    throw new Unserved('not_found', 'owner_not_for_key', absence(kind, claims), { ...paramOf(kind, match), account: account?.name });
+  if (account !== undefined) return account;
+  const off = snapshot.off.find(({ id }) => id === accountId);
+  throw new Unserved('owner_unavailable', off === undefined ? 'owner_gone' : 'owner_needs_login', 'The account that owns this conversation is not available.', {
+    account: off?.name,
+  });
 }
 
 /** What is another's, and what is not there, look the same. */
-function notFound(kind: BindingKind, { surface }: Match, claims: Claims): SwitchyardError {
+function notFound(kind: BindingKind, match: Match, claims: Claims): SwitchyardError {
+  return new SwitchyardError('not_found', absence(kind, claims), paramOf(kind, match));
+}
+
+function paramOf(kind: BindingKind, { surface }: Match): { readonly param?: string } {
   const param = surface.names === undefined ? PARAMS[kind] : undefined;
-  return new SwitchyardError('not_found', absence(kind, claims), param === undefined ? {} : { param });
+  return param === undefined ? {} : { param };
 }
 
 function absence(kind: BindingKind, { previousResponse, conversation, files }: Claims): string {

@@ -1,10 +1,10 @@
-import { SwitchyardError } from '@switchyard/contracts';
 import type { Account, OffAccount, Snapshot } from './account.ts';
 import { makeSnapshot } from './account.ts';
 import { chooseAccount } from './choose-account.ts';
 import type { Query } from './choose-account.ts';
 import type { LiveFigures } from './live-figures.ts';
 import type { OrderRules } from './pool-order.ts';
+import { Unserved } from './unserved.ts';
 
 /** The pool of keys that name none: all accounts, unless it is declared otherwise. */
 export const DEFAULT_POOL = 'default';
@@ -79,7 +79,11 @@ export function poolFor(table: AccountTable, key: { readonly pool: string | null
   const pool = table.pools.get(key.pool);
   if (pool !== undefined) return pool;
   if (key.pool === DEFAULT_POOL) return table.pool;
-  throw new SwitchyardError('no_account_available', `The pool \`${key.pool}\` of this key is not declared; put [pools.${key.pool}] into switchyard.toml.`);
+  throw new Unserved(
+    'no_account_available',
+    'pool_not_declared',
+    `The pool \`${key.pool}\` of this key is not declared; put [pools.${key.pool}] into switchyard.toml.`,
+  );
 }
 
 /** The model that a name stands for: itself, when it is no alias. */

@@ -10,6 +10,7 @@ import { heuristicsWhere } from '../choice/heuristics.ts';
 import type { Heuristics } from '../choice/heuristics.ts';
 import { DEFAULT_POOL } from '../choice/pool.ts';
 import type { StrategyName } from '../choice/strategies.ts';
+import type { LookedIn, UnservedReason } from '../choice/unserved.ts';
 import { whatDecided, whatKept } from '../choice/what-decided.ts';
 
 /**
@@ -77,6 +78,27 @@ export interface DecisionRecord {
   readonly affinity?: RecordedAffinity | undefined;
   /** Why no other was tried though one could have been: the request's own budget, or that of all retries. */
   stopped_by?: 'budget' | 'retry_budget' | undefined;
+  /** Why it was sent to nobody; left out when it was refused for something else, or not at all. */
+  readonly unserved?: UnservedRecord | undefined;
+}
+
+/** Why there was no account for a request. */
+interface UnservedRecord {
+  readonly reason: UnservedReason;
+  /** The account that it hung on: the owner of the conversation, or the one that needs a login. */
+  readonly account?: string | undefined;
+  /** When the first of those who could serve it has quota again, epoch milliseconds. */
+  readonly back_at_ms?: number | undefined;
+  readonly looked_in?: readonly LookedIn[] | undefined;
+}
+
+function wholeUnserved({ reason, account, back_at_ms: backAtMs, looked_in: lookedIn = [] }: UnservedRecord): object {
+  return {
+    reason,
+    account: account ?? null,
+    back_at: backAtMs === undefined ? null : new Date(backAtMs).toISOString(),
+    looked_in: lookedIn.map(({ pool, candidates, skipped }) => ({ pool, candidates, skipped: skipped ?? {} })),
+  };
 }
 
 function wholeAttempt({ instead, ...attempt }: AttemptRecord, decision: DecisionRecord): object {
@@ -93,6 +115,7 @@ function wholeAttempt({ instead, ...attempt }: AttemptRecord, decision: Decision
     least_bad: attempt.least_bad ?? false,
     waited_ms: attempt.waited_ms ?? 0,
     figures: figures.map(shownFigures),
+    left_out: leftOut(attempt.candidates, figures),
     status: attempt.status ?? null,
     failure: attempt.failure ?? null,
     failure_detail: attempt.failure_detail ?? null,
@@ -102,6 +125,11 @@ function wholeAttempt({ instead, ...attempt }: AttemptRecord, decision: Decision
   };
 }
 
+/** How many candidates there were besides those whose figures are told; 0 where none were compared. */
+export function leftOut(candidates: number, told: readonly unknown[]): number {
+  return told.length === 0 ? 0 : candidates - told.length;
+}
+
 /** The heuristics that counted in a decision. */
 export function countedIn({ off = [] }: Pick<DecisionRecord, 'off'>): Heuristics {
   return heuristicsWhere((name) => !off.includes(name));
@@ -109,7 +137,7 @@ export function countedIn({ off = [] }: Pick<DecisionRecord, 'off'>): Heuristics
 
 /** A decision with every field, as the API shows it. */
 export function wholeDecision(decision: DecisionRecord): object {
-  const { snapshot, pool, off, alias_for, attempts, affinity, stopped_by } = decision;
+  const { snapshot, pool, off, alias_for, attempts, affinity, stopped_by, unserved } = decision;
   return {
     snapshot,
     pool: pool ?? DEFAULT_POOL,
@@ -118,6 +146,7 @@ export function wholeDecision(decision: DecisionRecord): object {
     attempts: attempts.map((attempt) => wholeAttempt(attempt, decision)),
     affinity: affinity === undefined ? null : wholeAffinity(affinity),
     stopped_by: stopped_by ?? null,
+    unserved: unserved === undefined ? null : wholeUnserved(unserved),
   };
 }
 

@@ -51,10 +51,10 @@ export async function listDecisions(pool: Pool, wanted: WantedDecisions, lookedA
   };
 }
 
-/** The newest decisions as they were recorded. */
+/** The newest decisions as they were recorded, of requests for which an account was asked. */
 export async function recentDecisions(pool: Pool, limit: number): Promise<DecisionRecord[]> {
   const { rows } = await pool.query<{ decision: DecisionRecord }>(
-    'select decision from gateway.request where decision is not null order by started_at desc, id desc limit $1',
+    'select decision from gateway.request where decision is not null and attempts > 0 order by started_at desc, id desc limit $1',
     [limit],
   );
   return rows.map(({ decision }) => decision);

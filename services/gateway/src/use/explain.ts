@@ -17,7 +17,7 @@ import type { AccountTable, Pool } from '../choice/pool.ts';
 import type { StrategyName } from '../choice/strategies.ts';
 import { whatEarned } from '../choice/what-decided.ts';
 import type { Earned } from '../choice/what-decided.ts';
-import { countedIn, shownFigures } from '../settle/decision.ts';
+import { countedIn, leftOut, shownFigures } from '../settle/decision.ts';
 import type { ChosenBy, DecisionRecord, ShownFigures } from '../settle/decision.ts';
 import type { Belonging, WouldBe } from './find-belonging.ts';
 
@@ -100,6 +100,8 @@ export interface Explanation {
   readonly least_bad: boolean;
   /** Best first, then those that cannot be chosen; empty with one candidate. */
   readonly figures: readonly ShownFigures[];
+  /** Candidates besides those; of more than 16 only the best are told. */
+  readonly left_out: number;
   /** What each heuristic earns here; empty with one candidate. */
   readonly heuristics: readonly Earned[];
 }
@@ -128,6 +130,7 @@ export function explainChoice(
   const query = { model, lane: LANE_AT[lane], key: { accounts: key?.accounts ? new Set(key.accounts) : null }, tried: [] };
   const { name, members } = poolToAsk(lane === 'websocket' ? speakingPool(pool, ({ speaksWebSocket }) => speaksWebSocket, NOT_IN_FORCE) : pool, live, query);
   const { account, candidates, skipped, leastBad } = chooseAccount(members, live, query);
+  const figures = (recordFigures(members, live, query) ?? []).map((stored) => shownFigures(readFigures(stored)));
   const led = leadOf(belonging, pool, members, live, query, account, wallClockMs);
   return {
     winner: (led.by === 'choice' ? account : led.account)?.name ?? null,
@@ -138,7 +141,8 @@ export function explainChoice(
     candidates,
     skipped: skipped ?? {},
     least_bad: leastBad,
-    figures: (recordFigures(members, live, query) ?? []).map((stored) => shownFigures(readFigures(stored))),
+    figures,
+    left_out: leftOut(candidates, figures),
     heuristics: candidates < 2 ? [] : whatEarned(figuresOfAll(members, live, query), live.orderOf(members).strategy, live.uses),
   };
 }
