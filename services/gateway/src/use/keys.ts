@@ -63,11 +63,13 @@ export async function showKeys(control: Pick<Control, 'db'>): Promise<KeyView[]>
   return (await listKeys(control.db, 'all')).map(view);
 }
 
-/** A key by its id. @throws SwitchyardError `not_found` */
-export async function findKey(control: Pick<Control, 'db'>, id: string): Promise<KeyView> {
-  const row = (await listKeys(control.db, 'all')).find((candidate) => candidate.id === id);
-  if (row === undefined) throw new SwitchyardError('not_found', `There is no key "${id}".`);
-  return view(row);
+/** A key by its id, or a live one by its name. @throws SwitchyardError `not_found`, of the field `key` */
+export async function findKey(control: Pick<Control, 'db'>, idOrName: string): Promise<KeyView> {
+  const rows = await listKeys(control.db, 'all');
+  const row = rows.find(({ id }) => id === idOrName) ?? rows.find(({ name, revoked_at: revokedAt }) => name === idOrName && revokedAt === null);
+  if (row !== undefined) return view(row);
+  const message = `There is no key "${idOrName}". The field \`key\` takes the id of a key, or the name of a live one; \`switchyard keys list\` and GET /api/keys list them.`;
+  throw new SwitchyardError('not_found', message, { param: 'key' });
 }
 
 /**
