@@ -116,6 +116,16 @@ test('config check says fine with 0, and everything that is wrong with 1', async
   expect(JSON.parse(json.out)).toMatchObject({ ok: false, problems: [{ key: 'server.port' }, { key: 'server.hots' }] });
 });
 
+test('config check warns of a pool that names what no server is there to know', async () => {
+  await using home = await temporaryHome();
+  writeFileSync(join(home.path, 'switchyard.toml'), '[pools.team]\naccounts = ["sandbox", "sandbax"]\n', { mode: 0o600 });
+  const env = { SWITCHYARD_HOME: home.path };
+  const told = /switchyard\.toml:1:1: the pool team names sandbax, which is not declared here \(.*`switchyard doctor`\); did you mean sandbox\?$/;
+  const { code, out } = await run(['config', 'check'], { env });
+  expect([code, out.split('\n')]).toEqual([0, [expect.stringMatching(told), expect.stringContaining('fine'), '']]);
+  expect(JSON.parse((await run(['config', 'check', '--json'], { env })).out)).toMatchObject({ ok: true, warnings: [expect.stringMatching(told)] });
+});
+
 test('config show tells where each value comes from, and of a secret only that it is set', async () => {
   await using home = await temporaryHome();
   const env = { SWITCHYARD_HOME: home.path, SWITCHYARD_PORT: '4711', SWITCHYARD_ADMIN_TOKEN: 'swadm-test-token-not-a-secret' };

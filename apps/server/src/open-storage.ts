@@ -1,4 +1,4 @@
-import { isLoopback } from '@switchyard/config';
+import { declaredAccounts, isLoopback } from '@switchyard/config';
 import type { Config } from '@switchyard/config';
 import { ON_PURPOSE } from '@switchyard/contracts';
 import type { FaultBudget } from '@switchyard/contracts';
@@ -68,7 +68,7 @@ export async function openControl(
     connectTimeoutMs: config['upstream.connect_timeout_ms'],
     closing: closing.signal,
     pools: config.pools.map(({ name }) => name),
-    declaredNames: () => new Set([...config.accounts.map(({ name }) => name), ...(config['gateway.sandbox'] ? ['sandbox'] : [])]),
+    declaredNames: () => new Set(declaredAccounts(config)),
     applied: async () => {}, // no server is running that would have to apply it
   };
   return {

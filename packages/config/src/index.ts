@@ -14,6 +14,7 @@ export { originText } from './origin.ts';
 export type { Origin } from './origin.ts';
 export { parseToml } from './parse-toml.ts';
 export type { PoolEntry } from './pool-entry.ts';
+export { declaredAccounts, unknownMembers } from './pool-members.ts';
 export { ValueRefusal } from './setting-type.ts';
 export type { Listen } from './setting-type.ts';
 export { settingsJsonSchema } from './settings-json-schema.ts';

@@ -61,13 +61,16 @@ export function showConfig(loaded: LoadedConfig, options: { readonly json: boole
   return `${lines.join('\n')}\n`;
 }
 
-/** What `switchyard config check` prints, and whether a start would pass. */
-export function checkConfig(source: ConfigSource): { readonly ok: boolean; readonly text: string } {
+/**
+ * What `switchyard config check` prints, and whether a start would pass.
+ * @param more  What else there is to say of settings that pass.
+ */
+export function checkConfig(source: ConfigSource, more: readonly string[] = []): { readonly ok: boolean; readonly text: string } {
   try {
     const { file, config, warnings } = loadConfig(source);
     const where = file ?? `no settings file (${config.config} does not exist), environment and defaults`;
     const found = `${where}: fine, ${config.accounts.length} ${config.accounts.length === 1 ? 'account' : 'accounts'} declared`;
-    return { ok: true, text: `${[...warnings.map((warning) => `warning: ${warning}`), found].join('\n')}\n` };
+    return { ok: true, text: `${[...[...warnings, ...more].map((warning) => `warning: ${warning}`), found].join('\n')}\n` };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { ok: false, text: `${error.problems.map((problem) => problemText(problem)).join('\n')}\n` };

@@ -1,5 +1,6 @@
 import { ConfigError, checkConfig, loadConfig, showConfig } from '@switchyard/config';
 import type { Cli } from '../cli.ts';
+import { poolWarnings } from '../operations/pool-warnings.ts';
 
 interface Json {
   readonly json?: true;
@@ -13,18 +14,14 @@ export async function showSettings({ json = false }: { readonly json?: boolean }
 
 /** `switchyard config check`: what is found is its result, and goes to stdout also when the settings would be refused. */
 export async function checkSettings({ json }: Json, { env, out }: Cli): Promise<number> {
-  if (!json) {
-    const { ok, text } = checkConfig({ env });
-    out.write(text);
-    return ok ? 0 : 1;
-  }
   try {
-    const { file, warnings } = loadConfig({ env });
-    out.write(`${JSON.stringify({ ok: true, file, problems: [], warnings })}\n`);
+    const { config, file, warnings } = loadConfig({ env });
+    const more = await poolWarnings(config);
+    out.write(json ? `${JSON.stringify({ ok: true, file, problems: [], warnings: [...warnings, ...more] })}\n` : checkConfig({ env }, more).text);
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    out.write(`${JSON.stringify({ ok: false, file: null, problems: error.problems, warnings: [] })}\n`);
+    out.write(json ? `${JSON.stringify({ ok: false, file: null, problems: error.problems, warnings: [] })}\n` : checkConfig({ env }).text);
     return 1;
   }
 }

@@ -8,6 +8,8 @@ import { INCIDENT_KINDS } from './incident-rules.ts';
 
 const config = (env: Readonly<Record<string, string>> = {}) => loadConfig({ env: { SWITCHYARD_HOME: '/tmp/none', ...env } }).config;
 
+const declaring = (text: string) => loadConfig({ env: { SWITCHYARD_HOME: '/tmp/none' }, readFile: () => text, fileMode: () => 0o600 }).config;
+
 const ACCOUNT = { id: 'acct_1', name: 'a1', kind: 'openai', source: 'api', models: 2, unreadable: null, needsLogin: false, isDeclared: true };
 const KIND = { kind: 'response', limit: 100, warm: 1, verified: 0, suspect: 0, dead: 0, conflict: 0 } as const;
 const TABLES: TableFacts = { accounts: [ACCOUNT], incidents: [], bindings: { kinds: [KIND], conflicts: [], missing: [] } };
@@ -81,6 +83,12 @@ test.each<[id: string, severity: string, seen: string | RegExp, changed: Partial
   ],
   ['pool_cannot_serve', 'error', 'a1: out of quota, back in 138 s', live({ pools: [{ ...POOL, out: ['responses'], members: MEMBERS }] })],
   ['pool_cannot_serve', 'error', /b1: left alone \(server_error\), back in 20 s/, live({ pools: [{ ...POOL, out: ['responses'], members: MEMBERS }] })],
+  [
+    'pool_names_unknown_account',
+    'warning',
+    /switchyard\.toml:1:1: the pool team names a11; there is an account a1$/,
+    { config: declaring('[pools.team]\naccounts = ["a1", "a11"]\n') },
+  ],
   ['pool_stood_in', 'warning', /a1: out of quota/, live({ pools: [{ ...POOL, stoodIn: ['responses'], members: MEMBERS }] })],
   ['bindings_to_missing_accounts', 'warning', /7 of acct_9/, bindings({ missing: [{ account_id: 'acct_9', count: 7 }] })],
   ['bindings_full', 'info', 'response: 100', bindings({ kinds: [{ ...KIND, warm: 90, dead: 10 }] })],

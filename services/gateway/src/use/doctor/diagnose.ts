@@ -8,6 +8,7 @@ import { checkJournal } from './check-journal.ts';
 import { checkLanes } from './check-lanes.ts';
 import { checkMigrations } from './check-migrations.ts';
 import { checkQuota } from './check-quota.ts';
+import { checkPoolNames } from './check-pool-names.ts';
 import { checkPools } from './check-pools.ts';
 import { checkStandings } from './check-standings.ts';
 import { checkSockets } from './check-sockets.ts';
@@ -23,6 +24,7 @@ const CHECKS: readonly ((facts: DoctorFacts) => readonly Finding[])[] = [
   checkQuota,
   checkStandings,
   checkPools,
+  checkPoolNames,
   checkBindings,
   checkLanes,
   checkJournal,
