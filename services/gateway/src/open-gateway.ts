@@ -52,7 +52,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const journal: Journal = openJournal({ ...ground, onBound: (rows) => bound.bindings.take(rows) });
   const bound = openBindings({ ...ground, store: journal });
   const { bindings, limits } = bound;
-  const stored = storedBindings({ ...ground, bindings, limits, clock: bound.clock, closing: closing.signal });
+  const stored = opened.use(storedBindings({ ...ground, bindings, limits, clock: bound.clock, closing: closing.signal }));
   const quotas = opened.use(await openQuotas({ ...ground, live, journal }));
 
   // Who may come in, and what changes while requests are served.
@@ -93,7 +93,7 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   // Ends before the claim does: a server that starts meanwhile must not take our last rows for lost.
   opened.defer(() => closeJournal(journal, log));
   // Only now, for what others bind from here on is heard.
-  opened.use(await stored.readOlder());
+  await stored.readRecent();
   opened.use(await lookAround({ ...ground, journal }));
   opened.defer(() => closing.abort());
   opened.use(await declareAccounts(declared, { log, registry, control }));
@@ -136,6 +136,8 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const { reclaimed } = opened.use(openUpkeep({ ...ground, settler, pressure, journal, bound, live, quotas, credentials, registry }));
   const { retries } = attempts;
   const doctor = opened.use(openDoctor({ ...ground, control, registry, live, admission, bound, journal, retries, sockets, reclaimed }));
+  // Last, for with a million bindings it would hold up everything above by half a second.
+  stored.readRest();
 
   const owned = opened.move();
   return {

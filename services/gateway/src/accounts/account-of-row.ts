@@ -1,7 +1,7 @@
 import { renewLoginAtMs } from '@switchyard/contracts';
 import type { CodexLogin, Upstream } from '@switchyard/contracts';
 import type { Account, AccountKind, AccountSource } from '../choice/account.ts';
-import type { AccountRow } from '../store/accounts.ts';
+import type { UsedAccount } from '../store/accounts.ts';
 import { accountHeaders, basePathOf } from './account-draft.ts';
 import type { AccountSecrets } from './account-secrets.ts';
 import type { LoadedLogin } from './credential-keeper.ts';
@@ -26,7 +26,7 @@ export interface LoadedAccount {
  * @param slot      Of its live figures.
  * @param upstream  The way to it.
  */
-export function accountOfRow(row: AccountRow, own: DeclaredAccount, slot: number, upstream: Upstream): LoadedAccount {
+export function accountOfRow(row: UsedAccount, own: DeclaredAccount, slot: number, upstream: Upstream): LoadedAccount {
   const login = row.kind === 'chatgpt' ? (JSON.parse(own.credential!) as CodexLogin) : null;
   const names = row.model_map as Readonly<Record<string, string>> | null;
   const headers = accountHeaders({ ...own, login, organization: row.organization, project: row.project });
@@ -56,7 +56,7 @@ export function accountOfRow(row: AccountRow, own: DeclaredAccount, slot: number
   };
 }
 
-function loadedLogin(row: AccountRow, login: CodexLogin): LoadedLogin {
+function loadedLogin(row: UsedAccount, login: CodexLogin): LoadedLogin {
   return {
     accountId: row.id,
     name: row.name,

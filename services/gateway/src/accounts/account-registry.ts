@@ -6,7 +6,7 @@ import type { LiveFigures } from '../choice/live-figures.ts';
 import { makeTable } from '../choice/pool.ts';
 import type { AccountTable, PoolRules } from '../choice/pool.ts';
 import { accountVersions, readAccounts } from '../store/accounts.ts';
-import type { AccountRow } from '../store/accounts.ts';
+import type { UsedAccount } from '../store/accounts.ts';
 import type { DB } from '../store/schema.gen.ts';
 import { accountOfRow } from './account-of-row.ts';
 import type { DeclaredAccount, LoadedAccount } from './account-of-row.ts';
@@ -30,6 +30,13 @@ export interface RegistryParts extends UpstreamsParts {
 }
 
 const REBUILT_MS = 1_000;
+
+/** What is otherwise in the database than in memory: ids, and the rows of those that have changed. */
+interface AccountChanges {
+  readonly gone: readonly string[];
+  readonly changed: readonly string[];
+  readonly rows: Awaited<ReturnType<typeof readAccounts>>;
+}
 
 /** What came of a row. */
 interface Loaded {
@@ -128,17 +135,26 @@ export class AccountRegistry {
   }
 
   async #loadNow(ids: readonly string[] | null): Promise<void> {
-    const { db } = this.#parts;
-    const versions = await accountVersions(db, ids);
-    const gone = [...(ids ?? this.#loaded.keys())].filter((id) => this.#loaded.has(id) && !versions.has(id));
-    const changed = [...versions.keys()].filter((id) => this.#loaded.get(id)?.version !== versions.get(id));
+    const { gone, changed, rows } = ids === null && this.#loaded.size === 0 ? await this.#readAll() : await this.#readChanged(ids);
     if (gone.length === 0 && changed.length === 0 && this.#snapshot.version > 0) return;
-    const rows = changed.length === 0 ? [] : await readAccounts(db, changed);
     for (const id of gone) this.#loaded.delete(id);
     for (const row of rows) this.#loaded.set(row.id, { version: row.version, name: row.name, loaded: this.#load(row) });
     this.#adopt();
     // Requests still running on one of these end with it: its owner has taken the account away.
     this.#upstreams.end([...gone, ...changed].filter((id) => !this.#isUsable(id)));
+  }
+
+  async #readAll(): Promise<AccountChanges> {
+    const rows = await readAccounts(this.#parts.db, null);
+    return { gone: [], changed: rows.map(({ id }) => id), rows };
+  }
+
+  async #readChanged(ids: readonly string[] | null): Promise<AccountChanges> {
+    const { db } = this.#parts;
+    const versions = await accountVersions(db, ids);
+    const gone = [...(ids ?? this.#loaded.keys())].filter((id) => this.#loaded.has(id) && !versions.has(id));
+    const changed = [...versions.keys()].filter((id) => this.#loaded.get(id)?.version !== versions.get(id));
+    return { gone, changed, rows: changed.length === 0 ? [] : await readAccounts(db, changed) };
   }
 
   #isUsable(id: string): boolean {
@@ -186,12 +202,12 @@ export class AccountRegistry {
     this.#missing = told;
   }
 
-  #load(row: AccountRow): LoadedAccount | null {
+  #load(row: UsedAccount): LoadedAccount | null {
     const own = row.source === 'api' ? this.#stored(row) : (this.#declared.get(row.name) ?? null);
     return own === null ? null : accountOfRow(row, own, this.#parts.live.slotOf(row.id), this.#upstreams.of(row.id, own.baseUrl));
   }
 
-  #stored(row: AccountRow): DeclaredAccount | null {
+  #stored(row: UsedAccount): DeclaredAccount | null {
     try {
       return { baseUrl: row.base_url, ...openSecrets(this.#parts.vault, row) };
     } catch (error) {

@@ -15,13 +15,15 @@ interface StoredBindingsParts extends Pick<Ground, 'database' | 'instanceId' | '
   readonly closing: AbortSignal;
 }
 
-/** Takes in what the database holds of conversations, and what other processes on it tell of theirs. */
-export interface StoredBindings {
+/** Takes in what the database holds of conversations, and what other processes on it tell of theirs. Its disposal waits for what is still being read. */
+export interface StoredBindings extends AsyncDisposable {
   readonly channels: Readonly<Record<string, (notice: string) => void>>;
   /** Reads what was used while notices may have been missed. */
   missed(seconds: number): void;
-  /** Reads what there was before this process. @returns when there is enough to serve requests; its disposal waits for the rest */
-  readOlder(): Promise<AsyncDisposable>;
+  /** Reads of what there was before this process as much as requests are to find at once. */
+  readRecent(): Promise<void>;
+  /** Begins to read what there is beyond that; until then, and meanwhile, it is looked up when it is asked for. */
+  readRest(): void;
 }
 
 /** Pages that are read before the first request is served: the conflicts, and what was used last of every kind. */
@@ -31,6 +33,8 @@ const GAP_MARGIN_S = 120;
 
 export function storedBindings({ database, instanceId, wallClockMs, log, bindings, limits, clock, closing }: StoredBindingsParts): StoredBindings {
   const take = (rows: readonly BindingRow[]): void => bindings.take(rows);
+  const older = bindingPages(database.pool, limits, 0);
+  let rest: Promise<void> | null = null;
   let lastUsedS = 0;
   const takeOlder = (rows: readonly BindingRow[]): void => {
     for (const { touchedAtS } of rows) if (touchedAtS > lastUsedS) lastUsedS = touchedAtS;
@@ -44,13 +48,15 @@ export function storedBindings({ database, instanceId, wallClockMs, log, binding
       const pages = bindingPages(database.pool, limits, Math.min(clock.nowS(), Math.floor(wallClockMs() / 1_000)) - seconds - GAP_MARGIN_S);
       void readPages(pages, take, closing).catch(notRead);
     },
-    async readOlder() {
-      const pages = bindingPages(database.pool, limits, 0);
-      await readPages(pages, takeOlder, closing, READY_PAGES);
+    async readRecent() {
+      await readPages(older, takeOlder, closing, READY_PAGES);
       if (lastUsedS > 0) clock.resume(lastUsedS);
-      // The rest is read while requests are served: what is not here yet is looked up when it is asked for.
-      const rest = readPages(pages, takeOlder, closing).catch(notRead);
-      return { [Symbol.asyncDispose]: () => rest };
+    },
+    readRest() {
+      rest ??= readPages(older, takeOlder, closing).catch(notRead);
+    },
+    async [Symbol.asyncDispose]() {
+      await rest;
     },
   };
 }

@@ -126,7 +126,7 @@ export class LiveFigures implements OrderedFigures {
       this.#soft[slot] = softInFlight;
       this.#hard[slot] = maxInFlight;
       this.#reserve[slot] = reservePercent;
-      this.#refresh(slot);
+      this.#stand(slot);
     }
     for (const each of [snapshot, ...pools]) this.orderOf(each).adopt(each);
   }
@@ -233,13 +233,15 @@ export class LiveFigures implements OrderedFigures {
 
   /** The account has another credential than the one that it or its upstream refused, or has taken it in a test: it is not put aside for that any more. */
   trustAnew(slot: number): void {
+    let isEased = false;
     for (let at = slot * LANE_COUNT; at < (slot + 1) * LANE_COUNT; at++) {
       const reason = this.#backOffs.reason(at);
       if (reason !== 'auth' && reason !== 'forbidden') continue;
       this.#backOffs.clear(at);
       this.#circuits.close(at);
+      isEased = true;
     }
-    this.#refresh(slot);
+    if (isEased) this.#refresh(slot);
   }
 
   /** The account refused for its quota. @param waitMs  As the upstream said; null when it did not. */
@@ -387,6 +389,13 @@ export class LiveFigures implements OrderedFigures {
 
   /** Works out how an account stands on every lane, and its places. */
   #refresh(slot: number): void {
+    const isRanked = this.#stand(slot);
+    this.#orders[0]!.refresh(slot, isRanked);
+    for (let i = 1; i < this.#orders.length; i++) if (this.#orders[i]!.has(slot)) this.#orders[i]!.refresh(slot, isRanked);
+  }
+
+  /** Works out how an account stands on every lane. @returns whether its health has changed, or what that is made of */
+  #stand(slot: number): boolean {
     const nowMs = this.#clock.nowMs();
     const isMetered = this.quota.isMetered(slot);
     const wallMs = isMetered ? this.#clock.wallClockMs() : 0;
@@ -404,8 +413,7 @@ export class LiveFigures implements OrderedFigures {
       this.#pairing[at] = pairing;
       this.#stood[at] = STANDING_PLACE[this.#standingNow(slot, at, isBlocked, nowMs)];
     }
-    this.#orders[0]!.refresh(slot, isRanked);
-    for (let i = 1; i < this.#orders.length; i++) if (this.#orders[i]!.has(slot)) this.#orders[i]!.refresh(slot, isRanked);
+    return isRanked;
   }
 
   /** Takes down what is known of a quota now; lanes of one family see the same. */
