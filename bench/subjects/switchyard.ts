@@ -78,6 +78,7 @@ const homeOf = ({ folder }: Place): string => join(folder, 'home');
 function environment(place: Place, activeRequests: number): NodeJS.ProcessEnv {
   return {
     ...process.env,
+    NODE_COMPILE_CACHE: join(place.folder, 'compiled'), // as `npm start` keeps what it has compiled, whatever this program was started by
     SWITCHYARD_HOME: homeOf(place),
     SWITCHYARD_PORT: '0',
     SWITCHYARD_BOOTSTRAP_KEY: DATA_KEY,

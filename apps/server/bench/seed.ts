@@ -4,6 +4,7 @@
  */
 import { loadConfig } from '@switchyard/config';
 import { createLogger } from '@switchyard/observability';
+import { sealSecrets } from '@switchyard/service-gateway';
 import { openControl } from '../src/open-storage.ts';
 
 const [accounts, bindings] = process.argv.slice(2).map(Number);
@@ -12,11 +13,14 @@ const { config } = loadConfig({ env: process.env });
 await using opened = await openControl(config, createLogger({ level: 'warn', component: 'bench' }));
 const client = await opened.pool.connect();
 await client.query('set statement_timeout = 0');
+const { rows } = await client.query<{ id: string }>("select id from gateway.account where name = 'a1'");
+const copies = Array.from({ length: accounts! - 1 }, (_, i) => `${rows[0]!.id}_${i + 2}`);
+const secrets = { credential: 'sk-test-upstream-not-a-secret', headers: {} };
 await client.query(
-  `insert into gateway.account (id, name, kind, source, base_url, models, models_from, priority)
-   select a.id || '_' || n, 'seed-' || n, 'openai-compatible', 'api', a.base_url, a.models, 'given', a.priority
-   from gateway.account a, generate_series(2, $1::int) n where a.name = 'a1'`,
-  [accounts],
+  `insert into gateway.account (id, name, kind, source, base_url, models, models_from, priority, credential)
+   select seed.id, 'seed-' || seed.n, 'openai-compatible', 'api', a.base_url, a.models, 'given', a.priority, seed.credential
+   from gateway.account a, unnest($1::text[], $2::bytea[]) with ordinality as seed (id, credential, n) where a.name = 'a1'`,
+  [copies, copies.map((id) => sealSecrets(opened.control.vault, id, secrets).credential)],
 );
 await client.query(
   `insert into gateway.binding (digest, kind, account_id, namespace, epoch, state, state_at, misses, bound_at, touched_at)

@@ -10,6 +10,7 @@ export { addAccount, removeAccount, showAccounts, testAccount } from './use/acco
 export type { AccountTest, AccountView } from './use/accounts.ts';
 export { draftOf } from './accounts/account-draft.ts';
 export type { AccountDraft } from './accounts/account-draft.ts';
+export { sealSecrets } from './accounts/account-secrets.ts';
 export type { Control } from './use/control.ts';
 export { diagnoseStopped } from './use/doctor/diagnose-stopped.ts';
 export { reportOf } from './use/doctor/diagnose.ts';
