@@ -41,7 +41,9 @@ export async function openStorage(config: Config, log: Logger, use: Use = 'serve
   const poolSize = use === 'server' ? config['database.pool_size'] : 2;
   if (use !== 'look')
     await migrate({ connection, sets: [GATEWAY_MIGRATIONS], log: databaseLog, ...(faults === null ? {} : { beforeCommit: () => failMigration(faults) }) });
-  const database = opened.use(await openDatabase<GatewayTables>({ connection, poolSize, log: databaseLog }));
+  // Whoever only looks wants to know how it is now; a server may be started at the same time as its database.
+  const patience = use === 'look' ? { connectTimeoutMs: 0 } : {};
+  const database = opened.use(await openDatabase<GatewayTables>({ connection, poolSize, log: databaseLog, ...patience }));
   const owned = opened.move();
   return { database, vault, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
