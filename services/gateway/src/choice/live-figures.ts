@@ -1,8 +1,8 @@
 import type { Heuristic } from '@switchyard/contracts';
+import { AccountSlots } from './account-slots.ts';
 import type { Snapshot } from './account.ts';
 import { BackOffs } from './back-offs.ts';
 import type { BackoffReason, DeferringReason } from './back-offs.ts';
-import { BANDS } from './bands.ts';
 import type { Band } from './bands.ts';
 import { Circuits } from './circuits.ts';
 import { grown } from './grown.ts';
@@ -10,8 +10,8 @@ import { Health } from './health.ts';
 import type { HealthEvent } from './health.ts';
 import { ALL_HEURISTICS, switchedOff } from './heuristics.ts';
 import type { Heuristics } from './heuristics.ts';
-import { LANE_COUNT, familyOf } from './lanes.ts';
-import { pressureBucket } from './pressure.ts';
+import { LANE_COUNT } from './lanes.ts';
+import { PlaceTable } from './place-table.ts';
 import { QuotaWindows } from './quota-windows.ts';
 import type { QuotaReading } from './read-quota.ts';
 import { PoolOrder } from './pool-order.ts';
@@ -19,6 +19,7 @@ import type { OrderRules, OrderedFigures } from './pool-order.ts';
 import { CLOSED, DEFERRED, OUT_OF_QUOTA, STANDINGS } from './standing.ts';
 import type { Standing } from './standing.ts';
 import type { PlaceFigures, StrategyName } from './strategies.ts';
+import { WallClockWatch } from './wall-clock-watch.ts';
 
 /** Monotonic and wall-clock milliseconds. */
 export interface FiguresClock {
@@ -31,9 +32,6 @@ const SETTLED_AT_ONCE = 1_000;
 const SETTLE_ROUNDS = 8;
 /** In this time every account has had its turn, at one round a second, with a second to spare. */
 const SETTLED_WITHIN_MS = (SETTLE_ROUNDS + 1) * 1_000;
-/** A wall clock that is set right by less says nothing. */
-const SET_BACK_MS = 2_000;
-const EXHAUSTED = BANDS.indexOf('exhausted');
 
 /**
  * What changes from request to request, in typed arrays by account slot and lane: nothing is allocated or copied for a choice.
@@ -51,53 +49,29 @@ export class LiveFigures implements OrderedFigures {
   readonly #health = new Health();
   readonly #circuits = new Circuits();
   readonly #backOffs = new BackOffs();
-  readonly #slots = new Map<string, number>();
-  readonly #accounts: string[] = [];
+  readonly #slots = new AccountSlots();
+  readonly #places = new PlaceTable();
   // By slot.
   #inFlight = new Int32Array(0);
   #lastChosen = new Float64Array(0);
-  #priority = new Int32Array(0);
   #soft = new Float64Array(0);
   #hard = new Float64Array(0);
   #reserve = new Float64Array(0);
-  #quotaBackMs = new Float64Array(0);
   // By place: slot × lanes + lane.
   #stood = new Uint8Array(0);
-  #rank = new Int32Array(0);
-  #latency = new Uint8Array(0);
-  #pairing = new Uint8Array(0);
-  // What the order was worked out from, kept so that decisions tell exactly that.
-  #band = new Uint8Array(0);
-  #bucket = new Uint8Array(0);
-  #remembered = new Uint8Array(0);
-  #used = new Int32Array(0);
-  #resetAtS = new Float64Array(0);
   /** Slots whose figures change with time alone. */
   readonly #moving = new Set<number>();
   #choices = 0;
   #settled = 0;
-  /** How far the wall clock is ahead of the other one. */
-  #aheadMs: number;
+  readonly #wallClock: WallClockWatch;
   #total = 0;
   /** Told when an account that had as many requests as it may have has room again. */
   onFreed: ((slot: number) => void) | null = null;
-  // Reused, so that working out a place makes no garbage.
-  readonly #place: { -readonly [K in keyof PlaceFigures]: number } = {
-    priority: 0,
-    band: 0,
-    bucket: 0,
-    remembered: 0,
-    health: 0,
-    latency: 0,
-    pairing: 0,
-    used: 0,
-    resetAtS: 0,
-  };
 
   /** @param pools  By what the accounts of each pool are put in order, in the order of the pools. */
   constructor(clock: FiguresClock, strategy: StrategyName = 'balance', pools: readonly OrderRules[] = [], uses: Heuristics = ALL_HEURISTICS) {
     this.#clock = clock;
-    this.#aheadMs = clock.wallClockMs() - clock.nowMs();
+    this.#wallClock = new WallClockWatch(clock.nowMs(), clock.wallClockMs());
     this.uses = uses;
     this.switchedOff = switchedOff(uses);
     this.#orders = [{ strategy, reservePercent: 0 }, ...pools].map((rules) => new PoolOrder(this, rules, uses));
@@ -105,24 +79,20 @@ export class LiveFigures implements OrderedFigures {
   }
 
   slotOf(accountId: string): number {
-    const known = this.#slots.get(accountId);
-    if (known !== undefined) return known;
-    const slot = this.#slots.size;
-    this.#slots.set(accountId, slot);
-    this.#accounts.push(accountId);
+    const slot = this.#slots.of(accountId);
     if (slot >= this.#inFlight.length) this.#grow(this.#inFlight.length * 2);
     return slot;
   }
 
   /** The account that a slot was handed out to. */
   accountOf(slot: number): string {
-    return this.#accounts[slot]!;
+    return this.#slots.accountOf(slot);
   }
 
   /** Takes over limits and priorities of a new snapshot, and its pools. */
   adopt(snapshot: Snapshot, pools: readonly Snapshot[] = []): void {
     for (const { slot, priority, softInFlight, maxInFlight, reservePercent } of snapshot.accounts) {
-      this.#priority[slot] = priority;
+      this.#places.setPriority(slot, priority);
       this.#soft[slot] = softInFlight;
       this.#hard[slot] = maxInFlight;
       this.#reserve[slot] = reservePercent;
@@ -283,9 +253,10 @@ export class LiveFigures implements OrderedFigures {
     const nowMs = this.#clock.nowMs();
     const wallMs = this.#clock.wallClockMs();
     this.#settled++;
-    const isSetBack = this.#noteSetBack(nowMs, wallMs);
+    const setBackMs = this.#wallClock.setBackMs(nowMs, wallMs);
+    if (setBackMs > 0) this.quota.setBack(setBackMs, wallMs);
     // Of very many quotas, those that are at ease take turns: all of them at once would hold up requests for some milliseconds.
-    const rounds = this.#moving.size > SETTLED_AT_ONCE && !isSetBack ? SETTLE_ROUNDS : 1;
+    const rounds = this.#moving.size > SETTLED_AT_ONCE && setBackMs === 0 ? SETTLE_ROUNDS : 1;
     for (const slot of this.#moving) {
       if (slot % rounds !== this.#settled % rounds && this.#isCalm(slot, wallMs)) continue;
       for (let n = 0; n < LANE_COUNT; n++) this.#health.decay(slot * LANE_COUNT + n, nowMs);
@@ -294,26 +265,13 @@ export class LiveFigures implements OrderedFigures {
     }
   }
 
-  /**
-   * Whether the wall clock has been set back, by what the other clock says. One that was set forward, or a machine that has slept, ends blocks
-   * early at most; the next refusal mends that.
-   */
-  #noteSetBack(nowMs: number, wallMs: number): boolean {
-    const aheadMs = wallMs - nowMs;
-    const byMs = this.#aheadMs - aheadMs;
-    const isSetBack = byMs > SET_BACK_MS;
-    if (isSetBack) this.quota.setBack(byMs, wallMs);
-    if (isSetBack || byMs < 0) this.#aheadMs = aheadMs;
-    return isSetBack;
-  }
-
   band(slot: number, lane: number): Band {
-    return BANDS[this.#band[slot * LANE_COUNT + lane]!]!;
+    return this.#places.band(slot * LANE_COUNT + lane);
   }
 
   /** Points of health with those of a slow first byte; 0 is sound. */
   health(slot: number, lane: number): number {
-    return this.#rank[slot * LANE_COUNT + lane]!;
+    return this.#places.health(slot * LANE_COUNT + lane);
   }
 
   /** Whether its circuit on a lane is open or half-open, whatever else holds it back. */
@@ -343,18 +301,7 @@ export class LiveFigures implements OrderedFigures {
 
   /** What the place of an account was worked out from. The same object at each call. */
   placeFigures(slot: number, lane: number): PlaceFigures {
-    const at = slot * LANE_COUNT + lane;
-    const place = this.#place;
-    place.priority = this.#priority[slot]!;
-    place.band = this.#band[at]!;
-    place.bucket = this.#bucket[at]!;
-    place.remembered = this.#remembered[at]!;
-    place.health = this.#rank[at]!;
-    place.latency = this.#latency[at]!;
-    place.pairing = this.#pairing[at]!;
-    place.used = this.#used[at]!;
-    place.resetAtS = this.#resetAtS[at]!;
-    return place;
+    return this.#places.figures(slot, slot * LANE_COUNT + lane);
   }
 
   /** Milliseconds until a back-off ends, whatever its circuit says; 0 without one. */
@@ -368,7 +315,7 @@ export class LiveFigures implements OrderedFigures {
   }
 
   quotaBackAtMs(slot: number): number {
-    return this.#quotaBackMs[slot]!;
+    return this.#places.quotaBackAtMs(slot);
   }
 
   /** Whether nothing of it changes with time before its turn comes round. */
@@ -376,7 +323,7 @@ export class LiveFigures implements OrderedFigures {
     for (let n = 0; n < LANE_COUNT; n++) {
       const at = slot * LANE_COUNT + n;
       const tier = this.tier(slot, n);
-      const isOutForLong = tier === OUT_OF_QUOTA && this.#quotaBackMs[slot]! > wallMs + SETTLED_WITHIN_MS;
+      const isOutForLong = tier === OUT_OF_QUOTA && this.#places.quotaBackAtMs(slot) > wallMs + SETTLED_WITHIN_MS;
       if (!this.#health.isSound(at) || (tier >= DEFERRED && !isOutForLong) || !this.#circuits.isClosed(at)) return false;
     }
     return true;
@@ -400,44 +347,19 @@ export class LiveFigures implements OrderedFigures {
     const isMetered = this.quota.isMetered(slot);
     const wallMs = isMetered ? this.#clock.wallClockMs() : 0;
     const isBlocked = isMetered && this.quota.blockedUntilMs(slot, wallMs) !== 0;
-    if (isMetered) this.#measure(slot, wallMs);
+    if (isMetered) this.#places.noteQuota(slot, this.quota, wallMs);
     let isRanked = false;
     for (let lane = 0; lane < LANE_COUNT; lane++) {
       const at = slot * LANE_COUNT + lane;
-      const rank = this.#health.rank(at);
-      const latency = this.#health.latency(at);
-      const pairing = this.#health.pairing(at);
-      if (rank !== this.#rank[at] || latency !== this.#latency[at] || pairing !== this.#pairing[at]) isRanked = true;
-      this.#rank[at] = rank;
-      this.#latency[at] = latency;
-      this.#pairing[at] = pairing;
+      if (this.#places.noteHealth(at, this.#health)) isRanked = true;
       this.#stood[at] = STANDING_PLACE[this.#standingNow(slot, at, isBlocked, nowMs)];
     }
     return isRanked;
   }
 
-  /** Takes down what is known of a quota now; lanes of one family see the same. */
-  #measure(slot: number, wallMs: number): void {
-    const { quota } = this;
-    this.#quotaBackMs[slot] = Math.ceil(quota.blockedUntilMs(slot, wallMs) || (quota.nextResetMs(slot, wallMs) ?? 0));
-    const remembered = quota.isRemembered(slot, wallMs) ? 1 : 0;
-    const used = Math.round((100 - quota.leastLeft(slot, wallMs)) * 10);
-    const resetAtS = Math.ceil((quota.nextResetMs(slot, wallMs) ?? 0) / 1_000);
-    for (let lane = 0; lane < LANE_COUNT; lane++) {
-      const at = slot * LANE_COUNT + lane;
-      // Even lanes are worked out, and odd ones are the other of their pair.
-      const isFirst = lane % 2 === 0;
-      this.#band[at] = isFirst ? BANDS.indexOf(quota.band(slot, familyOf(lane), wallMs)) : this.#band[at - 1]!;
-      this.#bucket[at] = isFirst ? pressureBucket(quota.pressure(slot, familyOf(lane), wallMs), this.#bucket[at]!) : this.#bucket[at - 1]!;
-      this.#remembered[at] = remembered;
-      this.#used[at] = used;
-      this.#resetAtS[at] = resetAtS;
-    }
-  }
-
   #standingNow(slot: number, at: number, isBlocked: boolean, nowMs: number): Standing {
     if (isBlocked) return 'quota_blocked';
-    if (this.#band[at] === EXHAUSTED) return 'exhausted';
+    if (this.#places.isExhausted(at)) return 'exhausted';
     const running = this.#inFlight[slot]!;
     if (running >= this.#hard[slot]!) return 'hard_full';
     if (this.#backOffs.untilMs(at) > nowMs) return 'backing_off';
@@ -450,20 +372,11 @@ export class LiveFigures implements OrderedFigures {
     const first = this.#soft.length;
     this.#inFlight = grown(this.#inFlight, slots);
     this.#lastChosen = grown(this.#lastChosen, slots);
-    this.#priority = grown(this.#priority, slots);
     this.#soft = grown(this.#soft, slots).fill(Infinity, first);
     this.#hard = grown(this.#hard, slots).fill(Infinity, first);
     this.#reserve = grown(this.#reserve, slots);
-    this.#quotaBackMs = grown(this.#quotaBackMs, slots);
+    this.#places.grow(slots);
     this.#stood = grown(this.#stood, places);
-    this.#rank = grown(this.#rank, places);
-    this.#latency = grown(this.#latency, places);
-    this.#pairing = grown(this.#pairing, places);
-    this.#band = grown(this.#band, places);
-    this.#bucket = grown(this.#bucket, places);
-    this.#remembered = grown(this.#remembered, places);
-    this.#used = grown(this.#used, places);
-    this.#resetAtS = grown(this.#resetAtS, places);
     this.#health.grow(places);
     this.#circuits.grow(places);
     this.#backOffs.grow(places);
