@@ -12,6 +12,7 @@ if (!Number.isInteger(accounts) || !Number.isInteger(bindings)) throw new Error(
 const { config } = loadConfig({ env: process.env });
 await using opened = await openControl(config, createLogger({ level: 'warn', component: 'bench' }));
 const client = await opened.pool.connect();
+using _client = { [Symbol.dispose]: () => client.release(true) };
 await client.query('set statement_timeout = 0');
 const { rows } = await client.query<{ id: string }>("select id from gateway.account where name = 'a1'");
 const copies = Array.from({ length: accounts! - 1 }, (_, i) => `${rows[0]!.id}_${i + 2}`);
@@ -22,12 +23,13 @@ await client.query(
    from gateway.account a, unnest($1::text[], $2::bytea[]) with ordinality as seed (id, credential, n) where a.name = 'a1'`,
   [copies, copies.map((id) => sealSecrets(opened.control.vault, id, secrets).credential)],
 );
-await client.query(
-  `insert into gateway.binding (digest, kind, account_id, namespace, epoch, state, state_at, misses, bound_at, touched_at)
+const fill = {
+  text: `insert into gateway.binding (digest, kind, account_id, namespace, epoch, state, state_at, misses, bound_at, touched_at)
    select substring(sha256(convert_to('response' || E'\\x1f\\x1f\\x1f' || 'resp_seed_' || n, 'UTF8')) for 16), 1,
      case when n % $2::int = 0 then a.id else a.id || '_' || (1 + n % $2::int) end, k.id, 0, 0, now(), 0, now(), now() - n * interval '1 millisecond'
    from gateway.account a, gateway.key k, generate_series(1, $1::int) n where a.name = 'a1'`,
-  [bindings, accounts],
-);
+  values: [bindings, accounts],
+  query_timeout: 600_000,
+};
+await client.query(fill);
 await client.query('analyze gateway.account, gateway.binding');
-client.release(true);
