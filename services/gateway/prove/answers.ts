@@ -37,20 +37,21 @@ export class Answers {
     this.#nonce = nonce;
   }
 
-  /** An answer of `POST /v1/responses`, or of a turn on a socket. */
-  response(plan: Plan, form: Form, isStored: boolean): Answer {
+  /** An answer of `POST /v1/responses`, or of a turn on a socket; one that only warms up says nothing. */
+  response(plan: Plan, form: Form, isStored: boolean, isWarmUp: boolean): Answer {
     const n = ++this.#count;
+    const says = isWarmUp ? { ...plan.says, calls: 0, encrypted: false } : plan.says;
     const id = plan.stolenId === null || this.made(plan.stolenId) ? `resp_${this.#nonce}_${n}` : plan.stolenId;
     const issued: Issued = {
       responseId: isStored ? id : null,
-      turnState: plan.says.turnState ? `state_${this.#nonce}_${n}` : null,
-      calls: Array.from({ length: plan.says.calls }, (_, i) => `call_${this.#nonce}_${n}_${i}`),
-      encrypted: plan.says.encrypted ? `sealed_${this.#nonce}_${n}_${PAD}` : null,
+      turnState: says.turnState ? `state_${this.#nonce}_${n}` : null,
+      calls: Array.from({ length: says.calls }, (_, i) => `call_${this.#nonce}_${n}_${i}`),
+      encrypted: says.encrypted ? `sealed_${this.#nonce}_${n}_${PAD}` : null,
     };
-    const output = [
+    const output: Loose[] = [
       ...(issued.encrypted === null ? [] : [{ type: 'reasoning', id: `rs_${n}`, summary: [], encrypted_content: issued.encrypted }]),
       ...issued.calls.map((call) => ({ type: 'function_call', id: `fc_${call}`, call_id: call, name: 'shell', arguments: '{}' })),
-      { type: 'message', id: `msg_${n}`, role: 'assistant', content: [{ type: 'output_text', text: `answer ${n}` }] },
+      ...(isWarmUp ? [] : [{ type: 'message', id: `msg_${n}`, role: 'assistant', content: [{ type: 'output_text', text: `answer ${n}` }] }]),
     ];
     const whole = { id, object: 'response', status: 'completed', model: 'm', output, usage: { input_tokens: 3, output_tokens: 5 } };
     const state: Readonly<Record<string, string>> = issued.turnState === null ? {} : { 'x-codex-turn-state': issued.turnState };
@@ -62,8 +63,11 @@ export class Answers {
     if (form === 'frames' && issued.turnState !== null) events.push({ type: 'response.metadata', headers: state });
     if (code !== undefined) events.push({ type: 'response.failed', response: { ...begun, status: 'failed', error: { code, message: 'It failed.' } } });
     else {
-      events.push({ type: 'response.in_progress', response: begun }, { type: 'response.output_item.added', output_index: 0, item: { type: 'message' } });
-      for (let i = 0; i < plan.deltas; i++) events.push({ type: 'response.output_text.delta', item_id: `msg_${n}`, delta: `word ${n}.${i} ` });
+      events.push({ type: 'response.in_progress', response: begun });
+      if (!isWarmUp) {
+        events.push({ type: 'response.output_item.added', output_index: 0, item: { type: 'message' } });
+        for (const delta of deltasOf(plan, n)) events.push({ type: 'response.output_text.delta', item_id: `msg_${n}`, delta });
+      }
       for (const [i, item] of output.entries()) events.push({ type: 'response.output_item.done', output_index: i, item });
       events.push({ type: 'response.completed', response: whole });
     }
@@ -84,7 +88,7 @@ export class Answers {
     const n = ++this.#count;
     const id = `chatcmpl_${this.#nonce}_${n}`;
     if (!isStream) return json(200, { id, object: 'chat.completion', choices: [{ index: 0, message: { role: 'assistant', content: `answer ${n}` } }] });
-    const chunks = Array.from({ length: plan.deltas + 1 }, (_, i) => ({ id, choices: [{ index: 0, delta: { content: `word ${n}.${i} ` } }] }));
+    const chunks = deltasOf(plan, n).map((content) => ({ id, choices: [{ index: 0, delta: { content } }] }));
     const lines = [...chunks.map((chunk) => JSON.stringify(chunk)), '[DONE]'];
     return {
       status: 200,
@@ -109,6 +113,10 @@ export class Answers {
   }
 }
 
+function deltasOf({ deltas, padding }: Plan, n: number): string[] {
+  return Array.from({ length: deltas }, (_, i) => `word ${n}.${i} ${i === 0 ? '' : '.'.repeat(padding)}`);
+}
+
 function nothing(): Issued {
   return { responseId: null, turnState: null, calls: [], encrypted: null };
 }
@@ -125,10 +133,10 @@ export function json(status: number, body: unknown, headers: Readonly<Record<str
   };
 }
 
-/** The same as the one frame that ends a turn on a socket. */
+/** The same as the one frame that ends a turn on a socket. There a frame comes whole or not at all. */
 export function asFrame({ status, parts, ...rest }: Answer): Answer {
   const { error } = JSON.parse(parts[0]!.bytes.toString()) as { error: unknown };
-  return { ...rest, status, parts: [{ bytes: Buffer.from(JSON.stringify({ type: 'error', status, error })), commits: false }] };
+  return { ...rest, status, isStream: true, parts: [{ bytes: Buffer.from(JSON.stringify({ type: 'error', status, error })), commits: false }] };
 }
 
 /** A refusal in the envelope of OpenAI. */

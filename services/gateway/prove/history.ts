@@ -38,8 +38,10 @@ export interface RequestTrace {
   readonly expected: Expected;
   readonly sentAt: number;
   status: number | null;
-  /** As the answer names it; null when the answer is ours. */
+  /** As the answer names it; null when the answer is ours, and over a socket, where none is named. */
   account: string | null;
+  /** The answer is the gateway's own. */
+  isOurs: boolean;
   /** Of a refusal of ours. */
   code: string | null;
   readonly received: Buffer[];
@@ -51,7 +53,7 @@ export interface RequestTrace {
   isPaused: boolean;
   /** The gateway was closed, or died, while it ran. */
   wasShut: boolean;
-  /** The gateway died before its row, which is written behind, was certain to be there. */
+  /** It may have no row: the gateway died before that, which is written behind, was certain to be there; or it never was asked. */
   mayBeUnlogged: boolean;
   /** There were so many requests that it may have found no room. */
   mayBeShed: boolean;
@@ -61,11 +63,17 @@ export interface RequestTrace {
   mayFindNobody: boolean;
   /** Its key may have been revoked. */
   mayBeRevoked: boolean;
+  /** Time has gone by in which its client did not read. */
+  mayBeStalled: boolean;
+  /** The socket that it came on had rested for so long that its upstream may have forgotten what went before. */
+  mayBeStale: boolean;
+  /** It goes on from a response with something sealed, so that what it names may belong to two accounts. */
+  mayBeTorn: boolean;
 }
 
-/** What is refused at the edge is no request of anybody's: it has no row. */
-export function isRefusedAtEdge({ end, account, status }: Pick<RequestTrace, 'end' | 'account' | 'status'>): boolean {
-  return end === 'whole' && account === null && status === 401;
+/** What is refused at the edge is no request of anybody's: it has no row. A turn has passed the edge with its socket. */
+export function isRefusedAtEdge({ asked, end, isOurs, status }: Pick<RequestTrace, 'asked' | 'end' | 'isOurs' | 'status'>): boolean {
+  return asked !== 'turn' && end === 'whole' && isOurs && status === 401;
 }
 
 /** Ids that one answer tells. */
@@ -83,6 +91,8 @@ export interface AttemptTrace {
   readonly account: number;
   readonly accountName: string;
   readonly arrivedAt: number;
+  /** On the clock of the gateways that only goes forth. */
+  readonly arrivedMs: number;
   status: number | null;
   /** Body bytes that were handed to the connection. */
   readonly sent: Buffer[];

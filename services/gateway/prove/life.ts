@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Config } from '@switchyard/config';
 import { openDatabase } from '@switchyard/database';
 import type { Database, DatabaseTarget } from '@switchyard/database';
@@ -83,10 +83,16 @@ export async function openLife({ connection, config, vault, log, nowMs, wallCloc
   const server = createServer({ shouldUpgradeCallback: gateway.mayUpgrade }, (request, response) => gateway.handle(request, response));
   server.keepAliveTimeout = 0;
   server.on('upgrade', gateway.upgrade);
+  const wires = new Set<Socket>();
+  server.on('connection', (wire: Socket) => {
+    wires.add(wire);
+    wire.once('close', () => wires.delete(wire));
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const stopListening = async (): Promise<void> => {
     const closed = new Promise((resolve) => server.close(resolve));
-    server.closeAllConnections();
+    // Also those that have become WebSockets, which are not the server's any more.
+    for (const wire of wires) wire.destroy();
     await closed;
   };
   const life: Life = {

@@ -5,6 +5,8 @@ export interface Plan {
   /** Refusals, too, wait for that; else they go out at once. */
   readonly holdsRefusals: boolean;
   readonly deltas: number;
+  /** Bytes of which each delta but the first is longer than usual. The first is not, so that it alone commits the answer. */
+  readonly padding: number;
   readonly says: { readonly turnState: boolean; readonly calls: number; readonly encrypted: boolean };
   /** Where attempts are broken off, the first attempt first: behind so many parts. */
   readonly cuts: { readonly at: number; readonly how: 'cut' | 'reset' }[];

@@ -33,11 +33,20 @@ test('an account that failed is doubted by that gateway until it has served it i
   const { standings, clock } = watched();
   standings.note(attempt({ status: 200, committedAt: 7, end: 'cut' }), request);
   standings.note(attempt({ committedAt: 8 }), request);
-  expect([standings.isDoubted(1, 1), standings.isDoubted(2, 1), standings.isDoubted(1, 0)]).toEqual([true, false, false]);
+  expect([standings.isDoubted(1, 1, 'chat'), standings.isDoubted(2, 1, 'chat'), standings.isDoubted(1, 0, 'chat')]).toEqual([true, false, false]);
   clock.places = 9;
   standings.rested();
   standings.note(attempt({ committedAt: 9 }), request);
-  expect(standings.isDoubted(1, 1)).toBe(true);
+  expect(standings.isDoubted(1, 1, 'responses')).toBe(true);
   standings.note(attempt({ committedAt: 11 }), request);
-  expect(standings.isDoubted(1, 1)).toBe(false);
+  expect(standings.isDoubted(1, 1, 'responses')).toBe(false);
+});
+
+test('an account that serves again over one transport is still doubted over the other', () => {
+  const { standings, clock } = watched();
+  standings.note(attempt({ committedAt: null }), request);
+  clock.places = 1;
+  standings.rested();
+  standings.note(attempt({ committedAt: 9 }), { ...request, asked: 'turn' });
+  expect([standings.isDoubted(1, 1, 'turn'), standings.isDoubted(1, 1, 'responses')]).toEqual([false, true]);
 });

@@ -1,4 +1,4 @@
-import type { AttemptTrace, RequestTrace } from './history.ts';
+import type { Asked, AttemptTrace, RequestTrace } from './history.ts';
 import { QUOTA_S } from './upstream.ts';
 
 /** After so long nothing is held against an account any more, whatever it did: a health at its worst decays for sixteen minutes. */
@@ -46,20 +46,26 @@ export class Standings {
     return this.#troubledUntil[account]! < this.#clock.nowMs() && !this.mayBeExhausted(account);
   }
 
-  /** Whether a gateway has not been served by an account since it failed: then it may send it one request at a time, as a probe. */
-  isDoubted(life: number, account: number): boolean {
-    return this.#doubts.has(doubtOf(life, account));
+  /** Whether a gateway has not been served by an account since it failed: then it may send it one request at a time, as a probe. Each transport has its own. */
+  isDoubted(life: number, account: number, asked: Asked): boolean {
+    return this.#doubts.has(doubtOf(life, account, asked));
+  }
+
+  /** A gateway has seen an account fail. @param life  Undefined when that is not looked at any more */
+  failed(account: number, life: number | undefined): void {
+    this.trouble(account);
+    if (life === undefined) return;
+    // Of what happens between two rests a gateway may hear in another order.
+    for (const asked of ['responses', 'turn'] as const) this.#doubts.set(doubtOf(life, account, asked), Infinity);
   }
 
   /** An attempt is over. @param request  What it was for; undefined when that is not looked at any more */
   note({ account, status, committedAt, end }: AttemptTrace, request: RequestTrace | undefined): void {
     const wentWell = status !== null && status < 300 && committedAt !== null && end !== 'cut' && end !== 'reset';
-    if (!wentWell) this.trouble(account);
+    if (!wentWell) return this.failed(account, request?.life);
     if (request === undefined) return;
-    const doubt = doubtOf(request.life, account);
-    // Of what happens between two rests a gateway may hear in another order.
-    if (!wentWell) this.#doubts.set(doubt, Infinity);
-    else if ((request.asked === 'responses' || request.asked === 'chat') && committedAt > (this.#doubts.get(doubt) ?? Infinity)) this.#doubts.delete(doubt);
+    const doubt = doubtOf(request.life, account, request.asked);
+    if (SERVING.has(request.asked) && committedAt > (this.#doubts.get(doubt) ?? Infinity)) this.#doubts.delete(doubt);
   }
 
   /** Everything that has happened has been heard of. */
@@ -79,6 +85,9 @@ export class Standings {
   }
 }
 
-function doubtOf(life: number, account: number): string {
-  return `${life} ${account}`;
+/** Of what shows that an account serves again. */
+const SERVING: ReadonlySet<Asked> = new Set(['responses', 'chat', 'turn']);
+
+function doubtOf(life: number, account: number, asked: Asked): string {
+  return `${life} ${account} ${asked === 'turn' ? 'socket' : 'http'}`;
 }

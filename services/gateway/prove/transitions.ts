@@ -3,6 +3,8 @@ import type { Coverage } from './coverage.ts';
 /** A request as the request log tells of it. */
 export interface ToldRequest {
   readonly label: string;
+  /** Bytes of its body, or of its frame. */
+  readonly bytes: number;
   readonly outcome: string;
   readonly ended: boolean;
   readonly decision: {

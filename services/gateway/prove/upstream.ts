@@ -30,7 +30,7 @@ export const FAILING_MODES = Object.keys(REFUSALS) as readonly Exclude<Mode, 'ok
 export interface Watcher {
   /** What is to be done with a request; undefined for one that is none of this case. */
   planOf(no: number): Plan | undefined;
-  arrived(attempt: Omit<AttemptTrace, 'arrivedAt'>): AttemptTrace;
+  arrived(attempt: Omit<AttemptTrace, 'arrivedAt' | 'arrivedMs'>): AttemptTrace;
   /** The place of something that has just happened. */
   place(): number;
   changed(): void;
@@ -45,6 +45,7 @@ interface Body {
   readonly input?: unknown;
   readonly stream?: boolean;
   readonly store?: boolean;
+  readonly generate?: boolean;
   readonly metadata?: { readonly proof?: string };
 }
 
@@ -172,10 +173,18 @@ export class Upstream {
       const plan = this.#watcher.planOf(no);
       if (plan === undefined) return ws.terminate();
       const answer = this.#answer('POST', 'turn', body, plan);
+      let unsent = 0;
+      const sent = (error?: Error): void => {
+        if (error == null && --unsent === 0 && playing.trace.isWhole) playing.closed(true);
+      };
       const playing = this.#play(no, plan, answer.isStream ? answer : asFrame(answer), {
         begin: () => {},
-        write: (part) => ws.send(part, { binary: false }),
-        end: () => playing.closed(true),
+        write(part) {
+          unsent++;
+          ws.send(part, { binary: false }, sent);
+        },
+        // Over when its last frame has left, like an answer over HTTP.
+        end: () => {},
         breakOff(how) {
           if (how === 'reset') wire.resetAndDestroy();
           else ws.close(1011);
@@ -227,7 +236,7 @@ export class Upstream {
     if (url.startsWith('/v1/chat/')) return this.answers.chat(plan, body.stream === true);
     if (url === '/v1/responses/compact') return this.answers.compact();
     const form: Form = url === 'turn' ? 'frames' : body.stream === true ? 'events' : 'json';
-    return this.answers.response(plan, form, body.store !== false || form === 'frames');
+    return this.answers.response(plan, form, body.store !== false || form === 'frames', body.generate === false);
   }
 
   #knows(id: string): boolean {

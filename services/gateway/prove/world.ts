@@ -10,18 +10,21 @@ import { recordingLogger } from '@switchyard/testkit';
 import type { LogRecord } from '@switchyard/testkit';
 import { digestOf } from '../src/bindings/digest.ts';
 import { fingerprintOf } from '../src/bindings/json-members.ts';
-import { addAccount, createKey, endKey, removeAccount } from '../src/index.ts';
-import { bodyOf } from './body-of.ts';
-import { Client } from './client.ts';
+import { addAccount, createKey, draftOf, endKey, removeAccount } from '../src/index.ts';
+import { bodyOf, frameOf } from './body-of.ts';
+import type { Client } from './client.ts';
+import { ClientSockets, SOCKET_LABEL } from './client-sockets.ts';
 import { Coverage } from './coverage.ts';
 import { isRefusedAtEdge } from './history.ts';
 import type { Asked, AttemptTrace, Claims, Expected, History, RequestTrace, Row } from './history.ts';
+import { HttpClient } from './http-client.ts';
 import { UPKEEP_MS, openLife } from './life.ts';
 import type { Life } from './life.ts';
 import { Model } from './model.ts';
 import type { Turn } from './model.ts';
 import { ALL_PARTS } from './plan.ts';
 import type { Plan } from './plan.ts';
+import type { SocketClient } from './socket-client.ts';
 import { Standings, TROUBLE_MS } from './standings.ts';
 import { countTransitions } from './transitions.ts';
 import type { ToldRequest } from './transitions.ts';
@@ -37,6 +40,13 @@ const REST_MS = 30_000;
 /** From so many requests in progress on there may be no room for all, and for so long afterwards. */
 const CROWD = 15;
 const CROWDED_MS = 5_000;
+/** For so long a gateway waits for the first frame of a turn, at most, and so long a socket may rest before it is not trusted with a conversation. */
+const SILENT_MS = 8_000;
+const STALE_MS = 60_000;
+/** So much of an answer waits for a client that counts as slow. */
+const MUCH = 1_000_000;
+/** Waits that would end what nobody has ended, when time is skipped. */
+const PATIENT = String(2 ** 31 - 1);
 
 export interface Key {
   readonly id: string;
@@ -55,6 +65,8 @@ export interface Wanted {
   readonly plan: Plan;
   /** Of `path`: method and path. */
   readonly target?: readonly [method: string, path: string];
+  /** Of `turn`: it asks for nothing yet. */
+  readonly isWarmUp?: boolean;
 }
 
 /** A request with all that belongs to it. */
@@ -63,6 +75,7 @@ interface Seen {
   readonly wanted: Wanted;
   readonly attempts: AttemptTrace[];
   client: Client | null;
+  socket: SocketClient | null;
 }
 
 export interface WorldOptions {
@@ -87,6 +100,7 @@ export class World implements Watcher, AsyncDisposable {
   readonly #records: LogRecord[];
   readonly #pool: pg.Pool;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 });
+  readonly #sockets = new ClientSockets(this);
   readonly #waiting = new Set<() => void>();
   readonly #accountIds: string[] = [];
   readonly #standings: Standings;
@@ -123,7 +137,9 @@ export class World implements Watcher, AsyncDisposable {
     this.#logger = recordingLogger();
     this.#records = this.#logger.records as LogRecord[];
     this.log = this.#records;
-    this.#config = loadConfig({ env: { SWITCHYARD_HOME: options.home, SWITCHYARD_BOOTSTRAP_KEY: 'sk-test-bootstrap-not-a-secret' } }).config;
+    const patient = { SWITCHYARD_WEBSOCKET_PING_MS: PATIENT, SWITCHYARD_WEBSOCKET_RETIRE_MS: PATIENT, SWITCHYARD_UPSTREAM_IDLE_TIMEOUT_MS: PATIENT };
+    const env = { SWITCHYARD_HOME: options.home, SWITCHYARD_BOOTSTRAP_KEY: 'sk-test-bootstrap-not-a-secret', ...patient };
+    this.#config = loadConfig({ env }).config;
     this.#vault = openVault({ home: options.home, loopback: true, log: this.#logger });
     const { connection } = options;
     this.#pool = new pg.Pool({
@@ -147,7 +163,8 @@ export class World implements Watcher, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { client } of this.#seen.values()) client?.leave();
+    for (const { client } of this.#seen.values()) client?.leave('cut');
+    this.#sockets.leave();
     for (const life of this.#lives) await life.close();
     for (const upstream of this.upstreams) await upstream.die();
     this.#agent.destroy();
@@ -175,7 +192,19 @@ export class World implements Watcher, AsyncDisposable {
   /** Lets time go by at once, on both clocks. Every gateway has worked out what that changes when this resolves. */
   async skip(ms: number): Promise<void> {
     this.#skippedMs += ms;
+    for (const trace of this.#running) trace.mayBeStalled ||= trace.isPaused;
     await sleep(2 * UPKEEP_MS);
+    // It looks at its sockets more seldom; what is said meanwhile on one that it is about to give up would be said to nobody.
+    await this.until(
+      () => this.#givenUp() === undefined,
+      () => `not given up: ${this.#describe(this.#givenUp()!)}`,
+    );
+  }
+
+  /** A turn of which nothing has come for longer than its gateway waits. */
+  #givenUp(): Seen | undefined {
+    const isOver = ({ end, sentBytes, arrivedMs }: AttemptTrace): boolean => end === null && sentBytes === 0 && this.nowMs() - arrivedMs > SILENT_MS;
+    return this.#open.values().find(({ trace, attempts }) => trace.asked === 'turn' && attempts.some(isOver));
   }
 
   /** Sets the wall clock alone, to so much ahead of the other one; the same holds. */
@@ -266,22 +295,15 @@ export class World implements Watcher, AsyncDisposable {
   /** Makes an upstream an account of the gateways. */
   async link(upstream: Upstream): Promise<void> {
     upstream.name = `${'abcd'[upstream.number]!}${++this.#renamed}`;
-    const { id } = await addAccount(this.#lives[0]!.gateway.control, {
+    const draft = draftOf({
       name: upstream.name,
       kind: 'openai-compatible',
-      baseUrl: `http://127.0.0.1:${upstream.port}/v1`,
+      base_url: `http://127.0.0.1:${upstream.port}/v1`,
       credential: `sk-test-account-${upstream.number}-not-a-secret`,
       models: ['m'],
-      priority: 100,
-      organization: null,
-      project: null,
-      headers: {},
       websocket: true,
-      maxInFlight: null,
-      softInFlight: null,
-      reservePercent: 0,
-      modelMap: {},
     });
+    const { id } = await addAccount(this.#lives[0]!.gateway.control, draft);
     this.#accountIds[upstream.number] = id;
     this.#linked++;
     await this.#spread(async (life) => (await life.accounts()) === this.#linked);
@@ -316,16 +338,23 @@ export class World implements Watcher, AsyncDisposable {
     return made;
   }
 
+  /** Has an upstream take connections again. Nobody has seen who failed to reach it meanwhile. */
+  async revive(upstream: Upstream): Promise<void> {
+    if (upstream.isAlive) return;
+    await upstream.start();
+    for (const { no } of this.#lives) this.#standings.failed(upstream.number, no);
+  }
+
   /** Something was wrong with an account just now. */
   trouble(account: number): void {
     this.#standings.trouble(account);
   }
 
   /** Whether nothing keeps a gateway from giving a request to an account that it prefers. */
-  isFine(account: number, life: number): boolean {
+  isFine(account: number, life: number, asked: Asked): boolean {
     const { isAlive, mode } = this.upstreams[account]!;
     if (!isAlive || mode !== 'ok' || !this.#standings.isClear(account)) return false;
-    return !this.#standings.isDoubted(life, account) || [...this.#open].every((seen) => !mayProbe(seen, account));
+    return !this.#standings.isDoubted(life, account, asked) || [...this.#open].every((seen) => !mayProbe(seen, account));
   }
 
   /** Whether an account may be taken to be out of quota. */
@@ -357,22 +386,40 @@ export class World implements Watcher, AsyncDisposable {
     return this.#seen.get(no)?.attempts ?? [];
   }
 
+  /** Whether this key may ask for a turn there: on the socket that is open, or on a new one. */
+  hasSocketFree(life: Life, key: Key): boolean {
+    return this.#sockets.isFree(life, key);
+  }
+
   /** Sends a request; nothing is waited for. */
   send(wanted: Wanted): RequestTrace {
-    const { life, key, asked, isStream, claims, isStored, target } = wanted;
+    const { life, key, asked, isStream, claims, plan } = wanted;
     const expected = this.model.expect(claims, {
       keyId: key.id,
       asked,
       life: life.no,
-      isFine: (account) => this.isFine(account, life.no),
+      // The account that an open socket leads to comes before one that is only preferred.
+      isFine: (account) => !(asked === 'turn' && this.#sockets.isUsed(life, key)) && this.isFine(account, life.no, asked),
       isAway: this.isAway,
       mayHaveMoved: this.#mayHaveMoved(wanted),
     });
     const seen = this.#take(wanted, expected);
     const { trace } = seen;
     this.#noteLawful(trace, wanted);
+    seen.client = asked === 'turn' ? this.#askForTurn(seen) : this.#request(seen);
+    // Who asks for much reads it slowly.
+    if (plan.padding > 0 && isStream) seen.client.pause();
+    this.coverage.count(`asked:${asked}`);
+    const { owner, first, isForeign } = trace.expected;
+    this.coverage.count(`strength:${owner !== null ? 'owned' : first !== null ? 'preferred' : isForeign ? 'foreign' : 'free'}`);
+    return trace;
+  }
+
+  #request(seen: Seen): Client {
+    const { trace, wanted } = seen;
+    const { life, key, asked, isStream, claims, isStored, target } = wanted;
     const path = { responses: '/v1/responses', chat: '/v1/chat/completions', compact: '/v1/responses/compact', path: '', turn: '' }[asked];
-    seen.client = new Client(
+    return new HttpClient(
       {
         url: life.url,
         method: target?.[0] ?? 'POST',
@@ -389,10 +436,22 @@ export class World implements Watcher, AsyncDisposable {
       this,
       () => this.#ended(seen),
     );
-    this.coverage.count(
-      `strength:${trace.expected.owner !== null ? 'owned' : trace.expected.first !== null ? 'preferred' : trace.expected.isForeign ? 'foreign' : 'free'}`,
-    );
-    return trace;
+  }
+
+  #askForTurn(seen: Seen): Client {
+    const { trace, wanted } = seen;
+    const { life, key, claims, isStored, isWarmUp = false } = wanted;
+    const socket = this.#sockets.take(life, key);
+    seen.socket = socket;
+    const nth = socket.turns.length;
+    const { previousResponse, encrypted } = claims;
+    // Its gateway counts from the end of the turn before, which a client that does not read sees later.
+    trace.mayBeStale = nth > 0 && this.nowMs() - socket.askedMs > STALE_MS - 1_000;
+    socket.askedMs = this.nowMs();
+    trace.mayBeTorn = previousResponse !== null && encrypted !== null;
+    if (isWarmUp) this.coverage.count('turn:warm_up');
+    if (previousResponse !== null) this.coverage.count(socket.told.has(previousResponse) ? 'turn:same_socket' : 'turn:other_socket');
+    return socket.ask(trace, frameOf({ no: trace.no, claims, isStored, isWarmUp, nth }), () => this.#ended(seen));
   }
 
   /** Whether an answer that its client has not seen the end of may have bound the session of a request anew. */
@@ -403,14 +462,24 @@ export class World implements Watcher, AsyncDisposable {
     return false;
   }
 
+  /** Has a client read again that has stopped. */
+  readOn(no: number): void {
+    const { trace, attempts, client } = this.#seen.get(no)!;
+    if (trace.isPaused && (attempts.at(-1)?.sentBytes ?? 0) - trace.receivedBytes >= MUCH) {
+      this.coverage.count('slow_behind_a_megabyte');
+      this.coverage.count(`slow_behind_a_megabyte:${trace.asked}`);
+    }
+    client!.resume();
+  }
+
   /** Lets more of the answer to a request out. */
   release(no: number, parts: number): void {
     this.planOf(no)!.allowed += parts;
     for (const upstream of this.upstreams) upstream.advance(no);
   }
 
-  arrived(attempt: Omit<AttemptTrace, 'arrivedAt'>): AttemptTrace {
-    const trace: AttemptTrace = { ...attempt, arrivedAt: this.place() };
+  arrived(attempt: Omit<AttemptTrace, 'arrivedAt' | 'arrivedMs'>): AttemptTrace {
+    const trace: AttemptTrace = { ...attempt, arrivedAt: this.place(), arrivedMs: this.nowMs() };
     const seen = this.#seen.get(trace.no)!;
     this.#attempts.push(trace);
     seen.attempts.push(trace);
@@ -456,6 +525,7 @@ export class World implements Watcher, AsyncDisposable {
       sentAt: this.place(),
       status: null,
       account: null,
+      isOurs: false,
       code: null,
       received: [],
       receivedBytes: 0,
@@ -469,8 +539,11 @@ export class World implements Watcher, AsyncDisposable {
       mayBeExhausted: false,
       mayFindNobody: false,
       mayBeRevoked: false,
+      mayBeStalled: false,
+      mayBeStale: false,
+      mayBeTorn: false,
     };
-    const seen: Seen = { trace, wanted, attempts: [], client: null };
+    const seen: Seen = { trace, wanted, attempts: [], client: null, socket: null };
     this.#seen.set(trace.no, seen);
     this.#requests.push(trace);
     this.#open.add(seen);
@@ -492,31 +565,40 @@ export class World implements Watcher, AsyncDisposable {
   }
 
   /** A request is over for its client: what it teaches of ids. */
-  #ended({ trace, wanted, attempts }: Seen): void {
-    const { claims, key, isStored, life } = wanted;
+  #ended({ trace, wanted, attempts, socket }: Seen): void {
+    const { claims, key, isStored, life, isWarmUp } = wanted;
     this.#running.delete(trace);
     this.#noteLawful(trace, wanted);
     const last = attempts.at(-1);
-    if (last === undefined) return;
+    // While a client does not read, its gateway may not hear yet that an upstream has broken off.
+    if (trace.end === 'cut' && last !== undefined) this.#standings.failed(last.account, trace.life);
+    if (last === undefined) {
+      // A socket may end under a turn that its gateway has not read yet.
+      if (trace.asked === 'turn' && trace.end === 'cut' && trace.status === null) trace.mayBeUnlogged = true;
+      return;
+    }
     const isCertain = trace.end === 'whole' && trace.status === 200 && last.isWhole && !trace.wasShut && !this.isAway && !life.isCutOff() && !key.isRevoked;
     for (const attempt of attempts) {
       if (attempt.status !== 200 || attempt.committedAt === null) continue;
       const certain = isCertain && attempt === last;
       const turn: Turn = {
         keyId: key.id,
-        session: trace.asked === 'path' || trace.asked === 'chat' ? null : claims.session,
+        // A warm-up is no turn of its session yet.
+        session: trace.asked === 'path' || trace.asked === 'chat' || isWarmUp === true ? null : claims.session,
         issuer: attempt.account,
         issued: attempt.issued,
         asked: claims.turnState,
         isCompaction: trace.asked === 'compact',
       };
+      // On a socket the next turn may go on from what is stored nowhere.
       if (isStored || trace.asked !== 'responses') this.model.told(turn, trace.life, certain);
       else this.model.told({ ...turn, issued: { ...attempt.issued, responseId: null } }, trace.life, certain);
+      if (certain && attempt.issued.responseId !== null) socket?.told.add(attempt.issued.responseId);
       const others = [...this.#running].some((other) => other.claims.session === claims.session);
       this.model.toldInSession(turn, trace.life, certain, others || this.upstreams.some(({ number }) => this.mayBeExhausted(number)));
     }
-    if (claims.previousResponse !== null && trace.account !== null && (trace.status === 400 || trace.status === 404) && trace.asked === 'responses')
-      this.model.denied(claims.previousResponse);
+    const isDenial = !trace.isOurs && (trace.status === 400 || trace.status === 404) && (trace.asked === 'responses' || trace.asked === 'turn');
+    if (claims.previousResponse !== null && isDenial) this.model.denied(claims.previousResponse);
   }
 
   // Rest.
@@ -586,9 +668,10 @@ export class World implements Watcher, AsyncDisposable {
   /** Forgets the case before, and begins one with new keys and accounts of which nothing is held against. */
   async beginCase(): Promise<void> {
     this.model = new Model();
+    this.#sockets.leave();
     for (const upstream of this.upstreams) {
       upstream.mode = 'ok';
-      await upstream.start();
+      await this.revive(upstream);
     }
     this.#wallMs = 0;
     // Twice, since the wall clock may be set back far enough for a block of the case before to hold again.
@@ -618,7 +701,7 @@ export class World implements Watcher, AsyncDisposable {
   /** Lets everything run to its end. */
   async quiesce(): Promise<void> {
     for (const trace of this.running) {
-      this.client(trace.no).resume();
+      this.readOn(trace.no);
       this.release(trace.no, ALL_PARTS);
     }
     await this.until(
@@ -645,10 +728,12 @@ export class World implements Watcher, AsyncDisposable {
   /** All that was seen since the last look, once nothing runs; the next look begins after it. */
   async history(): Promise<History> {
     const gauges: Record<string, number> = {};
+    // Between turns a client's socket stays.
+    const kept = (): Record<string, number> => ({ switchyard_sockets: -this.#sockets.openAt(this.#lives) });
     const sum = async (): Promise<string | null> => {
       const all = await Promise.all(this.#lives.map((life) => life.gauges()));
       for (const name of Object.keys(gauges)) delete gauges[name];
-      for (const each of all) for (const [name, value] of Object.entries(each)) gauges[name] = (gauges[name] ?? 0) + value;
+      for (const each of [...all, kept()]) for (const [name, value] of Object.entries(each)) gauges[name] = (gauges[name] ?? 0) + value;
       const held = Object.entries(gauges).find(([, value]) => value !== 0);
       return held === undefined ? null : held[0];
     };
@@ -663,7 +748,7 @@ export class World implements Watcher, AsyncDisposable {
         // They are written some milliseconds behind.
         await sleep(6);
         const told = await this.#told();
-        rows = told.map(rowOf);
+        rows = told.map((each) => rowOf(each, this.#numberOf(each)!));
         const ended = new Set(rows.filter(({ isEnded }) => isEnded).map(({ no }) => no));
         if (tries < 399 && !wanted.every(({ no }) => ended.has(no))) continue;
         countTransitions(this.coverage, told);
@@ -699,21 +784,21 @@ export class World implements Watcher, AsyncDisposable {
   async #told(): Promise<ToldRequest[]> {
     const first = this.#requests[0]?.no ?? 0;
     const rows = await this.query<ToldRequest>(
-      `select client_request_id as label, outcome, ended_at is not null as ended, decision from gateway.request
+      `select client_request_id as label, bytes_in::int as bytes, outcome, ended_at is not null as ended, decision from gateway.request
        where started_at >= to_timestamp($1::float8 / 1000) and client_request_id like 'proof-%'`,
       [this.#fromMs],
     );
-    return rows.filter(({ label }) => numberIn(label) >= first);
+    return rows.filter((row) => (this.#numberOf(row) ?? -1) >= first);
+  }
+
+  #numberOf({ label, bytes }: ToldRequest): number | undefined {
+    return this.#sockets.turnOf(label, bytes) ?? (label.startsWith(SOCKET_LABEL) ? undefined : Number(label.slice('proof-'.length)));
   }
 }
 
-function numberIn(label: string): number {
-  return Number(label.slice('proof-'.length));
-}
-
-function rowOf({ label, outcome, ended, decision }: ToldRequest): Row {
+function rowOf({ outcome, ended, decision }: ToldRequest, no: number): Row {
   const attempts = (decision?.attempts ?? []).map(({ account, status }) => ({ account, isReached: status !== undefined && status !== null }));
-  return { no: numberIn(label), outcome, isEnded: ended, attempts };
+  return { no, outcome, isEnded: ended, attempts };
 }
 
 /** Whether a request may be what tells a gateway that has its doubts of an account how that is now: until then it sends no other there. */
@@ -724,8 +809,9 @@ function mayProbe({ trace, attempts }: Seen, account: number): boolean {
 }
 
 function isAtRest(trace: RequestTrace, last: AttemptTrace | undefined): boolean {
-  if (last === undefined) return false;
   // A client that does not read may have all of it waiting.
-  if (trace.isPaused && (last.isWaiting || last.isWhole || trace.status !== null)) return true;
+  if (trace.isPaused && trace.status !== null) return true;
+  if (last === undefined) return false;
+  if (trace.isPaused && (last.isWaiting || last.isWhole)) return true;
   return last.isWaiting && (last.committedAt === null || trace.receivedBytes >= last.sentBytes);
 }

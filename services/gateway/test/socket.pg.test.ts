@@ -6,7 +6,7 @@ import type { SocketClient } from '@switchyard/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
-import { addAccount, createKey, endKey, removeAccount } from '../src/index.ts';
+import { addAccount, createKey, draftOf, endKey, removeAccount } from '../src/index.ts';
 import { KEY, openTestGateway, untilRows } from './open-test-gateway.ts';
 import type { TestGateway } from './open-test-gateway.ts';
 
@@ -66,22 +66,9 @@ async function linkByHand(): Promise<() => Promise<WebSocket>> {
     for (const each of server.clients) each.terminate();
     await new Promise((resolve) => http.close(resolve));
   });
-  await addAccount(gateway.gateway.control, {
-    name: 'by-hand',
-    kind: 'openai-compatible',
-    baseUrl: `http://127.0.0.1:${(http.address() as AddressInfo).port}/v1`,
-    credential: null,
-    models: ['m'],
-    priority: 1,
-    organization: null,
-    project: null,
-    headers: {},
-    websocket: true,
-    maxInFlight: null,
-    softInFlight: null,
-    reservePercent: 0,
-    modelMap: {},
-  });
+  const address = `http://127.0.0.1:${(http.address() as AddressInfo).port}/v1`;
+  const draft = draftOf({ name: 'by-hand', kind: 'openai-compatible', base_url: address, models: ['m'], priority: 1, websocket: true });
+  await addAccount(gateway.gateway.control, draft);
   return () => new Promise((resolve) => server.once('connection', resolve));
 }
 

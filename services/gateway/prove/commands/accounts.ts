@@ -34,7 +34,7 @@ export const revive: Command = {
   async run(world, random) {
     const upstream = random.pick(world.upstreams.filter(({ isAlive }) => !isAlive));
     if (upstream === undefined) return false;
-    await upstream.start();
+    await world.revive(upstream);
     return true;
   },
 };

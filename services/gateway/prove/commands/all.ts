@@ -7,6 +7,7 @@ import { leave, readOn, release, stopReading } from './in-progress.ts';
 import { claimStolen, replaceAccount, replaceKey, steal } from './reload.ts';
 import { start } from './start.ts';
 import { passTime, setClock } from './time.ts';
+import { turn, turnOn } from './turn.ts';
 
 /** Everything that may happen. */
 export const COMMANDS: readonly Command[] = [
@@ -16,6 +17,8 @@ export const COMMANDS: readonly Command[] = [
   compact,
   readBack,
   ride,
+  turn,
+  turnOn,
   release,
   leave,
   stopReading,

@@ -7,7 +7,7 @@ const MANY = 30;
 /** Many requests at once while most accounts fail, so that most of them have to be sent elsewhere. */
 export const burst: Command = {
   name: 'burst',
-  weight: 2,
+  weight: 3,
   async run(world, random) {
     if (world.running.length > 0) return false;
     for (const upstream of world.upstreams.slice(0, 2)) {
@@ -23,7 +23,7 @@ export const burst: Command = {
         isStream: false,
         claims: NO_CLAIMS,
         isStored: false,
-        plan: { ...somePlan(random), allowed: 0, holdsRefusals: false, cuts: [], failures: [] },
+        plan: { ...somePlan(random), allowed: 0, padding: 0, holdsRefusals: false, cuts: [], failures: [] },
       });
     await world.rest();
     return true;

@@ -32,7 +32,7 @@ export const crashAtEnd: Command = {
   name: 'crash_at_end',
   weight: 1,
   async run(world, random) {
-    const trace = random.pick(world.running.filter(({ asked, isPaused }) => asked === 'responses' && !isPaused));
+    const trace = random.pick(world.running.filter(({ asked, isPaused }) => (asked === 'responses' || asked === 'turn') && !isPaused));
     if (trace === undefined || world.isAway) return false;
     world.release(trace.no, ALL_PARTS);
     await world.until(

@@ -6,7 +6,7 @@ import { NO_CLAIMS } from '../model.ts';
 import { hasRoom, someSession, somePlan } from './start.ts';
 
 /** Some of the ids that an answer told, at least one of them if it told any. */
-function claimsOf({ issued, session, isCompaction }: Turn, random: Random): Claims {
+export function claimsOf({ issued, session, isCompaction }: Turn, random: Random): Claims {
   const ways = [
     ...(issued.responseId === null ? [] : [{ previousResponse: issued.responseId }]),
     ...(issued.turnState === null ? [] : [{ turnState: issued.turnState }]),

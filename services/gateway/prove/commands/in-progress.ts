@@ -22,7 +22,8 @@ export const leave: Command = {
     if (trace === undefined) return false;
     const last = world.attemptsOf(trace.no).at(-1);
     world.coverage.count(`left:${last === undefined ? 'unasked' : last.status === null ? 'before_head' : last.committedAt === null ? 'held' : 'committed'}`);
-    world.client(trace.no).leave();
+    if (trace.asked === 'turn' && trace.receivedBytes > 0) world.coverage.count('turn:left');
+    world.client(trace.no).leave(random.chance(50) ? 'close' : 'cut');
     return true;
   },
 };
@@ -46,7 +47,7 @@ export const readOn: Command = {
   run(world, random) {
     const trace = random.pick(world.running.filter(({ isPaused }) => isPaused));
     if (trace === undefined) return false;
-    world.client(trace.no).resume();
+    world.readOn(trace.no);
     return true;
   },
 };

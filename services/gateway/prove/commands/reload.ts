@@ -22,8 +22,10 @@ export const replaceKey: Command = {
   async run(world, random) {
     if (world.isAway) return false;
     const key = random.pick(world.keys)!;
+    const life = random.pick(world.lives)!;
+    const asked = world.hasSocketFree(life, key) && random.chance(50) ? 'turn' : 'responses';
     await world.revoke(key);
-    world.send({ life: random.pick(world.lives)!, key, asked: 'responses', isStream: true, claims: NO_CLAIMS, isStored: true, plan: somePlan(random) });
+    world.send({ life, key, asked, isStream: true, claims: NO_CLAIMS, isStored: true, plan: somePlan(random) });
     await world.addKey();
     return true;
   },

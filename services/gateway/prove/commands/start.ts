@@ -7,15 +7,22 @@ import { MAX_RUNNING } from '../world.ts';
 import type { World } from '../world.ts';
 
 const FAILURES = ['server_is_overloaded', 'slow_down', 'server_error', 'rate_limit_exceeded', 'insufficient_quota'];
+/** Of so many answers one is large. */
+const ONE_IN = 100;
+/** With three deltas of this length there is more than the system keeps of a connection whose other end does not read. */
+const PADDING = 1_572_864;
 const SESSIONS = ['main', 'side', 'other'];
 
 /** What the upstreams do with a request: how far it goes by itself, what it says, and where it breaks off. */
 export function somePlan(random: Random): Plan {
   const breaks = random.chance(12);
+  const isLarge = random.below(ONE_IN) === 0;
   return {
-    allowed: random.chance(45) ? ALL_PARTS : random.below(6),
+    // A large answer comes as fast as its client takes it.
+    allowed: isLarge || random.chance(45) ? ALL_PARTS : random.below(6),
     holdsRefusals: random.chance(40),
-    deltas: 1 + random.below(4),
+    deltas: isLarge ? 4 : 1 + random.below(4),
+    padding: isLarge ? PADDING : 0,
     says: { turnState: random.chance(30), calls: random.chance(30) ? 1 + random.below(2) : 0, encrypted: random.chance(30) },
     cuts: breaks ? Array.from({ length: 1 + random.below(3) }, () => ({ at: random.below(7), how: random.chance(50) ? 'cut' : 'reset' })) : [],
     failures: random.chance(8) ? Array.from({ length: 1 + random.below(4) }, () => random.pick(FAILURES)!) : [],
@@ -25,7 +32,7 @@ export function somePlan(random: Random): Plan {
 
 /** The name of a thread, or none. Few names, so that keys share them. */
 export function someSession(random: Random): string | null {
-  return random.chance(35) ? random.pick(SESSIONS)! : null;
+  return random.chance(55) ? random.pick(SESSIONS)! : null;
 }
 
 export function hasRoom(world: World): boolean {

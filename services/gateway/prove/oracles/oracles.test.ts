@@ -28,6 +28,7 @@ function request(over: Partial<RequestTrace> = {}): RequestTrace {
     sentAt: 1,
     status: 200,
     account: 'a1',
+    isOurs: false,
     code: null,
     received: [Buffer.from('one'), Buffer.from('two')],
     receivedBytes: 6,
@@ -41,6 +42,9 @@ function request(over: Partial<RequestTrace> = {}): RequestTrace {
     mayBeExhausted: false,
     mayFindNobody: false,
     mayBeRevoked: false,
+    mayBeStalled: false,
+    mayBeStale: false,
+    mayBeTorn: false,
     ...over,
   };
 }
@@ -51,6 +55,7 @@ function attempt(over: Partial<AttemptTrace> = {}): AttemptTrace {
     account: 0,
     accountName: 'a1',
     arrivedAt: 2,
+    arrivedMs: 2,
     status: 200,
     sent: [Buffer.from('one'), Buffer.from('two')],
     sentBytes: 6,
@@ -77,7 +82,7 @@ function history(over: Partial<History> = {}): History {
   };
 }
 
-const refused: Partial<RequestTrace> = { account: null, status: 503, received: [], receivedBytes: 0, firstByteAt: null };
+const refused: Partial<RequestTrace> = { account: null, isOurs: true, status: 503, received: [], receivedBytes: 0, firstByteAt: null };
 
 test('a history in which all is well has no violations', () => {
   expect(judge(history())).toEqual([]);
@@ -112,6 +117,19 @@ test('bytes that are missing, added, out of order, or of another attempt are fou
   expect(bytes(history({ requests: [{ ...given('one'), end: 'left' }] }))).toEqual([]);
 });
 
+test('the frames of a turn, whose account nobody names, are those of one attempt, one by one', () => {
+  const turn = request({ asked: 'turn', account: null });
+  const other = attempt({ accountName: 'b1', account: 1, sent: [Buffer.from('six')], end: 'cut', isWhole: false });
+  expect(bytes(history({ requests: [turn], attempts: [other, attempt()] }))).toEqual([]);
+  expect(bytes(history({ requests: [turn], attempts: [other] }))).toHaveLength(1);
+  expect(bytes(history({ requests: [{ ...turn, received: [Buffer.from('onetwo')] }] }))).toHaveLength(1);
+  expect(bytes(history({ requests: [{ ...turn, status: 503 }] }))).toHaveLength(1);
+});
+
+test('a client that did not read while time went by may be broken off, and no other', () => {
+  expect(bytes(history({ requests: [request({ end: 'cut', mayBeStalled: true })] }))).toEqual([]);
+});
+
 test('whatever is held where nothing runs is found, also when it was given back twice', () => {
   expect(leases(history({ gauges: { upstream_in_flight: 1 } }))).toHaveLength(1);
   expect(leases(history({ gauges: { upstream_in_flight: -1 } }))).toHaveLength(1);
@@ -132,6 +150,8 @@ test('a request without a row, with two, or with one that tells of other attempt
   expect(oneRow(history({ attempts: [] }))).toHaveLength(1);
   expect(oneRow(history({ requests: [request({ mayBeUnlogged: true })], rows: [other] }))).toEqual([]);
   expect(oneRow(history({ rows: null }))).toEqual([]);
+  expect(oneRow(history({ attempts: [attempt({ accountName: 'a2' })] }))).toHaveLength(2);
+  expect(oneRow(history({ requests: [request({ wasShut: true })], attempts: [attempt({ accountName: 'a2' })] }))).toEqual([]);
 });
 
 test('more attempts of a request, or more retries of all, than there may be are found', () => {
@@ -149,6 +169,13 @@ test('a refusal that nothing that happened explains is found', () => {
   expect(refusals(refusal('owner_unavailable', { mayBeExhausted: true }))).toEqual([]);
   expect(refusals(refusal('upstream_unreachable'))).toEqual([]);
   expect(refusals(history({ requests: [request({ ...refused, code: 'upstream_unreachable' })] }))).toHaveLength(1);
+  const stale = request({ ...refused, asked: 'turn', code: 'stale_continuation' });
+  expect(refusals(history({ requests: [stale], attempts: [] }))).toHaveLength(1);
+  expect(refusals(history({ requests: [{ ...stale, mayBeTorn: true }], attempts: [] }))).toEqual([]);
+  expect(refusals(history({ requests: [{ ...stale, mayBeTorn: true }] }))).toHaveLength(1);
+  expect(refusals(history({ requests: [{ ...stale, mayBeStale: true }], attempts: [attempt({ committedAt: null, isWhole: false, end: 'aborted' })] }))).toEqual(
+    [],
+  );
 });
 
 test('a 401 that went out though another account had refused otherwise is found', () => {
