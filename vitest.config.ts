@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import ProgramsFirst from './tools/test/programs-first.ts';
 
 const globalSetup = 'packages/testkit/src/global-setup.ts';
 
@@ -11,6 +12,7 @@ export default defineConfig({
     ...(existsSync(new URL(globalSetup, import.meta.url)) ? { globalSetup: [`./${globalSetup}`] } : {}),
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: ProgramsFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,

@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { openDatabase } from '@switchyard/database';
 import { openSimulator } from '@switchyard/simulator';
 import { silentLogger, temporaryHome } from '@switchyard/testkit';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { expect, test } from 'vitest';
 import { runCommand, startCommand } from './fixtures/run-command.ts';
 import type { Ended, Running } from './fixtures/run-command.ts';
@@ -53,7 +54,7 @@ const CONFLICT = `insert into gateway.binding (digest, kind, account_id, namespa
   values ('\\x0123456789abcdef0123456789abcdef', 1, '', 'key_1', 0, 0, now(), 0, now(), now()), ('\\x1123456789abcdef0123456789abcdef', 1, 'acct_gone', 'key_1', 0, 0, now(), 0, now(), now())`;
 
 test('what is wrong is named by the running server and, with the same words, from its files; and nothing is when nothing is', PATIENCE, async () => {
-  await using home = await temporaryHome();
+  await using home = await preparedHome();
   await using upstream = await openSimulator({ mode: 'scriptable' });
   const env = { SWITCHYARD_HOME: home.path, HOME: home.path, ENCRYPTION_KEY: 'the-first-test-key-that-is-not-a-secret-01' };
   {
@@ -113,7 +114,7 @@ test('what is wrong is named by the running server and, with the same words, fro
 });
 
 test('a database that is away is named, by a running server and by one that would not start', PATIENCE, async () => {
-  await using keeperHome = await temporaryHome();
+  await using keeperHome = await preparedHome();
   await using home = await temporaryHome();
   const keeper = await startServer({ SWITCHYARD_HOME: keeperHome.path, HOME: keeperHome.path });
   const url = `postgresql:///switchyard?host=${join(keeperHome.path, 'socket')}&user=switchyard`;
@@ -158,7 +159,7 @@ test('a home that has lost its data or its key is not healthy, and stays as it i
 });
 
 test('a bundle holds what helps and no secret, no prompt and nobody’s address', PATIENCE, async () => {
-  await using home = await temporaryHome();
+  await using home = await preparedHome();
   await using upstream = await openSimulator({ mode: 'scriptable' });
   const env = {
     SWITCHYARD_HOME: home.path,

@@ -2,7 +2,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openSimulator } from '@switchyard/simulator';
 import type { Simulator } from '@switchyard/simulator';
-import { temporaryHome } from '@switchyard/testkit';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
+import { temporaryHome } from '@switchyard/testkit/temporary-home';
 import { expect, test } from 'vitest';
 import { runCommand, startCommand } from './fixtures/run-command.ts';
 import type { Running } from './fixtures/run-command.ts';
@@ -49,7 +50,7 @@ interface Made {
 }
 
 test('accounts and keys are managed with the server stopped, and again while it runs', { timeout: 180_000 }, async () => {
-  await using home = await temporaryHome();
+  await using home = await preparedHome();
   await using simulator = await openSimulator({ mode: 'scriptable' });
   simulator.script({ models: ['alpha', 'beta'], keys: { a: UPSTREAM_KEY } });
   const env = { SWITCHYARD_HOME: home.path, HOME: home.path };
@@ -116,7 +117,7 @@ test('accounts and keys are managed with the server stopped, and again while it 
 });
 
 test('why tells each attempt, the same from the running server and from its files', { timeout: 180_000 }, async () => {
-  await using home = await temporaryHome();
+  await using home = await preparedHome();
   await using simulator = await openSimulator({ mode: 'scriptable' });
   simulator.script({ rules: [{ match: { path: '/v1/chat/completions' }, answer: { preset: 'usage_limit_reached' } }], models: ['alpha'] });
   const env = { SWITCHYARD_HOME: home.path, HOME: home.path, UPSTREAM_KEY, SWITCHYARD_BOOTSTRAP_KEY: 'sk-test-bootstrap-not-a-secret' };
@@ -164,7 +165,7 @@ test('two commands at once on a stopped server wait for each other', { timeout: 
 });
 
 test('a server that starts while a command has the home waits for it, and says so', { timeout: 120_000 }, async () => {
-  await using home = await temporaryHome();
+  await using home = await preparedHome();
   await using simulator = await openSimulator({ mode: 'scriptable' });
   simulator.script({ models: ['alpha'], rules: [{ match: { path: '/v1/models' }, answer: { hold: { at: 'before_head', gate: 'open' } } }] });
   const env = { SWITCHYARD_HOME: home.path, HOME: home.path, UPSTREAM_KEY };
@@ -179,7 +180,7 @@ test('a server that starts while a command has the home waits for it, and says s
 });
 
 test('a command that is interrupted leaves nothing done and the home free', { timeout: 120_000 }, async () => {
-  await using home = await temporaryHome();
+  await using home = await preparedHome();
   await using simulator = await openSimulator({ mode: 'scriptable' });
   simulator.script({ rules: [{ match: { path: '/v1/models' }, answer: { hold: { at: 'before_head', gate: 'shut' } } }] });
   const env = { SWITCHYARD_HOME: home.path, HOME: home.path, UPSTREAM_KEY };
@@ -192,7 +193,7 @@ test('a command that is interrupted leaves nothing done and the home free', { ti
 });
 
 test('a server that dies in the middle of a command is told in plain words', { timeout: 120_000 }, async () => {
-  await using home = await temporaryHome();
+  await using home = await preparedHome();
   await using simulator = await openSimulator({ mode: 'scriptable' });
   simulator.script({ rules: [{ match: { path: '/v1/models' }, answer: { hold: { at: 'before_head', gate: 'shut' } } }] });
   const env = { SWITCHYARD_HOME: home.path, HOME: home.path, UPSTREAM_KEY };
@@ -211,7 +212,7 @@ test('a server that dies in the middle of a command is told in plain words', { t
 });
 
 test('a shell that knows another admin token is told so', { timeout: 120_000 }, async () => {
-  await using home = await temporaryHome();
+  await using home = await preparedHome();
   const env = { SWITCHYARD_HOME: home.path, HOME: home.path };
   await using server = await startServer(env);
   const token = readFileSync(join(home.path, 'admin.token'), 'utf8').trim();
@@ -232,7 +233,7 @@ test('the port that is used only beyond loopback may be the gateway’s own here
 });
 
 test('a secret that only the shell of the server has is missed by no command that speaks to it', { timeout: 120_000 }, async () => {
-  await using home = await temporaryHome();
+  await using home = await preparedHome();
   const env = { SWITCHYARD_HOME: home.path, HOME: home.path };
   const account = '[[accounts]]\nname = "work"\nkind = "openai"\napi_key = "env:WORK_KEY"\nmodels = ["alpha"]\n';
   writeFileSync(join(home.path, 'switchyard.toml'), account, { mode: 0o600 });
@@ -286,7 +287,7 @@ test('simulate and serve print one ready line, and end with 0 when told to', { t
 });
 
 test('sessions are counted, looked up and ended, by the running server and from its files', { timeout: 180_000 }, async () => {
-  await using home = await temporaryHome();
+  await using home = await preparedHome();
   const env = { SWITCHYARD_HOME: home.path, HOME: home.path, SWITCHYARD_BOOTSTRAP_KEY: 'sk-test-bootstrap-not-a-secret' };
   await using server = await startServer(env);
   const turn = async (session: string): Promise<string> => {

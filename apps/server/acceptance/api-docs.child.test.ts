@@ -1,8 +1,9 @@
 import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openChromium } from '../../../tools/open-chromium.ts';
-import { KEY, makeHome, startServer } from './harness.ts';
+import { KEY, startServer } from './harness.ts';
 import type { Server } from './harness.ts';
 
 // What a person sees of the API in a browser. Where CI is set, a machine that has no Chromium fails this file.
@@ -13,7 +14,7 @@ describe.skipIf(browser === null)('the page of the API, in Chromium (without one
   let server: Server;
   beforeAll(async () => {
     opened.defer(() => browser!.close());
-    const home = opened.use(await makeHome());
+    const home = opened.use(await preparedHome());
     server = opened.use(await startServer(home.path));
   });
   afterAll(() => opened.disposeAsync());

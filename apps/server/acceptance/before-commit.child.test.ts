@@ -4,10 +4,11 @@ import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCodex } from '@switchyard/simulator/codex-exec';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { fetchCodex, findCodex } from '../../../tools/fetch-codex.mjs';
-import { KEY, cli, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
+import { KEY, addAccount, addPair, cli, startServer, startTogether, startUpstream, until } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 
 // Accounts that fail before anything has been said, seen by the programs that people use. Of each pair `fails` is chosen first.
@@ -22,26 +23,14 @@ let client: OpenAI;
 let pairs = 0;
 
 beforeAll(async () => {
-  const home = opened.use(await makeHome());
+  const home = opened.use(await preparedHome());
   [failing, well, server] = await startTogether(opened, startUpstream(), startUpstream(), startServer(home.path));
   client = new OpenAI({ apiKey: KEY, baseURL: `${server.url}/v1`, maxRetries: 0 });
 }, 120_000);
 afterAll(() => opened.disposeAsync(), 60_000);
 beforeEach(async () => void (await Promise.all([failing.reset(), well.reset()])));
 
-async function link(name: string, origin: string, model: string): Promise<void> {
-  const body = JSON.stringify({ name, kind: 'openai', base_url: `${origin}/v1`, credential: `sk-test-${name}-not-a-secret`, models: [model] });
-  const response = await server.admin('/api/accounts', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-  expect(response.status).toBe(201);
-}
-
-/** Two accounts of their own, so that what happened to others does not count. @returns the model that both serve */
-async function pair(first = failing.url): Promise<string> {
-  const model = `m${++pairs}`;
-  await link(`fails-${pairs}`, first, model);
-  await link(`serves-${pairs}`, well.url, model);
-  return model;
-}
+const pair = (first = failing.url): Promise<string> => addPair(server, ++pairs, { url: first }, well);
 
 test.each([
   ['breaks off in its opening', { cut: { at: { units: 3 }, how: 'reset' } }, 'broken_off'],
@@ -171,7 +160,7 @@ test.each([
 test('bytes after the end of an answer reach nobody, and their connection is not used again', async () => {
   const raw = await rawUpstream(Buffer.from(`HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}${SMUGGLED}`));
   const model = `m${++pairs}`;
-  await link(`alone-${pairs}`, raw.url, model);
+  await addAccount(server, raw, `alone-${pairs}`, [model]);
   for (let i = 0; i < 3; i++) {
     const response = await server.ask('/v1/chat/completions', { model, messages: [] });
     expect(await response.text()).not.toContain('smuggled');

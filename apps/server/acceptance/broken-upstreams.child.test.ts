@@ -6,8 +6,9 @@ import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { KEY, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
+import { KEY, addAccount, addPair, startServer, startTogether, startUpstream, until } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 
 // Upstreams that break off, fall silent or say too much, and what a client and the other account see of it: fault rows A01, A03, A08, A11,
@@ -25,26 +26,14 @@ let well: Upstream;
 let pairs = 0;
 
 beforeAll(async () => {
-  const home = opened.use(await makeHome());
+  const home = opened.use(await preparedHome());
   const env = { SWITCHYARD_UPSTREAM_REQUEST_TIMEOUT_MS: String(SILENCE_MS), SWITCHYARD_UPSTREAM_IDLE_TIMEOUT_MS: String(SILENCE_MS) };
   [failing, well, server] = await startTogether(opened, startUpstream(), startUpstream(), startServer(home.path, env));
 }, PATIENCE_MS);
 afterAll(() => opened.disposeAsync(), PATIENCE_MS);
 beforeEach(async () => void (await Promise.all([failing.reset(), well.reset()])));
 
-async function link(name: string, origin: string, model: string): Promise<void> {
-  const body = JSON.stringify({ name, kind: 'openai', base_url: `${origin}/v1`, credential: `sk-test-${name}-not-a-secret`, models: [model] });
-  const response = await server.admin('/api/accounts', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-  expect(response.status).toBe(201);
-}
-
-/** Two accounts of their own, so that what happened to others does not count. @returns the model that both serve */
-async function pair(first = failing.url): Promise<string> {
-  const model = `m${++pairs}`;
-  await link(`fails-${pairs}`, first, model);
-  await link(`serves-${pairs}`, well.url, model);
-  return model;
-}
+const pair = (first = failing.url): Promise<string> => addPair(server, ++pairs, { url: first }, well);
 
 async function stateOf(name: string): Promise<string | undefined> {
   const { data } = (await (await server.admin('/api/accounts')).json()) as { data: { name: string; state: string }[] };
@@ -177,7 +166,7 @@ test('one event of 256 MiB is passed on as it comes, in no more memory than smal
     socket.end();
   });
   const model = `m${++pairs}`;
-  await link(`alone-${pairs}`, url, model);
+  await addAccount(server, { url }, `alone-${pairs}`, [model]);
   const small = Buffer.alloc(256 * 1_024, `${'x'.repeat(1_016)}\n\ndata: `);
   const large = Buffer.alloc(256 * 1_024, 'x');
   const read = async (each: Buffer): Promise<number> => {

@@ -1,5 +1,6 @@
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { addAccount, cli, makeHome, startServer, startTogether, startUpstream } from './harness.ts';
+import { addAccount, cli, startServer, startTogether, startUpstream } from './harness.ts';
 import type { Env, Server, Upstream } from './harness.ts';
 
 // Why an account, and what else it could have been: by command, over our own API, and with a heuristic of choice switched off at a new start.
@@ -12,11 +13,11 @@ let upstreams: readonly [Upstream, Upstream];
 let server: Server;
 
 beforeAll(async () => {
-  home = opened.use(await makeHome()).path;
+  home = opened.use(await preparedHome()).path;
   opened.defer(async () => void (await server?.end()));
   upstreams = await startTogether<readonly [Upstream, Upstream]>(opened, startUpstream(), startUpstream());
   server = await startServer(home);
-  for (const [i, upstream] of upstreams.entries()) await addAccount(server, upstream, `a${i + 1}`, 'm,spark');
+  for (const [i, upstream] of upstreams.entries()) await addAccount(server, upstream, `a${i + 1}`, ['m', 'spark']);
 }, PATIENCE_MS);
 afterAll(() => opened.disposeAsync(), PATIENCE_MS);
 

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCodex } from '@switchyard/simulator/codex-exec';
 import type { CodexResult, CodexRun } from '@switchyard/simulator/codex-exec';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { fetchCodex, findCodex } from '../../../tools/fetch-codex.mjs';
-import { KEY, addAccount, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
+import { KEY, addAccount, startServer, startTogether, startUpstream, until } from './harness.ts';
 import type { ReceivedRequest, Server, Upstream } from './harness.ts';
 
 // Conversations of the real codex between two accounts: what each upstream saw tells whether they stayed where they began.
@@ -16,18 +17,23 @@ const scratch = fileURLToPath(new URL('../../../.cache/', import.meta.url));
 const PATIENCE_MS = 120_000;
 
 describe.skipIf(bin === undefined)('the real codex between two accounts (without it: node tools/fetch-codex.mjs)', () => {
+  const shared = new AsyncDisposableStack();
   let opened: AsyncDisposableStack;
   let server: Server;
   let upstreams: readonly [Upstream, Upstream];
 
+  beforeAll(async () => {
+    upstreams = await startTogether(shared, startUpstream(), startUpstream());
+  }, PATIENCE_MS);
+  afterAll(() => shared.disposeAsync(), PATIENCE_MS);
+
   // A server for each test: an account that is out of quota stays so, and conversations are found again by their threads.
   beforeEach(async () => {
     opened = new AsyncDisposableStack();
-    const state = opened.use(await makeHome());
-    const [a, b, started] = await startTogether(opened, startUpstream(), startUpstream(), startServer(state.path));
-    upstreams = [a, b];
-    server = started;
-    for (const [i, upstream] of upstreams.entries()) await addAccount(server, upstream, `a${i + 1}`, undefined, ['--websocket']);
+    const state = opened.use(await preparedHome());
+    server = opened.use(await startServer(state.path));
+    for (const upstream of upstreams) await upstream.reset();
+    for (const [i, upstream] of upstreams.entries()) await addAccount(server, upstream, `a${i + 1}`, undefined, { websocket: true });
     for (const upstream of upstreams) await upstream.reset();
   }, PATIENCE_MS);
   afterEach(() => opened.disposeAsync(), PATIENCE_MS);

@@ -4,9 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { unsignedJwt } from '@switchyard/simulator';
 import { runCodex, writeLogin } from '@switchyard/simulator/codex-exec';
 import type { CodexResult, CodexRun } from '@switchyard/simulator/codex-exec';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { fetchCodex, findCodex } from '../../../tools/fetch-codex.mjs';
-import { KEY, addAccount, cli, makeHome, startServer, startTogether, startUpstream } from './harness.ts';
+import { KEY, addAccount, cli, startServer, startTogether, startUpstream } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 
 const bin = process.env['CI'] === undefined ? findCodex() : await fetchCodex();
@@ -24,7 +25,7 @@ describe.skipIf(bin === undefined)('the real codex with a ChatGPT login, through
 
   beforeAll(async () => {
     await mkdir(scratch, { recursive: true });
-    const state = opened.use(await makeHome());
+    const state = opened.use(await preparedHome());
     [chatgpt, plain, renewed, server] = await startTogether(opened, startUpstream(), startUpstream(), startUpstream(), startServer(state.path));
     const codexHome = join(state.path, 'login');
     await mkdir(codexHome, { mode: 0o700 });
@@ -34,7 +35,7 @@ describe.skipIf(bin === undefined)('the real codex with a ChatGPT login, through
     const added = await cli(server.home, ['accounts', 'add', '--name', 'c1', '--kind', 'chatgpt', '--codex-home', codexHome, ...at]);
     expect(added.stdout).toContain('gpt-5.5');
     expect((await cli(server.home, ['accounts', 'test', 'c1'])).stdout).toContain('gpt-5.5');
-    await addAccount(server, plain, 'a1', 'gpt-plain');
+    await addAccount(server, plain, 'a1', ['gpt-plain']);
   }, PATIENCE_MS);
   afterAll(() => opened.disposeAsync(), PATIENCE_MS);
   beforeEach(async () => {

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCodex } from '@switchyard/simulator/codex-exec';
 import type { CodexResult, CodexRun } from '@switchyard/simulator/codex-exec';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { fetchCodex, findCodex } from '../../../tools/fetch-codex.mjs';
-import { KEY, addAccount, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
+import { KEY, addAccount, startServer, startTogether, startUpstream, until } from './harness.ts';
 import type { ReceivedRequest, Server, Upstream } from './harness.ts';
 
 const bin = process.env['CI'] === undefined ? findCodex() : await fetchCodex();
@@ -20,10 +21,10 @@ describe.skipIf(bin === undefined)('the real codex exec over WebSocket, through 
   let home: string;
 
   beforeAll(async () => {
-    const state = opened.use(await makeHome());
+    const state = opened.use(await preparedHome());
     [first, second, server] = await startTogether(opened, startUpstream(), startUpstream(), startServer(state.path));
-    await addAccount(server, first, 'a1', undefined, ['--websocket']);
-    await addAccount(server, second, 'b1', undefined, ['--websocket']);
+    await addAccount(server, first, 'a1', undefined, { websocket: true });
+    await addAccount(server, second, 'b1', undefined, { websocket: true });
   }, 120_000);
   afterAll(() => opened.disposeAsync(), 60_000);
   beforeEach(async () => {
@@ -92,9 +93,9 @@ describe.skipIf(bin === undefined)('the real codex exec over WebSocket, through 
   }, 60_000);
 
   test('goes on over HTTP in the same run where WebSocket is switched off', async () => {
-    const state = opened.use(await makeHome());
+    const state = opened.use(await preparedHome());
     await using plain = await startServer(state.path, { SWITCHYARD_WEBSOCKET_ENABLED: 'false' });
-    await addAccount(plain, first, 'a1', undefined, ['--websocket']);
+    await addAccount(plain, first, 'a1', undefined, { websocket: true });
     const result = await exec('hello', { baseUrl: `${plain.url}/v1` });
     expect([result.code, result.messages]).toEqual([0, ['You said: hello']]);
     expect(JSON.stringify(result.events)).not.toContain('WebSocket');

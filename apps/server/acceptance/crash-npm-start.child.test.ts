@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { temporaryHome } from '@switchyard/testkit/temporary-home';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { KEY, makeHome } from './harness.ts';
+import { KEY } from './harness.ts';
 import { descendants, survivors } from './process-tree.ts';
 
 // `npm start` as a person, a service manager or a script runs it, and the signal that each of them sends.
@@ -12,7 +13,7 @@ const opened = new AsyncDisposableStack();
 let home: string;
 
 beforeAll(async () => {
-  home = opened.use(await makeHome()).path;
+  home = opened.use(await temporaryHome()).path;
 });
 afterAll(() => opened.disposeAsync());
 

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { KEY, addAccount, makeHome, startServer, startUpstream, until } from './harness.ts';
+import { KEY, addAccount, startServer, startUpstream, until } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 import { hasTerminalEvent, openStreams, responseIdOf } from './open-streams.ts';
 import type { ClientStream } from './open-streams.ts';
@@ -27,11 +28,11 @@ const expected: Record<string, number> = {};
 const whole: { id: string; account: string }[] = [];
 
 beforeAll(async () => {
-  home = opened.use(await makeHome()).path;
+  home = opened.use(await preparedHome()).path;
   upstreams = [opened.use(await startUpstream()), opened.use(await startUpstream())];
   opened.defer(async () => void (await server?.end()));
   await start();
-  for (const [i, upstream] of upstreams.entries()) await addAccount({ home }, upstream, `a${i + 1}`, 'ends,stays,breaks');
+  for (const [i, upstream] of upstreams.entries()) await addAccount(server, upstream, `a${i + 1}`, ['ends', 'stays', 'breaks']);
 }, PATIENCE_MS);
 afterAll(() => opened.disposeAsync());
 

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rawExchange } from '@switchyard/testkit';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { makeHome, startServer } from './harness.ts';
+import { startServer } from './harness.ts';
 import { expectRefusal, rawAnswers } from './raw-answer.ts';
 
 // Our own API on a listener of its own, with the metrics open to this machine: fault rows B17 and E03.
@@ -13,7 +14,7 @@ let admin: number;
 let token: string;
 
 beforeAll(async () => {
-  const home = opened.use(await makeHome()).path;
+  const home = opened.use(await preparedHome()).path;
   const server = opened.use(await startServer(home, { SWITCHYARD_HOST: '0.0.0.0', SWITCHYARD_ADMIN_LISTEN: '127.0.0.1:0', METRICS_ALLOW_LOOPBACK: 'true' }));
   const { address, adminAddress } = JSON.parse(readFileSync(join(home, 'run/server.json'), 'utf8')) as { address: string; adminAddress: string };
   main = Number(new URL(address).port);

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { rawExchange } from '@switchyard/testkit';
 import type { RawPart } from '@switchyard/testkit';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { KEY, addAccount, makeHome, startServer, startUpstream, until } from './harness.ts';
+import { KEY, addAccount, startServer, startUpstream, until } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 import { expectRefusal, rawAnswers } from './raw-answer.ts';
 
@@ -17,7 +18,7 @@ let server: Server;
 let small: Server;
 
 beforeAll(async () => {
-  const homes = [opened.use(await makeHome()), opened.use(await makeHome())] as const;
+  const homes = [opened.use(await preparedHome()), opened.use(await preparedHome())] as const;
   upstream = opened.use(await startUpstream());
   const started = await Promise.allSettled([startServer(homes[0].path), startServer(homes[1].path, { SWITCHYARD_LIMITS_BODY_BYTES: String(MIB) })]);
   for (const result of started) if (result.status === 'fulfilled') opened.use(result.value);
@@ -25,8 +26,8 @@ beforeAll(async () => {
     if (result.status === 'rejected') throw result.reason;
     return result.value;
   }) as [Server, Server];
-  await addAccount(server, upstream, 'a1', 'm');
-  await addAccount(small, upstream, 'a1', 'm');
+  await addAccount(server, upstream, 'a1', ['m']);
+  await addAccount(small, upstream, 'a1', ['m']);
 });
 afterAll(() => opened.disposeAsync());
 

@@ -1,6 +1,7 @@
 import { rawExchange } from '@switchyard/testkit';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { KEY, addAccount, makeHome, startServer, startUpstream, until } from './harness.ts';
+import { KEY, addAccount, startServer, startUpstream, until } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 import { expectRefusal, rawAnswers } from './raw-answer.ts';
 
@@ -14,11 +15,11 @@ let port: number;
 let served = 0;
 
 beforeAll(async () => {
-  const home = opened.use(await makeHome());
+  const home = opened.use(await preparedHome());
   upstream = opened.use(await startUpstream());
   server = opened.use(await startServer(home.path));
   port = Number(new URL(server.url).port);
-  await addAccount(server, upstream, 'a1', 'm');
+  await addAccount(server, upstream, 'a1', ['m']);
 });
 afterAll(() => opened.disposeAsync());
 

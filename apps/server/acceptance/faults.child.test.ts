@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { makeHome, startServer, startUpstream, until } from './harness.ts';
+import { startServer, startUpstream, until } from './harness.ts';
 import type { Env, Server, Upstream } from './harness.ts';
 
 // Failures made on purpose, by the settings `faults.*`, and what becomes of them.
@@ -14,7 +15,7 @@ let opened: AsyncDisposableStack;
 let home: string;
 beforeEach(async () => {
   opened = new AsyncDisposableStack();
-  home = opened.use(await makeHome()).path;
+  home = opened.use(await preparedHome()).path;
 });
 afterEach(() => opened.disposeAsync());
 

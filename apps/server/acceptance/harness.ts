@@ -1,8 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -89,12 +87,6 @@ export async function startTogether<T extends readonly AsyncDisposable[]>(
   const failed = settled.find((each) => each.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return Promise.all(starting) as unknown as Promise<T>;
-}
-
-/** An empty home, gone when disposed. */
-export async function makeHome(): Promise<{ path: string } & AsyncDisposable> {
-  const path = await mkdtemp(join(tmpdir(), 'swyd-acceptance-'));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };
 }
 
 /** Starts `switchyard serve`; with a home that is passed in, that home is kept. */
@@ -184,35 +176,32 @@ export function cli(home: string, args: readonly string[], env: Env = {}): Promi
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })));
 }
 
-/** Links an upstream as an account that serves the named models, by the command line. */
+/** Links an upstream as an account that serves the named models; without them it is asked. */
 export async function addAccount(
-  server: { readonly home: string },
-  upstream: { readonly url: string },
+  server: Pick<Server, 'admin'>,
+  upstream: Pick<Upstream, 'url'>,
   name = 'a1',
-  models?: string,
-  more: readonly string[] = [],
+  models?: readonly string[],
+  more: { readonly websocket?: boolean } = {},
 ): Promise<void> {
-  const result = await cli(
-    server.home,
-    [
-      'accounts',
-      'add',
-      '--name',
-      name,
-      '--kind',
-      'openai',
-      '--base-url',
-      `${upstream.url}/v1`,
-      '--key-env',
-      'UPSTREAM_KEY',
-      ...(models === undefined ? [] : ['--models', models]),
-      ...more,
-    ],
-    {
-      UPSTREAM_KEY: `sk-test-${name}-not-a-secret`,
-    },
-  );
-  if (result.code !== 0) throw new Error(`accounts add failed:\n${result.stderr}`);
+  const account = {
+    name,
+    kind: 'openai',
+    base_url: `${upstream.url}/v1`,
+    credential: `sk-test-${name}-not-a-secret`,
+    ...(models === undefined ? {} : { models }),
+    ...more,
+  };
+  const added = await server.admin('/api/accounts', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(account) });
+  if (added.status !== 201) throw new Error(`The account was not added: ${await added.text()}`);
+}
+
+/** Links two accounts that serve a model of their own, so that what happened to others does not count; `fails-N` is chosen first. @returns the model */
+export async function addPair(server: Pick<Server, 'admin'>, n: number, fails: Pick<Upstream, 'url'>, serves: Pick<Upstream, 'url'>): Promise<string> {
+  const model = `m${n}`;
+  await addAccount(server, fails, `fails-${n}`, [model]);
+  await addAccount(server, serves, `serves-${n}`, [model]);
+  return model;
 }
 
 /** Asks again until the answer is the wanted one. */

@@ -1,5 +1,6 @@
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { addAccount, makeHome, startServer, startUpstream } from './harness.ts';
+import { addAccount, startServer, startUpstream } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 
 // A server is killed again and again while it serves, each time at another moment, and each time what its clients had seen whole goes on at
@@ -20,11 +21,11 @@ let server: Server;
 let upstreams: Upstream[];
 
 beforeAll(async () => {
-  home = opened.use(await makeHome()).path;
+  home = opened.use(await preparedHome()).path;
   upstreams = [opened.use(await startUpstream()), opened.use(await startUpstream()), opened.use(await startUpstream())];
   opened.defer(async () => void (await server?.end()));
   server = await startServer(home);
-  for (const [i, upstream] of upstreams.entries()) await addAccount({ home }, upstream, `a${i + 1}`, 'm');
+  for (const [i, upstream] of upstreams.entries()) await addAccount(server, upstream, `a${i + 1}`, ['m']);
 }, 120_000);
 afterAll(() => opened.disposeAsync(), 120_000);
 

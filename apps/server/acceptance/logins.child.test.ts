@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
+import { temporaryHome } from '@switchyard/testkit/temporary-home';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { cli, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
+import { cli, startServer, startTogether, startUpstream, until } from './harness.ts';
 import type { Env, ReceivedRequest, Server, Upstream } from './harness.ts';
 
 // Servers on one database that share ChatGPT logins, against an issuer whose refresh tokens are good once (fault rows C09 and C21).
@@ -19,7 +21,7 @@ let logins = 0;
 
 beforeAll(async () => {
   // It brings the database, so that the others can be killed.
-  const host = opened.use(await makeHome()).path;
+  const host = opened.use(await preparedHome()).path;
   [upstream, keeper] = await startTogether(opened, startUpstream(), startServer(host, ENCRYPTION));
   database = `postgresql:///switchyard?host=${join(host, 'socket')}&user=switchyard`;
 }, PATIENCE_MS);
@@ -36,7 +38,7 @@ async function removeLogin(): Promise<void> {
 
 /** A server of its own home on the shared database. */
 async function another(stack: AsyncDisposableStack, env: Env = {}): Promise<Server> {
-  const home = stack.use(await makeHome()).path;
+  const home = stack.use(await temporaryHome()).path;
   return stack.use(await startServer(home, { ...ENCRYPTION, DATABASE_URL: database, ...env }));
 }
 
@@ -44,7 +46,7 @@ async function another(stack: AsyncDisposableStack, env: Env = {}): Promise<Serv
 async function addLogin(stack: AsyncDisposableStack, accessToken = `at-${login}-not-a-secret`, sinceMs = 0): Promise<string> {
   const tokens = { accessToken, refreshToken: `rt-${login}-not-a-secret`, accountId: `acct-${login}` };
   await upstream.script({ logins: { [login]: tokens } });
-  const home = join(stack.use(await makeHome()).path, 'codex');
+  const home = join(stack.use(await temporaryHome()).path, 'codex');
   await signIn(home, tokens.accessToken, tokens.refreshToken, new Date(Date.now() - sinceMs).toISOString());
   const at = ['--base-url', `${upstream.url}/backend-api/codex`, '--token-url', `${upstream.url}/oauth/token`];
   const added = await cli(keeper.home, [

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { KEY, cli, makeHome, startServer, startUpstream, until } from './harness.ts';
+import { KEY, cli, startServer, startUpstream, until } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 import { hasTerminalEvent, openStreams } from './open-streams.ts';
 
@@ -18,7 +19,7 @@ let upstream: Upstream;
 let other: string;
 
 beforeAll(async () => {
-  const home = opened.use(await makeHome()).path;
+  const home = opened.use(await preparedHome()).path;
   upstream = opened.use(await startUpstream());
   const account = `[[accounts]]\nname = "a1"\nkind = "openai-compatible"\nbase_url = "${upstream.url}/v1"\nmodels = ["quick", "held"]\n`;
   await writeFile(join(home, 'switchyard.toml'), account, { mode: 0o600 });

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { unsignedJwt } from '@switchyard/simulator';
 import { writeLogin } from '@switchyard/simulator/codex-exec';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
+import type { TemporaryHome } from '@switchyard/testkit/temporary-home';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fetchCodex, findCodex } from '../../../tools/fetch-codex.mjs';
 import { cli, startServer, startUpstream, until } from './harness.ts';
@@ -35,19 +37,22 @@ const TOKEN = unsignedJwt({ exp: 4_000_000_000 });
 const AUTH = '{"auth_mode":"apikey","OPENAI_API_KEY":"sk-test-own-not-a-secret"}';
 
 let root: string;
+let state: TemporaryHome;
 let home: string;
 let codexHome: string;
 
 beforeEach(async () => {
   await mkdir(scratch, { recursive: true });
   root = await mkdtemp(join(scratch, 'run-codex-'));
-  home = join(root, 'home');
+  state = await preparedHome();
+  home = state.path;
   codexHome = join(root, 'codex');
   await mkdir(codexHome);
   await writeFile(join(codexHome, 'config.toml'), CONFIG);
   await writeFile(join(codexHome, 'auth.json'), AUTH, { mode: 0o600 });
 });
 afterEach(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
+afterEach(() => state[Symbol.asyncDispose]());
 
 /** Whether a server of the home lives. */
 async function isRunning(): Promise<boolean> {
@@ -175,15 +180,19 @@ test(
   PATIENCE_MS,
 );
 
-test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
-  '%s goes on to codex, and what it does then is the answer',
-  async (signal) => {
-    const env = await standIn(`trap 'echo got; exit 42' ${signal.slice(3)}; echo running; while :; do sleep 0.05; done`);
-    const child = spawn(process.execPath, [MAIN, 'run', 'codex'], { env: { HOME: root, SWITCHYARD_HOME: home, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
-    const over = once(child, 'exit');
-    await once(child.stdout, 'data');
-    child.kill(signal);
-    expect(await over).toEqual([42, null]);
+test(
+  'a signal goes on to codex, and what it does then is the answer',
+  async () => {
+    const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+    const traps = signals.map((signal, i) => `trap 'echo got; exit ${42 + i}' ${signal.slice(3)}`);
+    const env = await standIn(`${traps.join('; ')}; echo running; while :; do sleep 0.05; done`);
+    for (const [i, signal] of signals.entries()) {
+      const child = spawn(process.execPath, [MAIN, 'run', 'codex'], { env: { HOME: root, SWITCHYARD_HOME: home, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
+      const over = once(child, 'exit');
+      await once(child.stdout, 'data');
+      child.kill(signal);
+      expect([signal, await over]).toEqual([signal, [42 + i, null]]);
+    }
     await ended();
   },
   PATIENCE_MS,

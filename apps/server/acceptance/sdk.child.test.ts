@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { SDK_ERRORS } from '@switchyard/simulator/sdk-errors';
 import OpenAI from 'openai';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { KEY, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
+import { KEY, startServer, startTogether, startUpstream, until } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 
 // The `openai` package as a client: everything an application does with it has to work through the gateway as it does without.
@@ -15,7 +16,7 @@ let second: Upstream;
 let client: OpenAI;
 
 beforeAll(async () => {
-  const home = opened.use(await makeHome());
+  const home = opened.use(await preparedHome());
   [second, upstream, server] = await startTogether(opened, startUpstream(), startUpstream(), startServer(home.path));
   await link('one', upstream.url, ['gpt-5.5', 'gpt-5.5-mini', 'text-embedding-3-small']);
   await link('left', upstream.url, ['shared']);

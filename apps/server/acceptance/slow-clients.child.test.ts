@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { rawExchange } from '@switchyard/testkit';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { KEY, addAccount, cli, makeHome, startServer, startUpstream, until } from './harness.ts';
+import { KEY, addAccount, cli, startServer, startUpstream, until } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 import { expectRefusal, rawAnswers } from './raw-answer.ts';
 
@@ -25,7 +26,7 @@ let upstream: Upstream;
 let port: number;
 
 beforeAll(async () => {
-  home = opened.use(await makeHome()).path;
+  home = opened.use(await preparedHome()).path;
   upstream = opened.use(await startUpstream());
   server = opened.use(
     await startServer(home, {
@@ -37,7 +38,7 @@ beforeAll(async () => {
     }),
   );
   port = Number(new URL(server.url).port);
-  await addAccount(server, upstream, 'a1', 'm');
+  await addAccount(server, upstream, 'a1', ['m']);
 });
 afterAll(() => opened.disposeAsync());
 

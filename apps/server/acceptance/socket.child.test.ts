@@ -3,8 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectSocket, rawExchange } from '@switchyard/testkit';
 import type { SocketClient } from '@switchyard/testkit';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { KEY, addAccount, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
+import { KEY, addAccount, startServer, startTogether, startUpstream, until } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 import { expectRefusal, rawAnswers } from './raw-answer.ts';
 
@@ -17,10 +18,10 @@ let first: Upstream;
 let second: Upstream;
 
 beforeAll(async () => {
-  const home = opened.use(await makeHome());
+  const home = opened.use(await preparedHome());
   [first, second, server] = await startTogether(opened, startUpstream(), startUpstream(), startServer(home.path, { SWITCHYARD_WEBSOCKET_PING_MS: '300' }));
-  await addAccount(server, first, 'a1', 'm', ['--websocket']);
-  await addAccount(server, second, 'b1', 'm', ['--websocket']);
+  await addAccount(server, first, 'a1', ['m'], { websocket: true });
+  await addAccount(server, second, 'b1', ['m'], { websocket: true });
 }, 120_000);
 afterAll(() => opened.disposeAsync(), 60_000);
 
@@ -150,21 +151,6 @@ describe('bytes that no client should send (B19)', () => {
   });
 });
 
-test('63 MiB go up in one frame, byte for byte, and 65 MiB close the socket', async () => {
-  // With pings as they are by default: parsing so much keeps the other ends busy for longer than the short ones here.
-  const home = opened.use(await makeHome());
-  await using patient = await startServer(home.path);
-  await addAccount(patient, first, 'a1', 'm', ['--websocket']);
-  await first.reset();
-  await using client = await connectSocket(patient.url, AUTH);
-  const text = JSON.stringify({ type: 'response.create', model: 'm', store: false, instructions: 'x'.repeat(63 * 2 ** 20), input: 'a' });
-  client.ws.send(text);
-  await client.next('response.completed');
-  expect((await first.received())[0]?.bodySha256).toBe(createHash('sha256').update(text).digest('hex'));
-  client.ws.send(Buffer.alloc(65 * 2 ** 20, 'x').toString());
-  expect(await client.closed).toBe(1009);
-}, 60_000);
-
 test('an upstream that stops answering in the middle of a turn is given up, and its place is free (B18)', async () => {
   await first.reset();
   await second.reset();
@@ -188,29 +174,48 @@ test('an upstream that stops answering in the middle of a turn is given up, and 
   await second.reset();
 });
 
-test('a thousand sockets that say nothing cost no place and little memory', async () => {
-  // With pings as they are by default: a thousand clients of one process do not all answer within the short ones here.
-  const home = opened.use(await makeHome());
-  await using patient = await startServer(home.path);
-  await addAccount(patient, first, 'a1', 'm', ['--websocket']);
-  const before = residentKb(patient);
-  const clients = await Promise.all(Array.from({ length: 1_000 }, () => connectSocket(patient.url, AUTH)));
-  expect(await patient.metric('switchyard_sockets')).toBe(1_000);
-  expect(await patient.metric('switchyard_requests_in_flight{lane="websocket"}')).toBe(0);
-  expect(await patient.metric('switchyard_upstream_in_flight')).toBe(0);
-  expect((residentKb(patient) - before) / 1_000).toBeLessThan(45);
-  await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
-  await until(
-    () => patient.metric('switchyard_sockets'),
-    (count) => count === 0,
-  );
-}, 60_000);
+// What keeps the other ends busy for longer than the short pings of the server above allow.
+describe('with pings as they are by default', () => {
+  const lasting = new AsyncDisposableStack();
+  let patient: Server;
+  beforeAll(async () => {
+    const home = lasting.use(await preparedHome());
+    patient = lasting.use(await startServer(home.path));
+    await addAccount(patient, first, 'a1', ['m'], { websocket: true });
+  }, 120_000);
+  afterAll(() => lasting.disposeAsync(), 60_000);
+
+  test('a thousand sockets that say nothing cost no place and little memory', async () => {
+    const before = residentKb(patient);
+    const clients = await Promise.all(Array.from({ length: 1_000 }, () => connectSocket(patient.url, AUTH)));
+    expect(await patient.metric('switchyard_sockets')).toBe(1_000);
+    expect(await patient.metric('switchyard_requests_in_flight{lane="websocket"}')).toBe(0);
+    expect(await patient.metric('switchyard_upstream_in_flight')).toBe(0);
+    expect((residentKb(patient) - before) / 1_000).toBeLessThan(45);
+    await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
+    await until(
+      () => patient.metric('switchyard_sockets'),
+      (count) => count === 0,
+    );
+  }, 60_000);
+
+  test('63 MiB go up in one frame, byte for byte, and 65 MiB close the socket', async () => {
+    await first.reset();
+    await using client = await connectSocket(patient.url, AUTH);
+    const text = JSON.stringify({ type: 'response.create', model: 'm', store: false, instructions: 'x'.repeat(63 * 2 ** 20), input: 'a' });
+    client.ws.send(text);
+    await client.next('response.completed');
+    expect((await first.received())[0]?.bodySha256).toBe(createHash('sha256').update(text).digest('hex'));
+    client.ws.send(Buffer.alloc(65 * 2 ** 20, 'x').toString());
+    expect(await client.closed).toBe(1009);
+  }, 60_000);
+});
 
 test('a conversation survives a kill -9 of the server: what was seen whole goes on at its owner', async () => {
-  const home = opened.use(await makeHome());
+  const home = opened.use(await preparedHome());
   await using before = await startServer(home.path);
-  await addAccount(before, first, 'a1', 'm', ['--websocket']);
-  await addAccount(before, second, 'b1', 'm', ['--websocket']);
+  await addAccount(before, first, 'a1', ['m'], { websocket: true });
+  await addAccount(before, second, 'b1', ['m'], { websocket: true });
   const seen: string[] = [];
   for (let n = 0; n < 6; n++) {
     await using client = await connectSocket(before.url, AUTH);

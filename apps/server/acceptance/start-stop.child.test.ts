@@ -1,7 +1,9 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
+import { temporaryHome } from '@switchyard/testkit/temporary-home';
 import { expect, test } from 'vitest';
-import { KEY, addAccount, makeHome, startServer, startUpstream, until } from './harness.ts';
+import { KEY, addAccount, startServer, startUpstream, until } from './harness.ts';
 import { openStreams } from './open-streams.ts';
 
 // The two ends of a server's life, as the person sees them who starts and stops it.
@@ -14,7 +16,7 @@ async function busyPort(): Promise<{ readonly port: number } & AsyncDisposable> 
 }
 
 test('a first start that finds its port busy makes no key; the next one shows it', { timeout: 120_000 }, async () => {
-  await using home = await makeHome();
+  await using home = await temporaryHome();
   await using busy = await busyPort();
   const noKey = { SWITCHYARD_BOOTSTRAP_KEY: '' };
   await expect(startServer(home.path, { ...noKey, SWITCHYARD_PORT: String(busy.port) })).rejects.toThrow(`Port ${busy.port} on 127.0.0.1 is in use`);
@@ -27,11 +29,11 @@ test('a first start that finds its port busy makes no key; the next one shows it
 });
 
 test('a stop says once what it waits for, takes signals that come together as one, and cuts off at the next', { timeout: 120_000 }, async () => {
-  await using home = await makeHome();
+  await using home = await preparedHome();
   await using upstream = await startUpstream();
   await upstream.script({ rules: [{ times: 'always', answer: { hold: { at: 2 } } }] });
   await using server = await startServer(home.path, { SHUTDOWN_DRAIN_TIMEOUT_SECS: '600' });
-  await addAccount(server, upstream, 'a1', 'stays');
+  await addAccount(server, upstream, 'a1', ['stays']);
   const stream = openStreams(server.url, KEY, ['stays']);
   await stream.begun;
 

@@ -4,8 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { temporaryHome } from '@switchyard/testkit/temporary-home';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { addAccount, cli, makeHome, startServer, startTogether, startUpstream, until } from './harness.ts';
+import { addAccount, cli, startServer, startTogether, startUpstream, until } from './harness.ts';
 import type { Env, Server, Upstream } from './harness.ts';
 
 // What scripts and people rely on, asked for as they would: plain HTTP, the command line, files in the home. The describes build on each
@@ -22,7 +23,7 @@ let second: Upstream;
 let firstKey: string;
 
 beforeAll(async () => {
-  home = opened.use(await makeHome()).path;
+  home = opened.use(await temporaryHome()).path;
   // An empty setting is one that is not set: this server makes its first key itself.
   const starting = startServer(home, { ...ENCRYPTION, SWITCHYARD_BOOTSTRAP_KEY: '' });
   [upstream, second, server] = await startTogether(opened, startUpstream(), startUpstream(), starting);
@@ -220,7 +221,10 @@ describe('a new server', () => {
 describe('with accounts', () => {
   test('an account that is added while it runs serves the very next request', async () => {
     await upstream.script({ models: ['gpt-5.5', 'gpt-5.5-mini', 'text-embedding-3-small'] });
-    await addAccount(server, upstream, 'a1');
+    const added = await cli(home, ['accounts', 'add', '--name', 'a1', '--base-url', `${upstream.url}/v1`, '--key-env', 'UPSTREAM_KEY'], {
+      UPSTREAM_KEY: 'sk-test-a1-not-a-secret',
+    });
+    expect(added).toMatchObject({ code: 0 });
     const answer = await ask('/v1/responses', { model: 'gpt-5.5', input: 'first' });
     expect([answer.status, answer.headers.get('x-switchyard-account')]).toEqual([200, 'a1']);
     const b1 = { name: 'b1', kind: 'openai', base_url: `${second.url}/v1`, credential: 'sk-test-b1-not-a-secret', models: ['only-b', 'gpt-5.5'] };
@@ -264,8 +268,8 @@ describe('with accounts', () => {
   });
 
   test('the decision tells each attempt, and so does why', async () => {
-    await addAccount(server, upstream, 'empty', 'scarce');
-    await addAccount(server, second, 'full', 'scarce');
+    await addAccount(server, upstream, 'empty', ['scarce']);
+    await addAccount(server, second, 'full', ['scarce']);
     await upstream.script({ rules: [{ times: 'always', answer: { preset: 'insufficient_quota' } }] });
     // The first request finds out that one of them has no quota left; the second does not ask it.
     const answers = [await ask('/v1/responses', { model: 'scarce', input: 'one' }), await ask('/v1/responses', { model: 'scarce', input: 'two' })];
@@ -374,7 +378,7 @@ describe('a second process on the database of the first', () => {
   let admin: string;
 
   beforeAll(async () => {
-    const twinHome = other.use(await makeHome()).path;
+    const twinHome = other.use(await temporaryHome()).path;
     twin = other.use(
       await startServer(twinHome, {
         ...ENCRYPTION,

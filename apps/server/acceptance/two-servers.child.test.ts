@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import { preparedHome } from '@switchyard/testkit/prepared-home';
+import { temporaryHome } from '@switchyard/testkit/temporary-home';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { addAccount, makeHome, startServer, startUpstream, until } from './harness.ts';
+import { addAccount, startServer, startUpstream, until } from './harness.ts';
 import type { Server, Upstream } from './harness.ts';
 
 // Two servers on one database, and conversations that go to and fro between them; then one of them is killed. Each upstream refuses what the
@@ -21,14 +23,14 @@ const start = (home: string): Promise<Server> => startServer(home, { ...ENCRYPTI
 
 beforeAll(async () => {
   // A third one brings the database, so that those two can be killed.
-  const host = opened.use(await makeHome()).path;
+  const host = opened.use(await preparedHome()).path;
   upstreams = [opened.use(await startUpstream()), opened.use(await startUpstream())];
   const keeper = opened.use(await startServer(host, ENCRYPTION));
   database = `postgresql:///switchyard?host=${join(host, 'socket')}&user=switchyard`;
-  for (const [i, upstream] of upstreams.entries()) await addAccount(keeper, upstream, `a${i + 1}`, 'm');
+  for (const [i, upstream] of upstreams.entries()) await addAccount(keeper, upstream, `a${i + 1}`, ['m']);
   const created = await keeper.admin('/api/keys', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"name":"other"}' });
   otherKey = ((await created.json()) as { key: string }).key;
-  homes = [opened.use(await makeHome()).path, opened.use(await makeHome()).path];
+  homes = [opened.use(await temporaryHome()).path, opened.use(await temporaryHome()).path];
   opened.defer(async () => void (await here?.end()));
   here = await start(homes[0]);
   there = opened.use(await start(homes[1]));

@@ -8,7 +8,7 @@ export interface TemporaryHome extends AsyncDisposable {
 }
 
 /** Makes an empty folder, mode 0700, with a path short enough for a socket in it. */
-export async function temporaryHome(): Promise<TemporaryHome> {
-  const path = await realpath(await mkdtemp(join(tmpdir(), 'swyd-')));
+export async function temporaryHome(parent = tmpdir()): Promise<TemporaryHome> {
+  const path = await realpath(await mkdtemp(join(parent, 'swyd-')));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };
 }
