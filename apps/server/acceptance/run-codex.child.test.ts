@@ -187,7 +187,10 @@ test(
     const traps = signals.map((signal, i) => `trap 'echo got; exit ${42 + i}' ${signal.slice(3)}`);
     const env = await standIn(`${traps.join('; ')}; echo running; while :; do sleep 0.05; done`);
     for (const [i, signal] of signals.entries()) {
-      const child = spawn(process.execPath, [MAIN, 'run', 'codex'], { env: { HOME: root, SWITCHYARD_HOME: home, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, [MAIN, 'run', 'codex'], {
+        env: { HOME: root, SWITCHYARD_HOME: home, ...env },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
       const over = once(child, 'exit');
       await once(child.stdout, 'data');
       child.kill(signal);
