@@ -98,10 +98,10 @@ test.skipIf(!hasPromtool && process.env['CI'] === undefined)('promtool takes the
   expect([status, stderr]).toEqual([0, '']);
 });
 
-/** The table of the request log in docs/operations.md has the fields of a real request, and no others. */
+/** The first table of the request log in docs/operations.md has the fields of a real request, and no others. */
 async function expectFieldsDocumented(reader: Reader): Promise<void> {
   const operations = await readFile(`${root}docs/operations.md`, 'utf8');
-  const table = /## The request log\n([^]*?)\| Outcome/.exec(operations)![1]!;
+  const table = /## The request log\n[^|]*(\|[^]*?)\n\n/.exec(operations)![1]!;
   const documented = [...table.matchAll(/^\| ((?:`\w+`(?:, )?)+) \|/gm)].flatMap(([, names]) => names!.match(/\w+/g)!);
   const { output } = await reader.follow({ language: 'sh', text: 'npm run -s switchyard -- why REQUEST_ID --json 2> /dev/null', line: 0, notRun: null });
   expect(documented.toSorted()).toEqual(Object.keys(JSON.parse(output) as object).toSorted());
