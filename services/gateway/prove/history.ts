@@ -67,7 +67,7 @@ export interface RequestTrace {
   mayBeStalled: boolean;
   /** The socket that it came on had rested for so long that its upstream may have forgotten what went before. */
   mayBeStale: boolean;
-  /** It goes on from a response with something sealed, so that what it names may belong to two accounts. */
+  /** It goes on from a response of one account with something that another may have sealed. */
   mayBeTorn: boolean;
 }
 

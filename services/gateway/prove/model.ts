@@ -90,6 +90,15 @@ export class Model {
     return { ...ANYWHERE, mayBeUnavailable };
   }
 
+  /** Whether a turn may carry what another account has sealed than the one whose response it goes on from. */
+  mayBeTorn({ previousResponse, encrypted }: Claims, keyId: string): boolean {
+    if (previousResponse === null || encrypted === null) return false;
+    const response = this.#known.get(placeOf('response', keyId, null, previousResponse));
+    const sealed = this.#known.get(placeOf('encrypted', keyId, null, encrypted));
+    if (response === undefined || sealed === undefined) return false;
+    return response.owner !== sealed.owner || !response.isCertain || !sealed.isCertain;
+  }
+
   /**
    * A client has seen an answer whole, or at least an upstream has told its ids.
    * @param isCertain  It was seen whole, with the database there and the gateway alive.

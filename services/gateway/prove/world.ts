@@ -444,11 +444,11 @@ export class World implements Watcher, AsyncDisposable {
     const socket = this.#sockets.take(life, key);
     seen.socket = socket;
     const nth = socket.turns.length;
-    const { previousResponse, encrypted } = claims;
+    const { previousResponse } = claims;
     // Its gateway counts from the end of the turn before, which a client that does not read sees later.
     trace.mayBeStale = nth > 0 && this.nowMs() - socket.askedMs > STALE_MS - 1_000;
     socket.askedMs = this.nowMs();
-    trace.mayBeTorn = previousResponse !== null && encrypted !== null;
+    trace.mayBeTorn = this.model.mayBeTorn(claims, key.id);
     if (isWarmUp) this.coverage.count('turn:warm_up');
     if (previousResponse !== null) this.coverage.count(socket.told.has(previousResponse) ? 'turn:same_socket' : 'turn:other_socket');
     return socket.ask(trace, frameOf({ no: trace.no, claims, isStored, isWarmUp, nth }), () => this.#ended(seen));

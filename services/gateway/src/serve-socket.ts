@@ -50,7 +50,6 @@ export class Sockets {
   readonly #declined = new Map<string, number>();
   #speaking = new WeakMap<Pool, Pool>();
   #speakingUntilMs = Infinity;
-  #swept: AccountTable | null = null;
   #timer: NodeJS.Timeout | null = null;
   #onEmpty: (() => void) | null = null;
   readonly gate: SocketGate;
@@ -128,12 +127,13 @@ export class Sockets {
 
   #tick(): void {
     const nowMs = this.#options.nowMs();
-    for (const session of this.#open) session.tick(nowMs);
-    const snapshot = this.#options.snapshot();
-    if (snapshot === this.#swept) return;
-    this.#swept = snapshot;
-    const isThere = ({ id, baseUrl }: Account): boolean => (snapshot.byId.get(id) ?? snapshot.off.find((each) => each.id === id))?.baseUrl === baseUrl;
-    for (const session of this.#open) session.dropUnless(isThere);
+    const { byId, off } = this.#options.snapshot();
+    const isThere = ({ id, baseUrl }: Account): boolean => (byId.get(id) ?? off.find((each) => each.id === id))?.baseUrl === baseUrl;
+    for (const session of this.#open) {
+      session.tick(nowMs);
+      // Each time, for a turn may open its socket by a snapshot that is no longer the one in force.
+      session.dropUnless(isThere);
+    }
   }
 
   #end(session: SocketSession, why: string): void {

@@ -82,9 +82,9 @@ export async function serveTurn(
 }
 
 /**
- * Whether a turn goes on from a response of one account with items that another has sealed, so that neither can take it. It happens after a
+ * Whether a turn goes on from a response of one account with an item that another has sealed, so that neither can take it. It happens after a
  * warm-up, which carries nothing yet and so could go elsewhere while the owner was out of quota; the whole conversation finds the owner.
  */
-function isTorn({ affinity, facts }: Taken): boolean {
-  return affinity !== null && affinity.disagrees && affinity.kind === 'response' && facts!.claims!.encrypted !== null;
+function isTorn({ affinity }: Taken): boolean {
+  return affinity !== null && affinity.kind === 'response' && affinity.isSealedElsewhere;
 }

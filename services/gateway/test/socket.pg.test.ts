@@ -57,9 +57,13 @@ const socketsOf = (n = 0): (number | null)[] =>
 /** More than the system keeps of a connection on this machine. */
 const MUCH = 'x'.repeat(24 * 1_048_576);
 
-/** An account that is asked before all others, whose end of each socket is the test's. @returns the next socket that is opened to it */
-async function linkByHand(): Promise<() => Promise<WebSocket>> {
-  const server = new WebSocketServer({ server: createServer().listen(0, '127.0.0.1'), maxPayload: 2 ** 28 });
+/** An account that is asked before all others, whose end of each socket is the test's. @param verifyClient  Lets a socket in, as `ws` has it. @returns the next socket that is opened to it */
+async function linkByHand(verifyClient?: (upgrade: object, letIn: (may: boolean) => void) => void): Promise<() => Promise<WebSocket>> {
+  const server = new WebSocketServer({
+    server: createServer().listen(0, '127.0.0.1'),
+    maxPayload: 2 ** 28,
+    ...(verifyClient === undefined ? {} : { verifyClient }),
+  });
   const http = server.options.server!;
   await new Promise((resolve) => http.once('listening', resolve));
   opened.defer(async () => {
@@ -338,6 +342,24 @@ describe('who serves a turn', () => {
       ['b', null],
       [null, 'stale_continuation'],
       [null, 'owner_exhausted'],
+    ]);
+  });
+
+  test('a turn that takes a conversation over into another thread goes to its owner, with what that has sealed', async () => {
+    await open(2);
+    upstream().script({ rules: [{ answer: { say: { text: 'Noted.', reasoning: 'Hm.' } } }] });
+    const first = await connect({ ...AUTH, 'thread-id': 'thread-1' });
+    first.create({ input: 'a', store: true, include: ['reasoning.encrypted_content'] });
+    const { id, output } = (await first.next('response.completed'))['response'] as { id: string; output: object[] };
+    const second = await connect({ ...AUTH, 'thread-id': 'thread-2' });
+    second.create({ input: 'b' });
+    await second.next('response.completed');
+    second.create({ input: [...output, { role: 'user', content: 'c' }], previous_response_id: id });
+    await second.next('response.completed');
+    expect((await rows(3)).map(({ account, fault }) => [account, fault])).toEqual([
+      ['a', null],
+      ['b', null],
+      ['a', null],
     ]);
   });
 
@@ -656,6 +678,27 @@ describe('after the first frame that counts', () => {
     await removeAccount(gateway.gateway.control, 'a');
     expect(await client.closed).toBe(1006);
     await upstream().until(({ sockets }) => sockets.open === 0);
+  });
+
+  test('an account that is taken away while a socket to it is being opened serves no turn over that', async () => {
+    await open();
+    const second = Promise.withResolvers<() => void>();
+    let upgrades = 0;
+    const link = await linkByHand((_, letIn) => (upgrades++ === 0 ? letIn(true) : second.resolve(() => letIn(true))));
+    const clients = [await connect(), await connect()];
+    clients[0]!.create({ input: 'a' });
+    await link();
+    clients[1]!.create({ input: 'a' });
+    const letIn = await second.promise;
+    await removeAccount(gateway.gateway.control, 'by-hand');
+    // The sockets that were open have been looked at when the first turn has gone elsewhere.
+    await clients[0]!.next('response.completed');
+    const late = link();
+    letIn();
+    const socket = await late;
+    await new Promise((resolve) => socket.once('close', resolve));
+    await clients[1]!.next('response.completed');
+    expect((await rows(2)).map(({ account }) => account)).toEqual(['a', 'a']);
   });
 });
 

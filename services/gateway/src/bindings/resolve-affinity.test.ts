@@ -190,6 +190,18 @@ test('a conflict has nobody for an owner wherever one is needed, and is no prefe
   expect(found({ cacheKey: 'cache' })).toBeNull();
 });
 
+test('what is sealed elsewhere is an encrypted item of another account than the owner, whatever else leads elsewhere', () => {
+  const bindings = open();
+  const claims = { ...NO_CLAIMS, previousResponse: 'resp', session: 'thread', calls: ['call_1'], encrypted: 'sealed' };
+  const found = () => resolveAffinity(claims, 'responses', 'key_1', bindings);
+  bind(bindings, 'response', 'resp', { owner: 'acct_a' });
+  bind(bindings, 'session', 'thread', { owner: 'acct_b' });
+  bind(bindings, 'call', 'call_1', { owner: 'acct_b', session: 'thread' });
+  expect(found()).toMatchObject({ kind: 'response', accountId: 'acct_a', disagrees: true, isSealedElsewhere: false });
+  bind(bindings, 'encrypted', 'sealed', { owner: 'acct_c' });
+  expect(found()).toMatchObject({ kind: 'response', accountId: 'acct_a', disagrees: true, isSealedElsewhere: true });
+});
+
 test('the same call id in two sessions is two calls', () => {
   const bindings = open();
   bind(bindings, 'call', 'call_1', { owner: 'acct_a', session: 'one' });

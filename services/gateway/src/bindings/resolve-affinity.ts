@@ -49,8 +49,12 @@ export interface Affinity {
   readonly state: LifeState;
   /** Another claim of the request leads to another account. */
   readonly disagrees: boolean;
+  /** That other claim is an encrypted item: the owner cannot open it. */
+  readonly isSealedElsewhere: boolean;
   readonly digest: Digest;
 }
+
+type Decided = Omit<Affinity, 'disagrees' | 'isSealedElsewhere'>;
 
 /** Something of another namespace. To whoever asks, that does not exist. */
 export interface Foreign {
@@ -63,9 +67,10 @@ export interface Foreign {
  * @returns null when none of them is bound
  */
 export function resolveAffinity(claims: Claims, lane: Lane, namespace: string, bindings: Bindings, unbound: Digest[]): Affinity | Foreign | null {
-  let decided: Omit<Affinity, 'disagrees'> | null = null;
-  let givenUp: Omit<Affinity, 'disagrees'> | null = null;
+  let decided: Decided | null = null;
+  let givenUp: Decided | null = null;
   let disagrees = false;
+  let isSealedElsewhere = false;
   for (const row of PRECEDENCE) {
     if (!applies(row, claims, lane) || (decided !== null && row.strength === 'soft')) continue;
     for (const id of idsOf(claims[row.by])) {
@@ -83,11 +88,14 @@ export function resolveAffinity(claims: Claims, lane: Lane, namespace: string, b
       // A preference for nobody is none; what only its owner may answer has none to be asked.
       if (accountId === null && row.strength === 'soft') continue;
       if (decided === null) decided = { kind: row.kind, strength: strengthOf(row, claims), accountId, state: found.state, digest };
-      else if (accountId !== null && accountId !== decided.accountId) disagrees = true;
+      else if (accountId !== null && accountId !== decided.accountId) {
+        disagrees = true;
+        isSealedElsewhere ||= row.kind === 'encrypted';
+      }
     }
   }
   const affinity = decided ?? givenUp;
-  return affinity === null ? null : { ...affinity, disagrees };
+  return affinity === null ? null : { ...affinity, disagrees, isSealedElsewhere };
 }
 
 function applies(row: PrecedenceRow, claims: Claims, lane: Lane): boolean {
