@@ -202,8 +202,9 @@ describe('a client that is slow to listen', () => {
       }
     }
     process.stdout.write(`${READERS} slow readers: ${Math.round((peak - before) / MIB)} MiB more at most\n`);
-    // 256 KiB each, and 200 MB for five hundred of them.
-    expect(peak - before).toBeLessThan(READERS * 0.25 * MIB + 66 * MIB);
+    // Row A09's bound for five hundred. Most of it is garbage that V8 has yet to collect: what fills the kernel's buffers, some 10 MB a reader,
+    // has gone through the process, and buffers are collected in strides of tens of MiB. Unheld back, these readers would cost 200 MB each.
+    expect(peak - before).toBeLessThan(200_000_000);
     expect(await upstream.counters()).toMatchObject({ received: READERS, aborted: READERS, completed: 0 });
     expect(new Set(await outcomes(READERS))).toEqual(new Set(['client_stalled']));
     expect(await server.metric('switchyard_upstream_in_flight')).toBe(0);
