@@ -37,6 +37,8 @@ const ACCOUNTS = 4;
 export const MAX_RUNNING = 6;
 /** Longest that a step may take to come to rest: far beyond what any wait of the gateway lasts here. */
 const REST_MS = 30_000;
+/** Turns of the event loop in which what lies in a socket has been read, and understood, for certain. */
+const READ_TURNS = 4;
 /** From so many requests in progress on there may be no room for all, and for so long afterwards. */
 const CROWD = 15;
 const CROWDED_MS = 5_000;
@@ -616,6 +618,8 @@ export class World implements Watcher, AsyncDisposable {
       () => this.#restless() === undefined,
       () => `no rest: ${this.#describe(this.#restless()!)}`,
     );
+    // What an upstream has written is read by its gateway in a later turn too; until then it would count as silent for all the time that is skipped.
+    for (let n = 0; n < READ_TURNS; n++) await new Promise(setImmediate);
     this.#standings.rested();
     this.#mostRunning.clear();
     for (const { life } of this.running) this.#mostRunning.set(life, (this.#mostRunning.get(life) ?? 0) + 1);

@@ -169,7 +169,6 @@ test('a refusal that nothing that happened explains is found', () => {
   expect(refusals(refusal('owner_unavailable', { mayBeExhausted: true }))).toEqual([]);
   expect(refusals(refusal('upstream_unreachable'))).toEqual([]);
   expect(refusals(history({ requests: [request({ ...refused, code: 'upstream_unreachable' })] }))).toHaveLength(1);
-  expect(refusals(history({ requests: [request({ ...refused, asked: 'turn', code: 'upstream_unreachable', mayBeStalled: true })] }))).toEqual([]);
   const stale = request({ ...refused, asked: 'turn', code: 'stale_continuation' });
   expect(refusals(history({ requests: [stale], attempts: [] }))).toHaveLength(1);
   expect(refusals(history({ requests: [{ ...stale, mayBeTorn: true }], attempts: [] }))).toEqual([]);

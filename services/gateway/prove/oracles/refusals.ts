@@ -9,8 +9,7 @@ const LAWFUL: Readonly<Record<string, (request: RequestTrace, own: readonly Atte
   server_is_overloaded: ({ mayBeShed }, own) => mayBeShed && own.length === 0,
   rate_limit_exceeded: ({ mayBeShed }, own) => mayBeShed && own.length === 0,
   quota_exhausted: ({ mayFindNobody }, own) => mayFindNobody && own.length === 0,
-  // Time that is skipped goes by for the first frame of a large answer too, while that is on its way.
-  upstream_unreachable: ({ asked, mayBeStalled }, own) => (asked === 'turn' && mayBeStalled) || isUnanswered(own),
+  upstream_unreachable: (_, own) => isUnanswered(own),
   stale_continuation: ({ mayBeStale, mayBeTorn }, own) => (mayBeTorn && own.length === 0) || (mayBeStale && isUnanswered(own)),
   shutting_down: ({ wasShut }) => wasShut,
 };

@@ -205,8 +205,7 @@ export class LiveFigures implements OrderedFigures {
   trustAnew(slot: number): void {
     let isEased = false;
     for (let at = slot * LANE_COUNT; at < (slot + 1) * LANE_COUNT; at++) {
-      const reason = this.#backOffs.reason(at);
-      if (reason !== 'auth' && reason !== 'forbidden') continue;
+      if (!isOfAccount(this.#backOffs.reason(at))) continue;
       this.#backOffs.clear(at);
       this.#circuits.close(at);
       isEased = true;

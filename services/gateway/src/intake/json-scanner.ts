@@ -185,7 +185,7 @@ export class JsonScanner {
    */
   end(): void {
     if (this.#state === NUMBER) this.#state = this.#endNumber(this.#offset);
-    if (this.#offset === 0) throw new SwitchyardError('invalid_json', 'The body is empty; this takes one JSON object, with `model` at least.');
+    if (this.#offset === 0) throw new SwitchyardError('invalid_json', 'The body is empty; send one JSON object.');
     if (this.#state !== DONE) this.#refuse(this.#offset, 'a text that stops short');
     for (let i = 0; i < this.#suspectNumbers.length; i += 2) {
       const start = this.#suspectNumbers[i]!;
