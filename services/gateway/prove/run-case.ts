@@ -66,9 +66,9 @@ async function play(world: World, most: number, next: () => Step | undefined): P
     const result = await look();
     if (result.violations.length === 0) continue;
     // Whoever comes next finds it there.
-    if (world.isAway) await world.setDatabase(false);
+    if (world.gateways.isAway) await world.gateways.setDatabase(false);
     return result;
   }
-  if (world.isAway) await world.setDatabase(false);
+  if (world.gateways.isAway) await world.gateways.setDatabase(false);
   return look();
 }

@@ -70,7 +70,7 @@ async function runOne(seed: number): Promise<void> {
   const { steps, violations, history } = await runCase(world, seed, Number(values['case-steps']), () => stopping);
   if (values.show) {
     show(steps, history);
-    for (const { level, event, message, fields } of world.log)
+    for (const { level, event, message, fields } of world.gateways.log)
       if (level === 'error' || level === 'critical') say(`${event}: ${message} ${String(fields['error'])}`);
   }
   report({ violations: violations.map((violation) => ({ ...violation, seed })) });

@@ -9,16 +9,16 @@ export const burst: Command = {
   name: 'burst',
   weight: 3,
   async run(world, random) {
-    if (world.running.length > 0) return false;
+    if (world.requests.running.length > 0) return false;
     for (const upstream of world.upstreams.slice(0, 2)) {
       upstream.mode = random.chance(70) ? 'server_error' : 'ok';
       if (upstream.mode !== 'ok') world.trouble(upstream.number);
     }
     // What answers is held before its head, so that every retry there is shows at once.
     for (let i = 0; i < MANY; i++)
-      world.send({
-        life: random.pick(world.lives)!,
-        key: random.pick(world.keys)!,
+      world.requests.send({
+        life: random.pick(world.gateways.lives)!,
+        key: random.pick(world.keys.all)!,
         asked: 'chat',
         isStream: false,
         claims: NO_CLAIMS,

@@ -6,10 +6,10 @@ export const restart: Command = {
   name: 'restart',
   weight: 1,
   async run(world, random) {
-    if (world.isAway) return false;
-    const life = random.pick(world.lives)!;
+    if (world.gateways.isAway) return false;
+    const life = random.pick(world.gateways.lives)!;
     await world.endLife(life, 'close');
-    await world.addLife();
+    await world.gateways.add();
     return true;
   },
 };
@@ -19,10 +19,10 @@ export const crash: Command = {
   name: 'crash',
   weight: 1,
   async run(world, random) {
-    if (world.isAway) return false;
-    const life = random.pick(world.lives)!;
+    if (world.gateways.isAway) return false;
+    const life = random.pick(world.gateways.lives)!;
     await world.endLife(life, 'crash');
-    await world.addLife();
+    await world.gateways.add();
     return true;
   },
 };
@@ -32,17 +32,17 @@ export const crashAtEnd: Command = {
   name: 'crash_at_end',
   weight: 1,
   async run(world, random) {
-    const trace = random.pick(world.running.filter(({ asked, isPaused }) => (asked === 'responses' || asked === 'turn') && !isPaused));
-    if (trace === undefined || world.isAway) return false;
-    world.release(trace.no, ALL_PARTS);
+    const trace = random.pick(world.requests.running.filter(({ asked, isPaused }) => (asked === 'responses' || asked === 'turn') && !isPaused));
+    if (trace === undefined || world.gateways.isAway) return false;
+    world.requests.release(trace.no, ALL_PARTS);
     await world.until(
       () => trace.end !== null,
       () => `no end before a crash: request ${trace.no}`,
     );
-    const life = world.lives.find(({ no }) => no === trace.life)!;
+    const life = world.gateways.lives.find(({ no }) => no === trace.life)!;
     if (trace.end === 'whole') world.coverage.count('crash_after_whole');
     await world.endLife(life, 'crash');
-    await world.addLife();
+    await world.gateways.add();
     return true;
   },
 };
@@ -52,8 +52,8 @@ export const join: Command = {
   name: 'join',
   weight: 2,
   async run(world) {
-    if (world.lives.length > 1 || world.isAway) return false;
-    await world.addLife();
+    if (world.gateways.lives.length > 1 || world.gateways.isAway) return false;
+    await world.gateways.add();
     return true;
   },
 };
@@ -63,8 +63,8 @@ export const part: Command = {
   name: 'part',
   weight: 2,
   async run(world, random) {
-    if (world.lives.length < 2 || world.isAway) return false;
-    await world.endLife(random.pick(world.lives)!, random.chance(50) ? 'close' : 'crash');
+    if (world.gateways.lives.length < 2 || world.gateways.isAway) return false;
+    await world.endLife(random.pick(world.gateways.lives)!, random.chance(50) ? 'close' : 'crash');
     return true;
   },
 };
@@ -74,10 +74,10 @@ export const loseDatabase: Command = {
   name: 'lose_database',
   weight: 1,
   async run(world) {
-    if (world.isAway) return false;
+    if (world.gateways.isAway) return false;
     // What waits for the database in this moment would wait for as long as it is patient.
     await world.quiesce();
-    await world.setDatabase(true);
+    await world.gateways.setDatabase(true);
     return true;
   },
 };
@@ -87,8 +87,8 @@ export const findDatabase: Command = {
   name: 'find_database',
   weight: 20,
   async run(world) {
-    if (!world.isAway) return false;
-    await world.setDatabase(false);
+    if (!world.gateways.isAway) return false;
+    await world.gateways.setDatabase(false);
     return true;
   },
 };

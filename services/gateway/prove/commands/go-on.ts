@@ -25,14 +25,14 @@ export const goOn: Command = {
   name: 'go_on',
   weight: 120,
   run(world, random) {
-    const key = random.pick(world.keys)!;
+    const key = random.pick(world.keys.all)!;
     const turn = random.pick(world.model.turns.filter(({ keyId }) => keyId === key.id));
     if (turn === undefined || !hasRoom(world)) return false;
     const claims = claimsOf(turn, random);
     const times = random.chance(10) ? 2 : 1;
     for (let i = 0; i < times; i++)
-      world.send({
-        life: random.pick(world.lives)!,
+      world.requests.send({
+        life: random.pick(world.gateways.lives)!,
         key,
         asked: 'responses',
         isStream: random.chance(70),
@@ -53,7 +53,7 @@ export const mixUp: Command = {
   name: 'mix_up',
   weight: 16,
   run(world, random) {
-    const key = random.pick(world.keys)!;
+    const key = random.pick(world.keys.all)!;
     const turns = world.model.turns.filter(({ keyId }) => keyId === key.id);
     if (turns.length < 2 || !hasRoom(world)) return false;
     const [one, other] = [claimsOf(random.pick(turns)!, random), claimsOf(random.pick(turns)!, random)];
@@ -65,7 +65,15 @@ export const mixUp: Command = {
       encrypted: other.encrypted ?? one.encrypted,
       isFollowUp: other.encrypted === null ? one.isFollowUp : other.isFollowUp,
     };
-    world.send({ life: random.pick(world.lives)!, key, asked: 'responses', isStream: random.chance(70), claims, isStored: true, plan: somePlan(random) });
+    world.requests.send({
+      life: random.pick(world.gateways.lives)!,
+      key,
+      asked: 'responses',
+      isStream: random.chance(70),
+      claims,
+      isStored: true,
+      plan: somePlan(random),
+    });
     return true;
   },
 };
@@ -75,13 +83,13 @@ export const compact: Command = {
   name: 'compact',
   weight: 24,
   run(world, random) {
-    const key = random.pick(world.keys)!;
+    const key = random.pick(world.keys.all)!;
     const own = world.model.turns.filter(({ keyId }) => keyId === key.id);
     const turn = random.pick(random.chance(80) ? own.filter((each) => each.session !== null) : own);
     if (turn === undefined || !hasRoom(world)) return false;
     const { session, issued } = turn;
-    world.send({
-      life: random.pick(world.lives)!,
+    world.requests.send({
+      life: random.pick(world.gateways.lives)!,
       key,
       asked: 'compact',
       isStream: false,
@@ -101,15 +109,15 @@ export const readBack: Command = {
   run(world, random) {
     const turn = random.pick(world.model.turns.filter(({ issued }) => issued.responseId !== null));
     if (turn === undefined || !hasRoom(world)) return false;
-    const key = world.keys.find(({ id }) => id === turn.keyId)!;
+    const key = world.keys.all.find(({ id }) => id === turn.keyId)!;
     const id = turn.issued.responseId!;
     const target = random.pick([
       ['GET', `/v1/responses/${id}`],
       ['POST', `/v1/responses/${id}/cancel`],
       ['GET', `/v1/responses/${id}/input_items`],
     ] as const)!;
-    world.send({
-      life: random.pick(world.lives)!,
+    world.requests.send({
+      life: random.pick(world.gateways.lives)!,
       key,
       asked: 'path',
       isStream: false,
@@ -129,11 +137,11 @@ export const ride: Command = {
   run(world, random) {
     const turn = random.pick(world.model.turns);
     if (turn === undefined || !hasRoom(world)) return false;
-    const key = random.pick(world.keys.filter(({ id }) => id !== turn.keyId))!;
+    const key = random.pick(world.keys.all.filter(({ id }) => id !== turn.keyId))!;
     const id = turn.issued.responseId;
     const isPath = id !== null && random.chance(30);
-    world.send({
-      life: random.pick(world.lives)!,
+    world.requests.send({
+      life: random.pick(world.gateways.lives)!,
       key,
       asked: isPath ? 'path' : 'responses',
       isStream: !isPath && random.chance(70),

@@ -6,9 +6,9 @@ export const release: Command = {
   name: 'release',
   weight: 88,
   run(world, random) {
-    const trace = random.pick(world.running);
+    const trace = random.pick(world.requests.running);
     if (trace === undefined) return false;
-    world.release(trace.no, random.chance(50) ? ALL_PARTS : 1 + random.below(3));
+    world.requests.release(trace.no, random.chance(50) ? ALL_PARTS : 1 + random.below(3));
     return true;
   },
 };
@@ -18,12 +18,12 @@ export const leave: Command = {
   name: 'leave',
   weight: 16,
   run(world, random) {
-    const trace = random.pick(world.running);
+    const trace = random.pick(world.requests.running);
     if (trace === undefined) return false;
-    const last = world.attemptsOf(trace.no).at(-1);
+    const last = world.requests.attemptsOf(trace.no).at(-1);
     world.coverage.count(`left:${last === undefined ? 'unasked' : last.status === null ? 'before_head' : last.committedAt === null ? 'held' : 'committed'}`);
     if (trace.asked === 'turn' && trace.receivedBytes > 0) world.coverage.count('turn:left');
-    world.client(trace.no).leave(random.chance(50) ? 'close' : 'cut');
+    world.requests.client(trace.no).leave(random.chance(50) ? 'close' : 'cut');
     return true;
   },
 };
@@ -33,9 +33,9 @@ export const stopReading: Command = {
   name: 'stop_reading',
   weight: 8,
   run(world, random) {
-    const trace = random.pick(world.running.filter(({ isPaused }) => !isPaused));
+    const trace = random.pick(world.requests.running.filter(({ isPaused }) => !isPaused));
     if (trace === undefined) return false;
-    world.client(trace.no).pause();
+    world.requests.client(trace.no).pause();
     return true;
   },
 };
@@ -45,9 +45,9 @@ export const readOn: Command = {
   name: 'read_on',
   weight: 8,
   run(world, random) {
-    const trace = random.pick(world.running.filter(({ isPaused }) => isPaused));
+    const trace = random.pick(world.requests.running.filter(({ isPaused }) => isPaused));
     if (trace === undefined) return false;
-    world.readOn(trace.no);
+    world.requests.readOn(trace.no);
     return true;
   },
 };

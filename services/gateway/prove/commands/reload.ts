@@ -7,10 +7,8 @@ export const replaceAccount: Command = {
   name: 'replace_account',
   weight: 1,
   async run(world, random) {
-    if (world.isAway) return false;
-    const upstream = random.pick(world.upstreams)!;
-    await world.unlink(upstream);
-    await world.link(upstream);
+    if (world.gateways.isAway) return false;
+    await world.replaceAccount(random.pick(world.upstreams)!);
     return true;
   },
 };
@@ -20,13 +18,13 @@ export const replaceKey: Command = {
   name: 'replace_key',
   weight: 1,
   async run(world, random) {
-    if (world.isAway) return false;
-    const key = random.pick(world.keys)!;
-    const life = random.pick(world.lives)!;
-    const asked = world.hasSocketFree(life, key) && random.chance(50) ? 'turn' : 'responses';
+    if (world.gateways.isAway) return false;
+    const key = random.pick(world.keys.all)!;
+    const life = random.pick(world.gateways.lives)!;
+    const asked = world.requests.hasSocketFree(life, key) && random.chance(50) ? 'turn' : 'responses';
     await world.revoke(key);
-    world.send({ life, key, asked, isStream: true, claims: NO_CLAIMS, isStored: true, plan: somePlan(random) });
-    await world.addKey();
+    world.requests.send({ life, key, asked, isStream: true, claims: NO_CLAIMS, isStored: true, plan: somePlan(random) });
+    await world.keys.add();
     return true;
   },
 };
@@ -39,10 +37,10 @@ export const steal: Command = {
     const turn = random.pick(world.model.turns.filter(({ issued }) => issued.responseId !== null));
     if (turn === undefined) return false;
     const stolenId = turn.issued.responseId!;
-    world.model.dispute(stolenId, world.lives.length === 1);
-    world.send({
-      life: random.pick(world.lives)!,
-      key: world.keys.find(({ id }) => id === turn.keyId)!,
+    world.model.dispute(stolenId, world.gateways.lives.length === 1);
+    world.requests.send({
+      life: random.pick(world.gateways.lives)!,
+      key: world.keys.all.find(({ id }) => id === turn.keyId)!,
       asked: 'responses',
       isStream: random.chance(70),
       claims: NO_CLAIMS,
@@ -60,9 +58,9 @@ export const claimStolen: Command = {
   run(world, random) {
     const turn = random.pick(world.model.turns.filter(({ issued }) => issued.responseId !== null && world.model.isDisputed(issued.responseId)));
     if (turn === undefined || !hasRoom(world)) return false;
-    world.send({
-      life: random.pick(world.lives)!,
-      key: world.keys.find(({ id }) => id === turn.keyId)!,
+    world.requests.send({
+      life: random.pick(world.gateways.lives)!,
+      key: world.keys.all.find(({ id }) => id === turn.keyId)!,
       asked: 'responses',
       isStream: random.chance(70),
       claims: { ...NO_CLAIMS, previousResponse: turn.issued.responseId },

@@ -3,7 +3,6 @@ import type { Plan } from '../plan.ts';
 import { ALL_PARTS } from '../plan.ts';
 import type { Random } from '../random.ts';
 import { NO_CLAIMS } from '../model.ts';
-import { MAX_RUNNING } from '../world.ts';
 import type { World } from '../world.ts';
 
 const FAILURES = ['server_is_overloaded', 'slow_down', 'server_error', 'rate_limit_exceeded', 'insufficient_quota'];
@@ -11,6 +10,8 @@ const FAILURES = ['server_is_overloaded', 'slow_down', 'server_error', 'rate_lim
 const ONE_IN = 100;
 /** With three deltas of this length there is more than the system keeps of a connection whose other end does not read. */
 const PADDING = 1_572_864;
+/** Requests in progress at most, but for bursts. */
+const MAX_RUNNING = 6;
 const SESSIONS = ['main', 'side', 'other'];
 
 /** What the upstreams do with a request: how far it goes by itself, what it says, and where it breaks off. */
@@ -36,7 +37,7 @@ export function someSession(random: Random): string | null {
 }
 
 export function hasRoom(world: World): boolean {
-  return world.running.length < MAX_RUNNING && world.lives.length > 0;
+  return world.requests.running.length < MAX_RUNNING && world.gateways.lives.length > 0;
 }
 
 /** Something new on any surface over HTTP. */
@@ -46,9 +47,9 @@ export const start: Command = {
   run(world, random) {
     if (!hasRoom(world)) return false;
     const asked = random.chance(25) ? 'chat' : 'responses';
-    world.send({
-      life: random.pick(world.lives)!,
-      key: random.pick(world.keys)!,
+    world.requests.send({
+      life: random.pick(world.gateways.lives)!,
+      key: random.pick(world.keys.all)!,
       asked,
       isStream: random.chance(70),
       claims: asked === 'chat' ? NO_CLAIMS : { ...NO_CLAIMS, session: someSession(random) },

@@ -3,15 +3,16 @@ import type { Claims } from '../history.ts';
 import type { Turn } from '../model.ts';
 import type { Random } from '../random.ts';
 import { NO_CLAIMS } from '../model.ts';
-import type { Key, World } from '../world.ts';
+import type { Key } from '../keys.ts';
+import type { World } from '../world.ts';
 import { claimsOf } from './go-on.ts';
 import { hasRoom, someSession, somePlan } from './start.ts';
 
 /** Asks for a turn at a gateway at which this key may. @returns false when there is none */
 function askForTurn(world: World, random: Random, key: Key, claims: Claims, isWarmUp: boolean): boolean {
-  const life = random.pick(world.lives.filter((each) => world.hasSocketFree(each, key)));
+  const life = random.pick(world.gateways.lives.filter((each) => world.requests.hasSocketFree(each, key)));
   if (life === undefined || !hasRoom(world)) return false;
-  world.send({ life, key, asked: 'turn', isStream: true, claims, isStored: random.chance(30), plan: somePlan(random), isWarmUp });
+  world.requests.send({ life, key, asked: 'turn', isStream: true, claims, isStored: random.chance(30), plan: somePlan(random), isWarmUp });
   return true;
 }
 
@@ -20,7 +21,7 @@ export const turn: Command = {
   name: 'turn',
   weight: 40,
   run(world, random) {
-    return askForTurn(world, random, random.pick(world.keys)!, { ...NO_CLAIMS, session: someSession(random) }, random.chance(15));
+    return askForTurn(world, random, random.pick(world.keys.all)!, { ...NO_CLAIMS, session: someSession(random) }, random.chance(15));
   },
 };
 
@@ -29,7 +30,7 @@ export const turnOn: Command = {
   name: 'turn_on',
   weight: 80,
   run(world, random) {
-    const key = random.pick(world.keys)!;
+    const key = random.pick(world.keys.all)!;
     const own = world.model.turns.filter(({ keyId }) => keyId === key.id);
     const before = random.pick(random.chance(90) ? own : world.model.turns);
     if (before === undefined) return false;
