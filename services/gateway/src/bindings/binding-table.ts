@@ -1,5 +1,5 @@
+import { Interned } from '../interned.ts';
 import type { Digest } from './digest.ts';
-import { Interned } from './interned.ts';
 import { BINDING_KINDS, KINDS } from './kinds.ts';
 import type { BindingKind } from './kinds.ts';
 import type { LifeState } from './life.ts';

@@ -1,5 +1,5 @@
 import type { Heuristic } from '@switchyard/contracts';
-import { AccountSlots } from './account-slots.ts';
+import { Interned } from '../interned.ts';
 import type { Snapshot } from './account.ts';
 import { BackOffs } from './back-offs.ts';
 import type { BackoffReason, DeferringReason } from './back-offs.ts';
@@ -49,7 +49,8 @@ export class LiveFigures implements OrderedFigures {
   readonly #health = new Health();
   readonly #circuits = new Circuits();
   readonly #backOffs = new BackOffs();
-  readonly #slots = new AccountSlots();
+  /** By account id; kept while the process lives. */
+  readonly #slots = new Interned();
   readonly #places = new PlaceTable();
   // By slot.
   #inFlight = new Int32Array(0);
@@ -78,15 +79,16 @@ export class LiveFigures implements OrderedFigures {
     this.#grow(64);
   }
 
+  /** The index of an account's figures. */
   slotOf(accountId: string): number {
-    const slot = this.#slots.of(accountId);
+    const slot = this.#slots.numberOf(accountId);
     if (slot >= this.#inFlight.length) this.#grow(this.#inFlight.length * 2);
     return slot;
   }
 
   /** The account that a slot was handed out to. */
   accountOf(slot: number): string {
-    return this.#slots.accountOf(slot);
+    return this.#slots.textOf(slot);
   }
 
   /** Takes over limits and priorities of a new snapshot, and its pools. */
