@@ -75,6 +75,7 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
   }
   const bench: Bench = { plan, mock, load, progress, idlers: idlers.map(({ pid }) => pid) };
   const warming: Bench = { ...bench, plan: { ...plan, windowMs: plan.warmMs } };
+  const discarding: Bench = { ...bench, plan: { ...plan, windowMs: plan.discardMs } };
   const place = (subject: Subject): Place => ({ upstreamPort: mock.port, core: subjectCore, folder: join(folder, subject.name) });
 
   const enough = (mayStop: boolean): boolean => {
@@ -84,7 +85,8 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
   };
   const keptAwake = idlers.length > 0;
   const readings: Reading[] = [];
-  if (present.length > 0 && plan.measures.some((measure) => !APART.has(measure))) {
+  const isDriven = present.length > 0 && plan.measures.some((measure) => !APART.has(measure));
+  for (let done = 0; isDriven && done < plan.rounds && !enough(done > 0); done += plan.roundsPerStart) {
     await using together = new AsyncDisposableStack();
     const entrants: Entrant[] = [];
     for (const subject of present) {
@@ -94,10 +96,10 @@ async function run(plan: Plan, folder: string): Promise<ResultDocument> {
       entrants.push({ subject, running });
     }
     await warmUp(warming, entrants);
-    for (let round = 0; round <= plan.rounds && !enough(round > 1); round++) {
+    await measureLoad(discarding, entrants, 0);
+    for (let round = done + 1; round <= Math.min(done + plan.roundsPerStart, plan.rounds) && !enough(round > 1); round++) {
       const shift = round % entrants.length;
-      const seen = await measureLoad(round === 0 ? warming : bench, [...entrants.slice(shift), ...entrants.slice(0, shift)], round);
-      if (round > 0) readings.push(...seen);
+      readings.push(...(await measureLoad(bench, [...entrants.slice(shift), ...entrants.slice(0, shift)], round)));
     }
   }
 

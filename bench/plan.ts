@@ -23,12 +23,16 @@ export interface Plan {
   readonly measures: readonly Measure[];
   /** Names of subjects, in the order of the first round. */
   readonly subjects: readonly string[];
-  /** Rounds that count; one more comes first and is thrown away. */
+  /** Rounds that count. */
   readonly rounds: number;
+  /** After so many rounds the subjects are started anew, warmed up, and measured once more for a round that is thrown away. */
+  readonly roundsPerStart: number;
   readonly settleMs: number;
   readonly windowMs: number;
-  /** The windows of the warming up, and of the round that is thrown away. */
+  /** The windows of the warming up. */
   readonly warmMs: number;
+  /** The windows of a round that is thrown away. */
+  readonly discardMs: number;
   /** Streams of each subject that one round of first bytes counts. */
   readonly firstByteStreams: number;
   /** How many streams are held open, how often with each fresh process, and whether by peers too: Portkey takes minutes to open 9 000. */
@@ -41,14 +45,19 @@ export interface Plan {
   readonly results?: string;
 }
 
-/** Everything, in many short rounds: a machine that others share changes its pace within seconds, and a ratio holds only between neighbours. */
+/**
+ * Everything, in many short rounds: a machine that others share changes its pace within seconds, and a ratio holds only between neighbours.
+ * Each process of Node settles on compiled code of its own, which may be a fifth faster or slower than that of the next: so there are several.
+ */
 export const FULL_PLAN: Plan = {
   measures: MEASURES,
   subjects: ['nginx', 'haproxy', 'bare-node', 'portkey', 'switchyard'],
-  rounds: 20,
+  rounds: 15,
+  roundsPerStart: 3,
   settleMs: 300,
   windowMs: 700,
   warmMs: 10_000,
+  discardMs: 2_000,
   firstByteStreams: 250,
   openStreams: [
     { streams: 1000, rounds: 3, peers: true },
@@ -69,6 +78,7 @@ export const QUICK_PLAN: Plan = {
   settleMs: 300,
   windowMs: 1000,
   warmMs: 3000,
+  discardMs: 3000,
   firstByteStreams: 300,
   openStreams: [{ streams: 1000, rounds: 1, peers: true }],
   holdMs: 2500,

@@ -41,7 +41,7 @@ export function renderMarkdown(document: ResultDocument): string {
     '',
     `Commit \`${document.commit}\`${document.changed ? ' with changes that are not committed' : ''}. ${machine.processor}, ${machine.cores} cores, ` +
       `${Math.round(machine.memoryBytes / 2 ** 30)} GiB, ${machine.system}, Node ${machine.node}; ${pinned}. ` +
-      `${plan.rounds} rounds of ${plan.windowMs / 1000} s windows after one that is thrown away; medians. ${Math.round(document.seconds)} s in all.`,
+      `${plan.rounds} rounds of ${plan.windowMs / 1000} s windows, with new processes after every ${plan.roundsPerStart}; medians. ${Math.round(document.seconds)} s in all.`,
     '',
     '## Board',
     '',
