@@ -134,6 +134,28 @@ test.each(['22021', '23514', '54000'])('one row that the database refuses for wh
   expect(failures).toEqual([]);
 });
 
+test('a back-off is over as soon as there is a sign that the next try will do, and nothing is tried twice at once', async () => {
+  const { clock, queue, writes, durable } = bench();
+  queue.add(1);
+  await clock.advance(5);
+  queue.tryNow(); // one is under way
+  writes[0]!.end(new Error('away'));
+  await clock.advance(1);
+  queue.add(2);
+  const committed = queue.committed();
+  expect(writes).toHaveLength(1);
+  queue.tryNow();
+  queue.tryNow();
+  expect(writes.map(({ batch }) => batch)).toEqual([[1], [1, 2]]);
+  writes[1]!.end();
+  await committed;
+  expect(durable).toEqual([1, 2]);
+  queue.tryNow(); // there is nothing to try
+  await clock.advance(250);
+  expect(writes).toHaveLength(2);
+  expect(clock.pending).toBe(0);
+});
+
 test('closing writes what is left at once, cutting a back-off short, and takes no more', async () => {
   const { clock, queue, writes, durable, dropped } = bench();
   queue.add(1);

@@ -31,6 +31,8 @@ export interface GroupCommit<T> {
   add(item: T): boolean;
   /** Resolves once all that was added before is durable, and hurries it; rejects when closing gave it up. */
   committed(): Promise<void>;
+  /** Cuts a back-off short: there is a sign that the next try will do. */
+  tryNow(): void;
   /** Items not yet durable. */
   readonly queued: number;
   /** Writes what is left. @returns how many items were lost because the database did not take them within the deadline. */
@@ -141,6 +143,9 @@ export function groupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
       const promise = new Promise<void>((resolve, reject) => waiters.push({ upTo: settled + queued(), resolve, reject }));
       schedule();
       return promise;
+    },
+    tryNow() {
+      if (resting) void writeBatch();
     },
     get queued() {
       return queued();

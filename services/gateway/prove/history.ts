@@ -55,6 +55,8 @@ export interface RequestTrace {
   wasShut: boolean;
   /** It may have no row: the gateway died before that, which is written behind, was certain to be there; or it never was asked. */
   mayBeUnlogged: boolean;
+  /** Its upstream had said all while the database was away: then the end of its answer waits for nothing, and may reach its client when it is back. */
+  mayBeUnbound: boolean;
   /** There were so many requests that it may have found no room. */
   mayBeShed: boolean;
   /** The account that it may belong to may have been out of quota. */

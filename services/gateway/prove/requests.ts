@@ -237,7 +237,9 @@ export class Requests implements Watcher {
   }
 
   ended(attempt: AttemptTrace): void {
-    this.#parts.standings.note(attempt, this.#seen.get(attempt.no)?.trace);
+    const trace = this.#seen.get(attempt.no)?.trace;
+    if (trace !== undefined) trace.mayBeUnbound ||= attempt.isWhole && this.#parts.gateways.isAway;
+    this.#parts.standings.note(attempt, trace);
   }
 
   exhausted(account: number): void {
@@ -259,7 +261,15 @@ export class Requests implements Watcher {
       if (trace.asked === 'turn' && trace.end === 'cut' && trace.status === null) trace.mayBeUnlogged = true;
       return;
     }
-    const isCertain = trace.end === 'whole' && trace.status === 200 && last.isWhole && !trace.wasShut && !gateways.isAway && !life.isCutOff() && !key.isRevoked;
+    const isCertain =
+      trace.end === 'whole' &&
+      trace.status === 200 &&
+      last.isWhole &&
+      !trace.wasShut &&
+      !trace.mayBeUnbound &&
+      !gateways.isAway &&
+      !life.isCutOff() &&
+      !key.isRevoked;
     for (const attempt of attempts) {
       if (attempt.status !== 200 || attempt.committedAt === null) continue;
       const certain = isCertain && attempt === last;

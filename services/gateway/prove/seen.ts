@@ -53,6 +53,7 @@ export function newSeen(no: number, wanted: Wanted, expected: Expected, sentAt: 
     isPaused: false,
     wasShut: false,
     mayBeUnlogged: false,
+    mayBeUnbound: false,
     mayBeShed: false,
     mayBeExhausted: false,
     mayFindNobody: false,

@@ -38,6 +38,7 @@ function request(over: Partial<RequestTrace> = {}): RequestTrace {
     isPaused: false,
     wasShut: false,
     mayBeUnlogged: false,
+    mayBeUnbound: false,
     mayBeShed: false,
     mayBeExhausted: false,
     mayFindNobody: false,

@@ -18,7 +18,7 @@ export interface OpenTicket {
 
 type Item = RequestRow | BindingRow;
 
-type JournalDatabase = Pick<Database, 'pool' | 'isAvailable'>;
+type JournalDatabase = Pick<Database, 'pool' | 'isAvailable' | 'onAvailability'>;
 
 /**
  * A request still running after this gets an open row, so that a crash cannot hide it. Shorter ones are written once, at their end; and
@@ -40,6 +40,7 @@ export class Journal implements BindingStore {
   readonly #tickets: OpenTicket[] = [];
   readonly #onBound: (rows: readonly BindingRow[]) => void;
   readonly #writeBatch: typeof writeJournal;
+  readonly #endWatch: () => void;
   #timer: NodeJS.Timeout | null = null;
   #lost = 0;
   /** Whether other processes on the database are to be told what is bound. */
@@ -76,6 +77,8 @@ export class Journal implements BindingStore {
         if (why === 'refused') log.error('journal_row_refused', 'The database refused a row of the request log; it was dropped', { error });
       },
     });
+    // From then on answers wait for their bindings again, and those that went on without have theirs.
+    this.#endWatch = database.onAvailability((isBack) => isBack && this.#commits.tryNow());
   }
 
   /** Rows that the database has not taken yet. */
@@ -120,6 +123,7 @@ export class Journal implements BindingStore {
   /** @returns how many rows were lost because the database did not take them in time */
   close(deadlineMs: number): Promise<number> {
     if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#endWatch();
     return this.#commits.close(deadlineMs);
   }
 
