@@ -111,6 +111,11 @@ export class Requests implements Watcher {
     return undefined;
   }
 
+  /** Whether a large answer is on its way to a client that does not read. */
+  isLargeOneOpen(): boolean {
+    return this.#open.values().some(({ trace, wanted }) => trace.isPaused && wanted.plan.padding > 0);
+  }
+
   /** A turn of which nothing has come for longer than its gateway waits. */
   givenUp(): Seen | undefined {
     const nowMs = this.#parts.clock.nowMs();

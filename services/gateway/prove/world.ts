@@ -20,8 +20,8 @@ import { WorldClock } from './world-clock.ts';
 
 /** Accounts of a world. */
 const ACCOUNTS = 4;
-/** Turns of the event loop in which what lies in a socket has been read, and understood, for certain. */
-const READ_TURNS = 4;
+/** Turns of the event loop in which what lies in a socket has been read, and understood, for certain; also a frame of some megabytes. */
+const READ_TURNS = { usual: 4, large: 128 };
 
 export interface WorldOptions {
   /** A migrated database of its own. */
@@ -126,7 +126,9 @@ export class World implements AsyncDisposable {
     this.trouble(upstream.number);
     // What runs there is broken off.
     for (const trace of this.requests.running) trace.wasShut = true;
+    upstream.isTaken = true;
     await this.#accounts.unlink(upstream);
+    upstream.isTaken = false;
     this.model.forget(upstream.number);
     await this.#accounts.link(upstream);
   }
@@ -172,7 +174,8 @@ export class World implements AsyncDisposable {
       () => `no rest: ${describe(requests.restless()!)}`,
     );
     // What an upstream has written is read by its gateway in a later turn too; until then it would count as silent for all the time that is skipped.
-    for (let n = 0; n < READ_TURNS; n++) await new Promise(setImmediate);
+    const turns = requests.isLargeOneOpen() ? READ_TURNS.large : READ_TURNS.usual;
+    for (let n = 0; n < turns; n++) await new Promise(setImmediate);
     this.#standings.rested();
     requests.retries.rested(requests.running);
   }
