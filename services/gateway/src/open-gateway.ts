@@ -59,7 +59,9 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   const admission = openAdmission({ ...ground, live });
   const { gate, pressure } = admission;
   const { keys, load: loadKeys } = openKeys({ ...ground, gate });
-  const reload = openReload({ ...ground, registry, loadKeys, bindings });
+  const corsSettings = { permissive: config['server.cors'] === 'permissive', origins: config['server.cors_origins'] };
+  const sockets = openSockets({ ...ground, registry, keys, mayCall: originPolicy(corsSettings) });
+  const reload = openReload({ ...ground, registry, loadKeys, bindings, onLoaded: () => sockets.dropGone() });
   opened.defer(() => reload.close());
   const credentials = opened.use(openCredentials({ ...ground, registry, live, applied: reload.request }));
   const control: Control = {
@@ -102,11 +104,9 @@ export async function openGateway(parts: GatewayParts): Promise<Gateway> {
   // The stages of a request.
   let stopping = false;
   const isStopping = (): boolean => stopping;
-  const corsSettings = { permissive: config['server.cors'] === 'permissive', origins: config['server.cors_origins'] };
   const memory = new BodyMemory(config['limits.body_memory_bytes']);
   const settler = new Settler({ gate, live, memory, journal, metrics, log, nowMs });
   const attempts = openAttempts({ ...ground, live, registry, admission, recover: credentials.recover });
-  const sockets = openSockets({ ...ground, registry, keys, mayCall: originPolicy(corsSettings) });
   opened.defer(() => sockets.close());
   const pipeline: PipelineParts = {
     keys,

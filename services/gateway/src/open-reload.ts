@@ -8,6 +8,8 @@ interface ReloadParts extends Pick<Ground, 'database' | 'log'> {
   readonly registry: AccountRegistry;
   readonly loadKeys: () => Promise<void>;
   readonly bindings: Pick<Bindings, 'forgetAccount'>;
+  /** The accounts may be others now. */
+  readonly onLoaded: () => void;
 }
 
 /** Reads accounts and keys anew, whoever has changed them, one reading at a time. */
@@ -24,7 +26,7 @@ export interface Reload {
 }
 
 /** What is bound to an account that is gone is forgotten with it. */
-export function openReload({ database, log, registry, loadKeys, bindings }: ReloadParts): Reload {
+export function openReload({ database, log, registry, loadKeys, bindings, onLoaded }: ReloadParts): Reload {
   // What the next reading is to look at: these accounts, or (null) all of them and the keys.
   let wanted: Set<string> | null = new Set();
   let generation: string | null = null;
@@ -41,6 +43,7 @@ export function openReload({ database, log, registry, loadKeys, bindings }: Relo
       const results = await Promise.allSettled([ids === null ? loadKeys() : undefined, registry.load(ids)]);
       const { known } = registry;
       if (known !== before) for (const id of before) if (!known.has(id)) bindings.forgetAccount(id);
+      onLoaded();
       for (const result of results) if (result.status === 'rejected') wantAll(result.reason);
       generation = began;
     },

@@ -84,6 +84,7 @@ export class Sockets {
           retireMs,
           idleMs,
           speaking: (pool) => this.#speakingOf(pool),
+          isThere: (account) => this.#isThere(account),
           speaks: (account) => this.#speaks(account),
           notSpokenBy: (account) => this.#noteNotSpoken(account),
           declined: (key, at) => this.#decline(key, at),
@@ -127,13 +128,17 @@ export class Sockets {
 
   #tick(): void {
     const nowMs = this.#options.nowMs();
+    for (const session of this.#open) session.tick(nowMs);
+  }
+
+  /** The accounts are others: sockets to those that are gone end, with what runs on them. */
+  dropGone(): void {
+    for (const session of this.#open) session.dropUnless((account) => this.#isThere(account));
+  }
+
+  #isThere({ id, baseUrl }: Account): boolean {
     const { byId, off } = this.#options.snapshot();
-    const isThere = ({ id, baseUrl }: Account): boolean => (byId.get(id) ?? off.find((each) => each.id === id))?.baseUrl === baseUrl;
-    for (const session of this.#open) {
-      session.tick(nowMs);
-      // Each time, for a turn may open its socket by a snapshot that is no longer the one in force.
-      session.dropUnless(isThere);
-    }
+    return (byId.get(id) ?? off.find((each) => each.id === id))?.baseUrl === baseUrl;
   }
 
   #end(session: SocketSession, why: string): void {

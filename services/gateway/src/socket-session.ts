@@ -45,6 +45,8 @@ export interface SessionParts extends SocketLimits {
   readonly idleMs: number;
   /** A pool without those of its accounts that do not speak WebSocket. */
   readonly speaking: (pool: Pool) => Pool;
+  /** Whether an account is there, at this address. */
+  readonly isThere: (account: Account) => boolean;
   readonly speaks: (account: Account) => boolean;
   readonly notSpokenBy: (account: Account) => void;
   /** No account takes this client's turns over WebSocket: its next upgrade is to be refused. */
@@ -88,7 +90,7 @@ export class SocketSession implements TurnLine, FrameSink {
 
   constructor(upgraded: Upgraded, parts: SessionParts) {
     const { ws, wire, head, match } = upgraded;
-    const { pipeline, openUpstream, connectMs, frameBytes, pingMs, idleMs, speaks, notSpokenBy, onLateFrame } = parts;
+    const { pipeline, openUpstream, connectMs, frameBytes, pingMs, idleMs, isThere, speaks, notSpokenBy, onLateFrame } = parts;
     this.#upgraded = upgraded;
     this.#key = upgraded.key;
     this.#parts = parts;
@@ -117,6 +119,7 @@ export class SocketSession implements TurnLine, FrameSink {
       forwarded: head.forward,
       idleMs,
       nowMs: pipeline.nowMs,
+      isThere,
       speaks,
       notSpokenBy,
       onLateFrame,

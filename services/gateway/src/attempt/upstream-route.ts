@@ -14,6 +14,8 @@ export interface UpstreamRouteParts extends SocketLimits {
   /** Longest silence of an upstream within a turn. */
   readonly idleMs: number;
   readonly nowMs: () => number;
+  /** Whether an account is there, at this address: a turn may have begun by a list of accounts that is no longer the one in force. */
+  readonly isThere: (account: Account) => boolean;
   readonly speaks: (account: Account) => boolean;
   readonly notSpokenBy: (account: Account) => void;
   readonly onLateFrame: () => void;
@@ -93,7 +95,8 @@ export class UpstreamRoute implements TurnRoute {
   }
 
   async send(account: Account, frame: Buffer): Promise<HoldFrames | RefusedUpgrade> {
-    const { nowMs, openUpstream, query, forwarded } = this.#parts;
+    const { nowMs, openUpstream, query, forwarded, isThere } = this.#parts;
+    if (!isThere(account)) throw new UpstreamFailure('connect');
     if (this.#link !== null && !(isSame(this.#link.account, account) && this.#link.socket.isOpen)) this.drop();
     if (this.#link === null) {
       this.#opening = openUpstream(account, query, forwarded, this.#parts, nowMs);
@@ -107,6 +110,10 @@ export class UpstreamRoute implements TurnRoute {
       if (this.#isClosed) {
         opened.end();
         throw new UpstreamFailure('aborted');
+      }
+      if (!isThere(account)) {
+        opened.end();
+        throw new UpstreamFailure('connect');
       }
       this.#link = { account, socket: opened, turnState: null, usedMs: nowMs() };
     }
