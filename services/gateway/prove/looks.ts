@@ -133,5 +133,6 @@ export class Looks {
 
 function rowOf({ outcome, ended, decision }: ToldRequest, no: number): Row {
   const attempts = (decision?.attempts ?? []).map(({ account, status }) => ({ account, isReached: status !== undefined && status !== null }));
-  return { no, outcome, isEnded: ended, attempts };
+  // Who says that a server is gone may be told otherwise by that server itself.
+  return { no, outcome, isEnded: ended && outcome !== 'server_lost', attempts };
 }

@@ -202,6 +202,19 @@ test('requests that a dead process left open are marked when the next one starts
   expect(rows).toEqual([{ outcome: 'server_lost' }]);
 });
 
+test('one that another process took for lost, its server being cut off from the database, has its true end all the same', async () => {
+  gateway = await openTestGateway(1);
+  const [upstream] = gateway.upstreams;
+  upstream!.script({ rules: [{ answer: { hold: { at: 'before_head', gate: 'go' } } }] });
+  const asked = gateway.ask('/v1/chat/completions', chat);
+  const outcomes = async (): Promise<unknown[]> => (await gateway!.pool.query('select outcome from gateway.request')).rows;
+  await expect.poll(outcomes).toEqual([{ outcome: 'open' }]);
+  await gateway.pool.query("update gateway.request set ended_at = now(), outcome = 'server_lost'");
+  upstream!.release('go');
+  expect((await asked).status).toBe(200);
+  await expect.poll(outcomes).toEqual([{ outcome: 'completed' }]);
+});
+
 test('draining refuses new work, lets running answers end, and cuts off what does not end in time', async () => {
   gateway = await openTestGateway(1);
   const [upstream] = gateway.upstreams;
