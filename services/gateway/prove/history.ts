@@ -106,8 +106,6 @@ export interface AttemptTrace {
   /** `cut`: by the upstream, in good order behind what was sent; `reset`: what was sent may be lost. `aborted`: by the gateway. */
   end: 'whole' | 'cut' | 'reset' | 'aborted' | null;
   endAt: number | null;
-  /** The gateway broke it off because its account was taken away, whatever lay unread of it. */
-  wasTaken: boolean;
   /** It waits for its gate. */
   isWaiting: boolean;
   readonly issued: Issued;

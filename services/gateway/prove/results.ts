@@ -7,7 +7,7 @@ import { Coverage } from './coverage.ts';
 import type { Slice } from './slice.ts';
 
 /** A slice with what it is a proof of. */
-export interface WrittenSlice extends Slice {
+export interface WrittenSlice extends Omit<Slice, 'seen'> {
   readonly commit: string;
   /** When it ended. */
   readonly at: string;
@@ -18,6 +18,8 @@ export interface Results {
   readonly file: string;
   readonly slices: readonly WrittenSlice[];
   add(slice: Slice): void;
+  /** Keeps what was seen in a case with violations in a file of its own. @returns where */
+  keepCase(slice: Slice): string;
   /** Writes the sum of all that was walked. @returns where */
   summarise(wanted: number): string;
 }
@@ -57,9 +59,15 @@ export function openResults(root: string): Results {
     file,
     slices,
     add(slice) {
-      const written = { ...slice, commit, at: new Date().toISOString() };
+      const { seen: _seen, ...told } = slice;
+      const written = { ...told, commit, at: new Date().toISOString() };
       slices.push(written);
       appendFileSync(file, `${JSON.stringify(written)}\n`);
+    },
+    keepCase({ violations, seen }) {
+      const path = join(folder, `${proved}-${violations[0]!.seed}.log`);
+      writeFileSync(path, `${[...violations.map((violation) => JSON.stringify(violation)), ...seen].join('\n')}\n`);
+      return path;
     },
     summarise(wanted) {
       const path = join(folder, `${proved}.json`);

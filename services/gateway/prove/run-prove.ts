@@ -4,15 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Coverage } from './coverage.ts';
 import { openDatabases } from './databases.ts';
-import type { History } from './history.ts';
 import { openWorld } from './open-world.ts';
 import { missingEvents } from './required-events.ts';
 import { openResults } from './results.ts';
 import { CASE_STEPS, replay, runCase } from './run-case.ts';
-import type { CaseResult } from './run-case.ts';
 import { shrink } from './shrink.ts';
 import { runSlice } from './slice.ts';
 import type { Slice } from './slice.ts';
+import { tellCase } from './tell-case.ts';
 import { startWalkers } from './walkers.ts';
 
 // The model for as long as it takes: `--steps` in slices, each written down when it is whole, so that a run goes on where the last one
@@ -55,21 +54,11 @@ function report({ violations }: Pick<Slice, 'violations'>): void {
   for (const { oracle, what, seed } of violations.slice(0, 10)) say(`violation of ${oracle} (--seed ${seed}): ${what}`);
 }
 
-/** Everything that was seen since the last look before something was wrong. */
-function show(steps: CaseResult['steps'], { requests, attempts, rows }: History): void {
-  for (const { command, seed } of steps) say(`${command} ${seed}`);
-  const seen = [
-    ...requests.map((request) => ({ at: request.sentAt, ...request, received: undefined })),
-    ...attempts.map((attempt) => ({ at: attempt.arrivedAt, ...attempt, sent: undefined })),
-  ].sort((a, b) => a.at - b.at);
-  for (const each of [...seen, ...(rows ?? [])]) say(JSON.stringify(each));
-}
-
 async function runOne(seed: number): Promise<void> {
   const world = await openWorld(databases, stack);
   const { steps, violations, history } = await runCase(world, seed, Number(values['case-steps']), () => stopping);
   if (values.show) {
-    show(steps, history);
+    for (const line of tellCase({ steps, history })) say(line);
     for (const { level, event, message, fields } of world.gateways.log)
       if (level === 'error' || level === 'critical') say(`${event}: ${message} ${String(fields['error'])}`);
   }
@@ -125,6 +114,7 @@ async function runAll(): Promise<void> {
         const rate = ((total() - before) / (performance.now() - beganMs)) * 1_000;
         say(`slice ${slice.slice}: ${slice.steps} steps in ${Math.round(slice.ms / 1_000)} s; ${total()} of ${wanted}, ${Math.round(rate)}/s in all`);
         report(slice);
+        if (slice.seen.length > 0) say(`what was seen: ${relative(root, results.keepCase(slice))}`);
         if (isWrong()) walkers.stop();
       },
     });

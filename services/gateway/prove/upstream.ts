@@ -63,8 +63,6 @@ export class Upstream {
   readonly #playing = new Map<number, Set<Playing>>();
   readonly #denied = new Map<string, number>();
   mode: Mode = 'ok';
-  /** Its account is being taken away. */
-  isTaken = false;
   /** As the gateways know it; an account that is removed and added again has another name. */
   name = '';
   port = 0;
@@ -211,7 +209,6 @@ export class Upstream {
       isWhole: false,
       end: null,
       endAt: null,
-      wasTaken: false,
       isWaiting: false,
       issued: answer.issued,
     });
@@ -222,7 +219,6 @@ export class Upstream {
       ended: () => {
         all.delete(playing);
         if (all.size === 0) this.#playing.delete(no);
-        trace.wasTaken = this.isTaken && trace.end === 'aborted';
         this.#watcher.ended(trace);
       },
     });

@@ -126,9 +126,7 @@ export class World implements AsyncDisposable {
     this.trouble(upstream.number);
     // What runs there is broken off.
     for (const trace of this.requests.running) trace.wasShut = true;
-    upstream.isTaken = true;
     await this.#accounts.unlink(upstream);
-    upstream.isTaken = false;
     this.model.forget(upstream.number);
     await this.#accounts.link(upstream);
   }
