@@ -73,9 +73,9 @@ export interface RequestTrace {
   mayBeTorn: boolean;
 }
 
-/** What is refused at the edge is no request of anybody's: it has no row. A turn has passed the edge with its socket. */
-export function isRefusedAtEdge({ asked, end, isOurs, status }: Pick<RequestTrace, 'asked' | 'end' | 'isOurs' | 'status'>): boolean {
-  return asked !== 'turn' && end === 'whole' && isOurs && status === 401;
+/** What is refused at the edge is no request of anybody's: it has no row, whether its client reads why or leaves. A turn has passed the edge with its socket. */
+export function isRefusedAtEdge({ asked, isOurs, status }: Pick<RequestTrace, 'asked' | 'isOurs' | 'status'>): boolean {
+  return asked !== 'turn' && isOurs && status === 401;
 }
 
 /** Ids that one answer tells. */
