@@ -22,9 +22,6 @@ export interface LooksParts {
   readonly coverage: Coverage;
 }
 
-/** Rows are written within moments, and some seconds after the database is back; this is several times as long. */
-const MOST_LOOKS = 2_000;
-
 /** Looks at all that was seen, with what the gateways and their database tell of it. */
 export class Looks {
   readonly #parts: LooksParts;
@@ -109,7 +106,7 @@ export class Looks {
       const told = await this.#told();
       const rows = told.map((each) => rowOf(each, this.#numberOf(each)!));
       const ended = new Set(rows.filter(({ isEnded }) => isEnded).map(({ no }) => no));
-      if (tries < MOST_LOOKS && !wanted.every(({ no }) => ended.has(no))) continue;
+      if (tries < 399 && !wanted.every(({ no }) => ended.has(no))) continue;
       countTransitions(coverage, told);
       return rows;
     }

@@ -94,10 +94,6 @@ test('a second account after the first byte, or after an answer had begun, is fo
   const after = [attempt({ end: 'cut' }), attempt({ arrivedAt: 4, accountName: 'b1', account: 1 })];
   expect(commit(history({ requests: [request({ firstByteAt: 7 })], attempts: after }))).toHaveLength(1);
   expect(commit(history({ requests: [request({ firstByteAt: 7 })], attempts: [attempt({ end: 'reset' }), after[1]!] }))).toEqual([]);
-  const taken = [attempt({ end: 'aborted' }), after[1]!];
-  expect(commit(history({ requests: [request({ firstByteAt: 7 })], attempts: taken }))).toHaveLength(1);
-  expect(commit(history({ requests: [request({ firstByteAt: 7, wasShut: true })], attempts: taken }))).toEqual([]);
-  expect(commit(history({ requests: [request({ firstByteAt: 3, wasShut: true })], attempts: taken }))).toHaveLength(1);
 });
 
 test('a request at another account than its owner, or at another before the one it prefers, is found', () => {
