@@ -133,7 +133,7 @@ export class Sockets {
 
   /** The accounts are others: sockets to those that are gone end, with what runs on them. */
   dropGone(): void {
-    for (const session of this.#open) session.dropUnless((account) => this.#isThere(account));
+    for (const session of this.#open) session.dropIfGone();
   }
 
   #isThere({ id, baseUrl }: Account): boolean {

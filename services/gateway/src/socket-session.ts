@@ -162,8 +162,8 @@ export class SocketSession implements TurnLine, FrameSink {
   }
 
   /** Ends the upstream's side when its account has been taken away; what runs on it ends with it. */
-  dropUnless(isThere: (account: Account) => boolean): void {
-    this.#upstream.dropUnless(isThere);
+  dropIfGone(): void {
+    this.#upstream.dropIfGone();
   }
 
   /** Looks at the clock: pings, deadlines of the turn, and the age of the sockets. */

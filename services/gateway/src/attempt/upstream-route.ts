@@ -203,8 +203,8 @@ export class UpstreamRoute implements TurnRoute {
   }
 
   /** Ends the socket when its account has been taken away; what runs on it ends with it. */
-  dropUnless(isThere: (account: Account) => boolean): void {
-    if (this.#link !== null && !isThere(this.#link.account)) this.#link.socket.end();
+  dropIfGone(): void {
+    if (this.#link !== null && !this.#parts.isThere(this.#link.account)) this.#link.socket.end();
   }
 
   /** Looks at the clock. @param isStalled  The client does not take what has come, so the upstream's silence is our doing. */
